@@ -1,0 +1,1 @@
+//! Criterion benchmarks against the rivals; run with `cargo bench -p dunlin-benches`.

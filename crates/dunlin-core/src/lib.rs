@@ -1,0 +1,2 @@
+//! Vocabulary and traits of the Dunlin HTTP toolkit: messages, bodies, headers, services, extraction.
+#![forbid(unsafe_code)]
