@@ -7,6 +7,7 @@ mod escape;
 mod host;
 mod params;
 mod pattern;
+mod tree;
 
 pub use error::{BuildError, BuildErrors, PatternError};
 pub use escape::{DecodeError, check_escapes, decode};
