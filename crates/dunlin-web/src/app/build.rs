@@ -4,19 +4,19 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use dunlin_core::{CheckError, RouteInfo, StateInfo};
-use dunlin_router::{HostRouter, Pattern, Router, RouterBuilder};
+use dunlin_router::{BuildError as RouteError, HostRouter, Pattern, Router, RouterBuilder};
 
 use super::built::BuiltApp;
 use super::lifecycle::{Lifecycles, Pending};
 use super::state::{Level, Named, Names, Store};
-use super::tree::{FlatApp, FlatRoute, Tree};
+use super::tree::{FlatApp, FlatName, FlatRoute, Tree};
 use super::{App, BuildError, BuildErrors};
 use crate::handler::{Erased, erase};
 use crate::route::{Endpoint, Misses, Mounted, Table, Tables, missed};
 
 pub(super) fn build(app: App) -> Result<BuiltApp, BuildErrors> {
-    let Tree { mut apps, routes, hosts: host_names, mut errors } = Tree::of(app);
-    let names = names(&routes, &mut errors);
+    let Tree { mut apps, routes, names, hosts: host_names, mut errors } = Tree::of(app);
+    let names = self::names(names, &mut errors);
     let levels = levels(&mut apps, names);
     let mut build = Build { apps: &apps, levels: &levels, pending: Vec::new(), errors };
     let misses: Vec<Misses> = (0..apps.len()).map(|app| build.misses(app)).collect();
@@ -43,25 +43,24 @@ pub(super) fn build(app: App) -> Result<BuiltApp, BuildErrors> {
 }
 
 /// The names of all apps.
-fn names(routes: &[FlatRoute], errors: &mut Vec<BuildError>) -> Arc<Names> {
+fn names(given: Vec<FlatName>, errors: &mut Vec<BuildError>) -> Arc<Names> {
     let mut names = Names::new();
-    for route in routes {
-        let Some(name) = &route.name else { continue };
-        let at = route.at;
+    for FlatName { app, at, name, pattern } in given {
         if !name.split(['.', ':', '-']).all(is_identifier) {
-            errors.push(BuildError::BadName { at, name: name.clone() });
+            errors.push(BuildError::BadName { at, name });
+            continue;
         }
         // Patterns that do not parse are the router's to tell.
-        let Ok(pattern) = Pattern::parse(&route.pattern) else { continue };
+        let Ok(pattern) = Pattern::parse(&pattern) else { continue };
         let named = names.entry(name.clone()).or_default();
-        match named.iter().find(|named| named.app == route.app) {
-            None => named.push(Named { app: route.app, pattern, at }),
-            // Methods of one resource share its name.
-            Some(other) if other.pattern.as_str() == route.pattern => {}
+        match named.iter().find(|named| named.app == app) {
+            None => named.push(Named { app, pattern, at }),
+            // Methods of one pattern may share its name.
+            Some(other) if other.pattern.as_str() == pattern.as_str() => {}
             Some(other) => errors.push(BuildError::DuplicateName {
                 at,
                 first: other.at,
-                name: name.clone(),
+                name,
                 other: other.pattern.as_str().into(),
             }),
         }
@@ -245,7 +244,7 @@ fn table(
     apps: &[FlatApp],
     routes: &[Ready],
     misses: &[Misses],
-) -> Result<Table, Vec<dunlin_router::BuildError>> {
+) -> Result<Table, Vec<RouteError>> {
     let here = || routes.iter().filter(|route| apps[route.app].table == table);
     let mut mounts = Router::builder();
     let mut top = None;
@@ -268,7 +267,10 @@ fn table(
             Ok(Table { router, mounts, misses, names: here().map(|r| r.name.clone()).collect() })
         }
         (routes, mounts, _) => {
-            Err([routes.err(), mounts.err()].into_iter().flatten().flatten().collect())
+            // Prefixes that do not parse were told when the apps were gone through.
+            let parse = |error: &RouteError| !matches!(error, RouteError::Pattern { .. });
+            let mounts = mounts.err().into_iter().flatten().filter(parse);
+            Err(routes.err().into_iter().flatten().chain(mounts).collect())
         }
     }
 }

@@ -18,6 +18,7 @@ pub(super) struct Tree {
     /// The outermost app first; each before those inside it.
     pub(super) apps: Vec<FlatApp>,
     pub(super) routes: Vec<FlatRoute>,
+    pub(super) names: Vec<FlatName>,
     /// Table 0 is that of the outermost app, each further one that of a host.
     pub(super) hosts: Vec<(At, Box<str>)>,
     pub(super) errors: Vec<BuildError>,
@@ -45,6 +46,14 @@ pub(super) struct FlatRoute {
     pub(super) chain: Vec<Arc<dyn Middleware>>,
     pub(super) limit: Option<u64>,
     pub(super) head: bool,
+}
+
+/// The name of a pattern, once for all its methods.
+pub(super) struct FlatName {
+    pub(super) app: usize,
+    pub(super) at: At,
+    pub(super) name: Box<str>,
+    pub(super) pattern: String,
 }
 
 /// What an app takes from those around it.
@@ -157,6 +166,9 @@ impl Tree {
         if route.methods.is_empty() {
             let pattern = pattern.as_str().into();
             self.errors.push(BuildError::NoHandler { at, pattern });
+        }
+        if let Some(name) = route.name.clone() {
+            self.names.push(FlatName { app: position.app, at, name, pattern: pattern.clone() });
         }
         let mut chain = position.chain.clone();
         chain.extend(route.middlewares);

@@ -12,7 +12,7 @@ use crate::error::HttpError;
 
 /// The only value of type `T` that the route's app, or one around it, keeps. Derefs to `T`.
 ///
-/// It shares the value, so `T` needs no `Clone`. That there is exactly one is checked when the app
+/// It shares the value, so `T` needs no `Clone`; it has none itself, so that `state.clone()` is a `T`. That there is exactly one is checked when the app
 /// is built; where two keys hold a `T`, [`Request::state`] reads one of them by its key.
 ///
 /// ```
@@ -69,12 +69,6 @@ impl<T: Send + Sync + 'static> Deref for State<T> {
     #[inline]
     fn deref(&self) -> &T {
         Self::find(&*self.scope).expect("state was there when it was taken, and never goes")
-    }
-}
-
-impl<T> Clone for State<T> {
-    fn clone(&self) -> Self {
-        Self { scope: self.scope.clone(), value: PhantomData }
     }
 }
 

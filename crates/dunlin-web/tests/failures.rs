@@ -1,0 +1,202 @@
+//! Panics, error renderers, hooks on responses, and middleware that steps in.
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use common::{build, field, get, send, shown, with_field};
+use dunlin_core::{IntoResponse, Refusal, Request, RequestHead, Response, ResponseHead, Service};
+use dunlin_web::{Accepts, App, ErrorView, Html, HttpError, Middleware, Next, Panic, Result};
+use http::header::SERVER;
+use http::{HeaderValue, StatusCode};
+
+async fn ok() -> &'static str {
+    "ok"
+}
+
+async fn panics() -> &'static str {
+    panic!("secret")
+}
+
+async fn fails() -> Result {
+    Err(HttpError::internal().with_message("sorry").with_source("the cause"))
+}
+
+#[tokio::test]
+async fn a_panic_is_500_and_closes_the_connection() {
+    async fn later() {
+        tokio::task::yield_now().await;
+        panic!("after waiting");
+    }
+    let app = build(App::new().add_get("/now", panics).add_get("/later", later));
+    for path in ["/now", "/later"] {
+        let response = send(&app, "GET", path).await;
+        assert_eq!(field(&response, "connection"), Some("close"));
+        let cause = std::error::Error::source(HttpError::of(&response).unwrap()).unwrap();
+        assert!(cause.downcast_ref::<Panic>().is_some());
+        assert_eq!(shown(response).await, "500 500: Internal Server Error");
+    }
+}
+
+#[tokio::test]
+async fn middleware_sees_the_500_of_what_panics_further_in() {
+    async fn watch(req: Request, next: Next) -> String {
+        format!("saw {}", next.run(req).await.status())
+    }
+    fn early(_: Request, _: Next) -> std::future::Ready<Response> {
+        panic!("before there is a future")
+    }
+    let app = build(
+        App::new().middleware(watch).add_get("/handler", panics).routes([dunlin_web::get(
+            "/middleware",
+            ok,
+        )
+        .middleware(early)]),
+    );
+    assert_eq!(get(&app, "/handler").await, "200 saw 500 Internal Server Error");
+    assert_eq!(get(&app, "/middleware").await, "200 saw 500 Internal Server Error");
+    let outermost = build(App::new().middleware(early).add_get("/", ok));
+    assert_eq!(send(&outermost, "GET", "/").await.status(), 500);
+}
+
+#[tokio::test]
+async fn one_renderer_words_every_error() {
+    async fn refuse(req: Request, next: Next) -> Result {
+        if req.query() == Some("refuse") {
+            return Err(HttpError::forbidden());
+        }
+        Ok(next.run(req).await)
+    }
+    async fn text(text: String) -> String {
+        text
+    }
+    async fn mine() -> (StatusCode, &'static str) {
+        (StatusCode::NOT_FOUND, "mine")
+    }
+    let app = build(
+        App::new()
+            .render_errors(|view: &ErrorView<'_>| {
+                let path = view.request.map_or("-", RequestHead::path);
+                let text = format!("<{} {path} {}>", view.status().as_u16(), view.pattern);
+                match view.accepts() {
+                    Accepts::Html => Html(text).into_response(),
+                    _ => text.into_response(),
+                }
+            })
+            .middleware(refuse)
+            .add_get("/ok", ok)
+            .add_get("/fails", fails)
+            .add_get("/panics", panics)
+            .add_get("/mine", mine)
+            .add_post("/text", text),
+    );
+    assert_eq!(get(&app, "/ok").await, "200 ok");
+    assert_eq!(get(&app, "/ok?refuse").await, "403 <403 /ok /ok>");
+    assert_eq!(get(&app, "/none").await, "404 <404 /none >");
+    assert_eq!(get(&app, "/fails").await, "500 <500 /fails /fails>");
+    assert_eq!(get(&app, "/mine").await, "404 mine", "a response is no error");
+    let response = send(&app, "POST", "/ok").await;
+    assert_eq!(field(&response, "allow"), Some("GET, HEAD"));
+    assert_eq!(shown(response).await, "405 <405 /ok /ok>".replace(" /ok>", " >"));
+    let response = send(&app, "GET", "/panics").await;
+    assert_eq!(field(&response, "connection"), Some("close"));
+    assert_eq!(shown(response).await, "500 <500 /panics /panics>");
+    let req = common::posted("/text", "text/plain", &b"\xff"[..]);
+    assert_eq!(shown(app.call(req).await).await, "415 <415 /text /text>");
+    let req = with_field(common::request("GET", "/none"), "accept", "text/html");
+    assert!(field(&app.call(req).await, "content-type").unwrap().starts_with("text/html"));
+    let refused = app.refuse(Refusal::new(StatusCode::URI_TOO_LONG, "8 KiB at most"));
+    assert_eq!(shown(refused).await, "414 <414 - >");
+}
+
+#[tokio::test]
+async fn refusals_are_text_where_the_app_does_not_word_them() {
+    let refused = build(App::new()).refuse(Refusal::new(StatusCode::BAD_REQUEST, "why"));
+    assert_eq!(shown(refused).await, "400 400: Bad Request\nwhy");
+}
+
+#[tokio::test]
+async fn failures_are_told_with_their_cause_to_the_program_alone() {
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let log = told.clone();
+    let app = build(
+        App::new()
+            .on_error(move |view| {
+                let cause = std::error::Error::source(view.error).unwrap();
+                log.lock().unwrap().push(format!("{} {cause}", view.pattern));
+            })
+            .add_get("/fails", fails)
+            .add_get("/panics", panics)
+            .add_get("/ok", ok),
+    );
+    assert_eq!(get(&app, "/fails").await, "500 500: Internal Server Error\nsorry");
+    get(&app, "/panics").await;
+    get(&app, "/ok").await;
+    get(&app, "/none").await;
+    assert_eq!(*told.lock().unwrap(), ["/fails the cause", "/panics panicked: secret"]);
+}
+
+#[tokio::test]
+async fn heads_are_prepared_by_every_app_on_the_way_outermost_first() {
+    fn add(name: &'static str) -> impl Fn(&RequestHead, &mut ResponseHead) {
+        move |req, head| {
+            let so_far = head.headers.get_str("server").unwrap_or(req.path()).to_owned();
+            let value = HeaderValue::try_from(format!("{so_far} {name}")).unwrap();
+            head.headers.insert(SERVER, value);
+        }
+    }
+    let child = App::new().on_response_prepare(add("child")).add_get("/x", ok);
+    let app = build(
+        App::new()
+            .on_response_prepare(add("first"))
+            .on_response_prepare(add("second"))
+            .add_get("/x", ok)
+            .add_get("/panics", panics)
+            .nest("/c", child),
+    );
+    for (path, server) in [
+        ("/x", "/x first second"),
+        ("/c/x", "/c/x first second child"),
+        ("/c/none", "/c/none first second child"),
+        ("/none", "/none first second"),
+        ("/panics", "/panics first second"),
+    ] {
+        assert_eq!(field(&send(&app, "GET", path).await, "server"), Some(server));
+    }
+    let broken = build(App::new().on_response_prepare(|_, _| panic!("in a hook")).add_get("/", ok));
+    assert_eq!(send(&broken, "GET", "/").await.status(), 500);
+}
+
+#[tokio::test]
+async fn middleware_may_answer_itself_change_requests_and_keep_settings() {
+    struct Gate {
+        word: &'static str,
+    }
+
+    impl Middleware for Gate {
+        fn call(&self, req: Request, next: Next) -> dunlin_core::BoxFuture<'static, Response> {
+            if req.query() == Some(self.word) {
+                return Box::pin(next.run(req));
+            }
+            Box::pin(async { HttpError::unauthorized().into_response() })
+        }
+    }
+
+    async fn post(mut req: Request, next: Next) -> Response {
+        req.extensions_mut().insert(7u8);
+        *req.body_mut() = "replaced".into();
+        // A `Next` may be moved to a task.
+        tokio::spawn(next.run(req)).await.unwrap()
+    }
+
+    async fn read(req: Request) -> Result<String> {
+        let seven = *req.extensions().get::<u8>().unwrap();
+        Ok(format!("{seven} {}", req.text().await?))
+    }
+
+    let app =
+        build(App::new().middleware(Gate { word: "open" }).middleware(post).add_get("/", read));
+    assert_eq!(get(&app, "/?open").await, "200 7 replaced");
+    assert_eq!(get(&app, "/").await, "401 401: Unauthorized");
+    assert_eq!(get(&app, "/none").await, "401 401: Unauthorized");
+}
