@@ -41,10 +41,19 @@ pub struct Connection {
     pub local: Option<SocketAddr>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Route {
     scope: Option<Arc<dyn Scope>>,
     captures: Captures,
+}
+
+/// What an [`http::Request`] has no place for.
+#[derive(Clone)]
+struct Origin {
+    connection: Option<Arc<Connection>>,
+    route: Route,
+    /// The body's: what stands between may wrap the body in another.
+    limit: Option<u64>,
 }
 
 impl std::fmt::Debug for Route {
@@ -265,8 +274,16 @@ impl Request {
         self.body.text().await
     }
 
-    /// Converts by move into the type that other libraries take.
-    pub fn into_http(self) -> http::Request<Body> {
+    /// Converts by move into the type that other libraries take. Connection, route and the body's limit stay in
+    /// its extensions, so that they are there again when it is converted back.
+    pub fn into_http(mut self) -> http::Request<Body> {
+        if self.connection.is_some() || self.route.scope.is_some() {
+            self.extensions.insert(Origin {
+                connection: self.connection,
+                route: self.route,
+                limit: self.body.limit(),
+            });
+        }
         let (method, uri, version, headers) = self.head.into_http_parts();
         let mut req = http::Request::new(self.body);
         *req.method_mut() = method;
@@ -289,6 +306,10 @@ where
         let head = RequestHead::from_http(parts.method, parts.uri, parts.version, headers);
         let mut req = Self::from_head(head, Body::from_http_body(body));
         req.extensions = parts.extensions;
+        if let Some(origin) = req.extensions.remove::<Origin>() {
+            (req.connection, req.route) = (origin.connection, origin.route);
+            req.body.set_limit(origin.limit);
+        }
         req
     }
 }
@@ -375,5 +396,19 @@ mod tests {
         assert_eq!(back.headers()["x-a"], "1");
         assert_eq!(back.extensions().get::<u8>(), Some(&7));
         assert_eq!(back.body().exact_len(), Some(2));
+    }
+
+    #[test]
+    fn route_and_connection_survive_a_conversion_and_back() {
+        let mut req = routed();
+        req.set_connection(Arc::new(Connection::default()));
+        req.body_mut().set_limit(Some(7));
+        let back = Request::from(req.into_http());
+        assert_eq!(back.body().limit(), Some(7));
+        assert_eq!(
+            (back.pattern(), back.param("id").as_deref()),
+            (Some("/users/{id}"), Some("a b"))
+        );
+        assert!(back.connection().is_some() && back.extensions().is_empty());
     }
 }

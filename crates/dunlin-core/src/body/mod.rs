@@ -2,6 +2,7 @@
 
 mod channel;
 
+use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -98,12 +99,17 @@ impl Body {
         Self::from_dyn(Box::pin(StreamBody { stream: Box::pin(stream) }))
     }
 
-    /// A body around any [`http_body::Body`].
+    /// A body around any [`http_body::Body`]; one of this type comes back as it is.
     pub fn from_http_body<B>(body: B) -> Self
     where
         B: http_body::Body<Data: Buf + Send> + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        let mut body = Some(body);
+        if let Some(own) = (&mut body as &mut dyn Any).downcast_mut::<Option<Self>>() {
+            return own.take().unwrap_or_default();
+        }
+        let Some(body) = body else { return Self::empty() };
         Self::from_dyn(Box::pin(HttpBody { body: Box::pin(body) }))
     }
 
