@@ -1,4 +1,101 @@
-//! Applications for Dunlin: routes, handlers, extractors, middleware, lifecycle signals.
+//! Applications for Dunlin: routes, handlers, extractors, middleware, state, lifecycle.
+//!
+//! An [`App`] says which function answers what; a server runs it. This crate knows no socket and no
+//! runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
+//!
+//! ```
+//! use dunlin_core::{Request, Service, StateKey};
+//! use dunlin_web::{App, HttpError, Path, Query, Redirect, Result, State, get, resource};
+//! use http::{Method, Uri};
+//!
+//! static GREETING: StateKey<String> = StateKey::new("greeting");
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Times {
+//!     #[serde(default)]
+//!     n: usize,
+//! }
+//!
+//! // Arguments are taken from the request; what is returned becomes the response.
+//! async fn hello(
+//!     greeting: State<String>,
+//!     Path(name): Path<String>,
+//!     Query(times): Query<Times>,
+//! ) -> Result<String> {
+//!     if times.n > 10 {
+//!         return Err(HttpError::bad_request().with_message("ten times are enough"));
+//!     }
+//!     Ok(format!("{}, {name}!\n", *greeting).repeat(times.n.max(1)))
+//! }
+//!
+//! // Routes have names, from which URLs are made.
+//! async fn index(req: Request) -> Result<Redirect> {
+//!     Ok(Redirect::found(req.url_for("hello", [("name", "ada")])?))
+//! }
+//!
+//! let app = App::new()
+//!     .state(&GREETING, "Hello".to_owned())
+//!     .add_get("/", index)
+//!     .routes([get(r"/hello/{name:[a-z]+}", hello).name("hello")])
+//!     .build()?;
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let req = Request::new(Method::GET, Uri::from_static("/hello/ada?n=2"), ());
+//! let text = app.call(req).await.into_body().text().await.unwrap();
+//! assert_eq!(text, "Hello, ada!\nHello, ada!\n");
+//! # });
+//! # Ok::<(), dunlin_web::BuildErrors>(())
+//! ```
+//!
+//! # Guide
+//!
+//! **Routes.** [`App::add_get`] and its like add one; [`App::routes`] takes a list of [`get`],
+//! [`post`], [`resource`], …, each with a name, middleware and body limit of its own. [`group`] shares
+//! a prefix and middleware. The pattern syntax is that of [`dunlin_router`]: `{name}`,
+//! `{name:regex}`, `{path:.*}`. Where no route has the path the answer is 404, where none has the
+//! method 405 with `Allow`; a path with a broken escape is 400. `GET` routes answer `HEAD`.
+//! `OPTIONS` has to be registered; `OPTIONS *` is 200.
+//!
+//! **Handlers** are plain `async fn`s: see [`Handler`]. Arguments are [`Path`], [`Query`], `Json`
+//! (feature `json`), [`Form`], [`State`], [`Peer`], [`Urls`]; `Method`, `Uri`, `Version`,
+//! `HeaderMap` and `RequestHead`; and last of all what reads the body: `Request`, `Body`, `Bytes`,
+//! `Vec<u8>`, `String`. In an `Option` or a `Result` an argument's rejection is the handler's to
+//! judge. Results are whatever implements [`IntoResponse`](dunlin_core::IntoResponse).
+//!
+//! **Errors.** Handlers and middleware return [`Result`], whose [`HttpError`] becomes a response.
+//! [`App::render_errors`] words all errors in one place, those of the server included. A panic is a
+//! 500 that closes the connection. The cause of a 5xx goes to stderr, or to [`App::on_error`].
+//!
+//! **Middleware** is an `async fn(Request, Next)`: see [`Middleware`].
+//!
+//! **State** is kept under typed keys, checked when the app is built: see [`State`].
+//!
+//! **Lifecycle.** [`App::on_startup`], [`App::cleanup_ctx`], [`App::on_shutdown`] and
+//! [`App::on_cleanup`]; state may be set while the app starts.
+//!
+//! **Apps inside apps.** [`App::nest`] and [`App::host`]: see [`App`].
+//!
+//! **Mistakes** of registration never panic: [`App::build`] tells all of them, each with its line.
+//!
+//! # Modules
+//!
+//! All private; their types are here.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `app` | what is registered (`mod`, `lifecycle`), flattened (`tree`), checked (`build`) and run (`built`, `state`) |
+//! | `route` | routes as written (`def`, `group`), as kept (`endpoint`) and as found (`dispatch`) |
+//! | `handler`, `middleware` | what an app calls |
+//! | `extract`, `respond` | arguments and results of handlers |
+//! | `error` | the error that is a response |
+//!
+//! # Costs
+//!
+//! A request costs one walk of the table, one reference count, and one allocation: the future of its
+//! handler. Each middleware adds its own future. A JSON response adds its bytes, a captured `String`
+//! itself. [`Dispatch`], which a server keeps for each connection, is 32 bytes. Hooks on responses and
+//! error renderers cost a copy of the request's head, in apps that have them.
+
 #![forbid(unsafe_code)]
 
 mod app;
@@ -9,9 +106,9 @@ mod middleware;
 mod respond;
 mod route;
 
-pub use self::app::{App, AppRef, BuildError, BuildErrors, BuiltApp, Startup};
-pub use dunlin_signals::{IntoSignalResult, Teardown};
+pub use dunlin_signals::{IntoSignalResult, SignalErrors, Teardown};
 
+pub use self::app::{App, AppRef, BuildError, BuildErrors, BuiltApp, Startup};
 pub use self::error::{Accepts, ErrorView, HttpError, Panic, Result};
 pub use self::extract::{Form, Path, Peer, Query, State, Urls};
 pub use self::handler::Handler;

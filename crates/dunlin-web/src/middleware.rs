@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use dunlin_core::{BoxFuture, IntoResponse, Request, Response};
+use dunlin_core::{BoxFuture, Captures, IntoResponse, Request, Response};
 
 use crate::route::{Endpoint, Guard, Watched};
 
@@ -89,8 +89,12 @@ impl Next {
     }
 
     /// Starts the next middleware, or the handler behind the last.
-    pub(crate) fn step(self, req: Request) -> BoxFuture<'static, Response> {
+    pub(crate) fn step(self, mut req: Request) -> BoxFuture<'static, Response> {
         let Self { endpoint, at } = self;
+        if req.scope().is_none() {
+            // A request that the middleware has made itself still reaches state and names.
+            req.set_route(endpoint.clone(), Captures::default());
+        }
         match endpoint.chain.get(at) {
             None => endpoint.handler.call(req),
             Some(middleware) => {

@@ -140,7 +140,7 @@ async fn failures_are_told_with_their_cause_to_the_program_alone() {
 async fn heads_are_prepared_by_every_app_on_the_way_outermost_first() {
     fn add(name: &'static str) -> impl Fn(&RequestHead, &mut ResponseHead) {
         move |req, head| {
-            let so_far = head.headers.get_str("server").unwrap_or(req.path()).to_owned();
+            let so_far = head.headers.get_str("server").unwrap_or_else(|| req.path()).to_owned();
             let value = HeaderValue::try_from(format!("{so_far} {name}")).unwrap();
             head.headers.insert(SERVER, value);
         }
@@ -199,4 +199,24 @@ async fn middleware_may_answer_itself_change_requests_and_keep_settings() {
     assert_eq!(get(&app, "/?open").await, "200 7 replaced");
     assert_eq!(get(&app, "/").await, "401 401: Unauthorized");
     assert_eq!(get(&app, "/none").await, "401 401: Unauthorized");
+}
+
+#[tokio::test]
+async fn a_request_that_went_through_the_http_crates_type_keeps_its_route() {
+    async fn convert(req: Request, next: Next) -> Response {
+        next.run(Request::from(req.into_http())).await
+    }
+    async fn replace(_: Request, next: Next) -> Response {
+        next.run(common::request("GET", "/other")).await
+    }
+    static KEY: dunlin_core::StateKey<u8> = dunlin_core::StateKey::new("key");
+    async fn show(key: dunlin_web::State<u8>, req: Request) -> String {
+        format!("{} {} {}", *key, req.path(), req.param("id").unwrap_or_default())
+    }
+    let app = build(App::new().state(&KEY, 7).routes([
+        dunlin_web::get("/a/{id}", show).middleware(convert),
+        dunlin_web::get("/b/{id}", show).middleware(replace),
+    ]));
+    assert_eq!(get(&app, "/a/x").await, "200 7 /a/x x");
+    assert_eq!(get(&app, "/b/x").await, "200 7 /other");
 }

@@ -178,7 +178,17 @@ impl Build<'_> {
             .into_iter()
             .partition(|error| may_be_set && matches!(error, CheckError::MissingState { .. }));
         let pending = Pending { at, method: method.into(), endpoint: endpoint.clone() };
-        self.errors.extend(now.into_iter().map(|error| pending.error(error)));
+        for error in now {
+            // A fallback is checked again for each app that inherits it, which may have keys of its
+            // own; what it lacks everywhere is told once.
+            let told = |other: &BuildError| match other {
+                BuildError::Handler { at: first, source, .. } => *first == at && *source == error,
+                _ => false,
+            };
+            if !self.errors.iter().any(told) {
+                self.errors.push(pending.error(error));
+            }
+        }
         if !later.is_empty() {
             self.pending.push(pending);
         }

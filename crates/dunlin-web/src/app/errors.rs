@@ -143,11 +143,16 @@ pub struct BuildErrors(Vec<BuildError>);
 
 impl BuildErrors {
     /// `Ok` where there is no error.
-    pub(crate) fn check(errors: Vec<BuildError>) -> Result<(), Self> {
+    pub(crate) fn check(mut errors: Vec<BuildError>) -> Result<(), Self> {
+        let line = |error: &BuildError| {
+            let at = error.location();
+            (at.file(), at.line(), at.column())
+        };
+        errors.sort_by_key(line);
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 
-    /// The mistakes, apps from the outside in.
+    /// The mistakes by file and line.
     pub fn iter(&self) -> std::slice::Iter<'_, BuildError> {
         self.0.iter()
     }

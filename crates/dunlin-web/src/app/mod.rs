@@ -56,7 +56,8 @@ pub(crate) const CLIENT_MAX_SIZE: u64 = 1024 * 1024;
 /// Such an app brings its middleware, state, lifecycle steps and fallback along. Below its prefix it
 /// answers alone, be it with 404, and its middleware runs inside that of the app around it. What it
 /// does not set is taken from there: state that it lacks, the error renderer, the fallback, the body
-/// limit.
+/// limit. A request has one view of state, that of the app whose route it took, in the middleware of
+/// outer apps too.
 ///
 /// Names of routes are each app's own. [`Request::url_for`](dunlin_core::Request::url_for) looks in
 /// the app of the request's route, then in those around it, then takes whichever app has the name

@@ -1,15 +1,21 @@
-//! The error that a handler returns, and how an app words it.
+//! The error that a handler returns.
+
+mod failure;
+mod render;
 
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 
-use dunlin_core::{
-    BodyError, BoxError, Headers, IntoResponse, Refusal, RequestHead, Response, UrlError,
-};
+use dunlin_core::{BodyError, BoxError, Headers, IntoResponse, Refusal, Response, UrlError};
 use http::header::{ALLOW, LINK};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
+
+pub use self::failure::Panic;
+pub(crate) use self::failure::{log, panicked};
+pub use self::render::{Accepts, ErrorView};
+use self::render::{Record, overlay};
+pub(crate) use self::render::{Renderer, word};
 
 /// What a handler returns: a response, or an error that is one.
 pub type Result<T = Response, E = HttpError> = std::result::Result<T, E>;
@@ -123,7 +129,7 @@ impl HttpError {
     /// assert_eq!(HttpError::of(&response).unwrap().message(), Some("already there"));
     /// ```
     pub fn of(response: &Response) -> Option<&Self> {
-        response.extensions().get::<Record>().map(|record| &*record.error)
+        response.extensions().get::<Record>().map(Record::error)
     }
 
     fn text(&self) -> String {
@@ -256,177 +262,14 @@ impl IntoResponse for HttpError {
         let mut response = if bare { Response::default() } else { self.text().into_response() }
             .with_status(status);
         overlay(response.headers_mut(), &self.0.headers);
-        response.extensions_mut().insert(Record { error: Arc::new(self), worded: false });
+        response.extensions_mut().insert(Record::new(self));
         response
     }
 }
 
-/// Sets every field of `from` over those in `onto`; a name that comes twice in `from` stays twice.
-fn overlay(onto: &mut Headers, from: &Headers) {
-    if from.is_empty() {
-        return;
-    }
-    let from = from.clone().into_map();
-    for name in from.keys() {
-        onto.remove(name);
-        for value in from.get_all(name) {
-            onto.append(name.clone(), value.clone());
-        }
-    }
-}
-
-/// What a response made from an error carries in its extensions.
-#[derive(Clone)]
-struct Record {
-    error: Arc<HttpError>,
-    /// The app's renderer has been at it.
-    worded: bool,
-}
-
-/// Words errors for an app: see [`App::render_errors`](crate::App::render_errors).
-pub(crate) type Renderer = dyn Fn(&ErrorView<'_>) -> Response + Send + Sync;
-
-/// An error and the request that it answers.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug)]
-pub struct ErrorView<'a> {
-    /// What went wrong, with its cause.
-    pub error: &'a HttpError,
-    /// The request; `None` where the server refused it before there was one.
-    pub request: Option<&'a RequestHead>,
-    /// Pattern of the route, empty where none matched.
-    pub pattern: &'a str,
-}
-
-impl ErrorView<'_> {
-    /// The error's status.
-    pub fn status(&self) -> StatusCode {
-        self.error.status()
-    }
-
-    /// The form that the peer would rather have, by its `Accept` field.
-    pub fn accepts(&self) -> Accepts {
-        self.request.map_or(Accepts::Any, |head| Accepts::of(head.headers()))
-    }
-}
-
-/// The form of an error that a peer would rather have.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Accepts {
-    /// `text/html`, as browsers ask for.
-    Html,
-    /// `application/json` or a type that ends in `+json`.
-    Json,
-    /// `text/plain`.
-    Text,
-    /// No preference among these.
-    Any,
-}
-
-impl Accepts {
-    /// The first of the best rated types in `Accept` that is one of these (RFC 9110 §12.5.1).
-    fn of(headers: &Headers) -> Self {
-        let mut best = (Self::Any, 0.0);
-        let lines = headers.get_all("accept").filter_map(|line| std::str::from_utf8(line).ok());
-        for item in lines.flat_map(|line| line.split(',')) {
-            let mut parts = item.split(';').map(str::trim);
-            let kind = match parts.next().unwrap_or("").to_ascii_lowercase().as_str() {
-                "text/html" | "application/xhtml+xml" => Self::Html,
-                "text/plain" => Self::Text,
-                json if json == "application/json" || json.ends_with("+json") => Self::Json,
-                _ => continue,
-            };
-            let q = parts.find_map(|p| p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")));
-            let q = q.map_or(1.0, |q| q.parse().unwrap_or(0.0f32));
-            if q > best.1 {
-                best = (kind, q);
-            }
-        }
-        best.0
-    }
-}
-
-/// Has the app word the error that `response` was made from, once.
-///
-/// The error's status and fields stand whatever the renderer returns, so that a 405 keeps its `Allow`.
-pub(crate) fn word(
-    response: &mut Response,
-    renderer: &Renderer,
-    request: Option<&RequestHead>,
-    pattern: &str,
-) {
-    let error = match response.extensions().get::<Record>() {
-        Some(record) if record.worded => return,
-        Some(record) => record.error.clone(),
-        // What was refused below the app, such as by the extractor of a whole body.
-        None => match response.extensions().get::<Refusal>() {
-            Some(refusal) => Arc::new(HttpError::from(refusal.clone())),
-            None => return,
-        },
-    };
-    let mut worded = renderer(&ErrorView { error: &error, request, pattern });
-    worded.head_mut().status = error.status();
-    overlay(worded.headers_mut(), error.headers());
-    worded.extensions_mut().insert(Record { error, worded: true });
-    *response = worded;
-}
-
-/// A panic that was caught: 500, and the connection is closed, since what the handler shared with
-/// others may be half changed.
-pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Response {
-    let message = payload
-        .downcast_ref::<&'static str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned());
-    HttpError::internal()
-        .with_header(http::header::CONNECTION, HeaderValue::from_static("close"))
-        .with_source(Panic { message: message.unwrap_or_default() })
-        .into_response()
-}
-
-/// A handler or middleware panicked: the cause of the 500 that answered the request.
-///
-/// ```
-/// use dunlin_web::{HttpError, Panic};
-///
-/// fn panicked(error: &HttpError) -> bool {
-///     std::error::Error::source(error).is_some_and(|cause| cause.is::<Panic>())
-/// }
-/// assert!(!panicked(&HttpError::internal()));
-/// ```
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("panicked: {message}")]
-#[non_exhaustive]
-pub struct Panic {
-    /// What it panicked with, where that is text.
-    pub message: String,
-}
-
-/// Writes the cause of a 5xx to stderr: what apps without
-/// [`on_error`](crate::App::on_error) do, since a cause that nobody sees cannot be mended.
-///
-/// A panic has been written by the panic hook already.
-#[cold]
-pub(crate) fn log(response: &Response) {
-    let Some(error) = HttpError::of(response) else { return };
-    let Some(source) = error.source() else { return };
-    if source.is::<Panic>() {
-        return;
-    }
-    let mut line = format!("{error}: {source}");
-    let mut next = source.source();
-    while let Some(cause) = next {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    eprintln!("dunlin: {line}");
-}
-
 #[cfg(test)]
 mod tests {
-    use http::header::{ACCEPT, CONTENT_TYPE, WWW_AUTHENTICATE};
+    use http::header::CONTENT_TYPE;
 
     use super::*;
 
@@ -463,41 +306,5 @@ mod tests {
         assert!(error.message().unwrap().contains("9 bytes"));
         let error = HttpError::from(BodyError::source("secret"));
         assert!(error.status() == 500 && !text(&error.into_response()).contains("secret"));
-    }
-
-    #[test]
-    fn a_renderer_words_once_and_keeps_status_and_fields() {
-        let mut response = HttpError::unauthorized()
-            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))
-            .into_response();
-        word(&mut response, &|view| Response::new(view.status().as_str().to_owned()), None, "");
-        assert_eq!((response.status(), text(&response)), (StatusCode::UNAUTHORIZED, "401"));
-        assert_eq!(response.headers().get_str(WWW_AUTHENTICATE), Some("Basic"));
-        word(&mut response, &|_| Response::new("again"), None, "");
-        assert_eq!(text(&response), "401");
-    }
-
-    #[test]
-    fn what_core_refused_is_worded_too() {
-        let mut response = BodyError::Incomplete.into_response();
-        word(&mut response, &|view| Response::new(view.error.to_string()), None, "");
-        assert!(text(&response).contains("the connection ended"));
-        let mut plain = Response::new("mine").with_status(StatusCode::BAD_REQUEST);
-        word(&mut plain, &|_| Response::new("not"), None, "");
-        assert_eq!(text(&plain), "mine");
-    }
-
-    #[test]
-    fn the_best_rated_form_is_preferred() {
-        for (accept, want) in [
-            ("text/html,application/xml;q=0.9,*/*;q=0.8", Accepts::Html),
-            ("application/json", Accepts::Json),
-            ("text/html;q=0.2, application/problem+json", Accepts::Json),
-            ("text/plain;q=0, text/html;q=0", Accepts::Any),
-            ("*/*", Accepts::Any),
-        ] {
-            let headers = Headers::from_iter([(ACCEPT, HeaderValue::try_from(accept).unwrap())]);
-            assert_eq!(Accepts::of(&headers), want, "{accept}");
-        }
     }
 }

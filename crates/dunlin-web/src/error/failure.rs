@@ -1,0 +1,60 @@
+//! What the program did wrong: panics, and causes that somebody should see.
+
+use std::error::Error;
+
+use dunlin_core::{IntoResponse, Response};
+use http::HeaderValue;
+
+use super::HttpError;
+
+/// A panic that was caught: 500, and the connection is closed, since what the handler shared with
+/// others may be half changed.
+pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Response {
+    let message = payload
+        .downcast_ref::<&'static str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned());
+    HttpError::internal()
+        .with_header(http::header::CONNECTION, HeaderValue::from_static("close"))
+        .with_source(Panic { message: message.unwrap_or_default() })
+        .into_response()
+}
+
+/// A handler or middleware panicked: the cause of the 500 that answered the request.
+///
+/// ```
+/// use dunlin_web::{HttpError, Panic};
+///
+/// fn panicked(error: &HttpError) -> bool {
+///     std::error::Error::source(error).is_some_and(|cause| cause.is::<Panic>())
+/// }
+/// assert!(!panicked(&HttpError::internal()));
+/// ```
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("panicked: {message}")]
+#[non_exhaustive]
+pub struct Panic {
+    /// What it panicked with, where that is text.
+    pub message: String,
+}
+
+/// Writes the cause of a 5xx to stderr: what apps without
+/// [`on_error`](crate::App::on_error) do, since a cause that nobody sees cannot be mended.
+///
+/// A panic has been written by the panic hook already.
+#[cold]
+pub(crate) fn log(response: &Response) {
+    let Some(error) = HttpError::of(response) else { return };
+    let Some(source) = error.source() else { return };
+    if source.is::<Panic>() {
+        return;
+    }
+    let mut line = format!("{error}: {source}");
+    let mut next = source.source();
+    while let Some(cause) = next {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    eprintln!("dunlin: {line}");
+}
