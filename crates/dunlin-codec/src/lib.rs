@@ -5,12 +5,15 @@
 //! tested and fuzzed in memory.
 //!
 //! ```
-//! use dunlin_codec::{Limits, RequestParser};
+//! use dunlin_codec::{BodyDecoder, BodyEvent, Limits, RequestParser};
 //!
-//! let mut input = &b"GET /notes HTTP/1.1\r\nHost: a.example\r\n\r\n"[..];
+//! let mut input = &b"POST /notes HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello"[..];
 //! let (limits, mut fields) = (Limits::default(), Vec::new());
 //! let head = RequestParser::new().parse(&mut input, &limits, &mut fields)?.expect("complete");
 //! assert_eq!((head.path(), head.authority()), (&b"/notes"[..], Some(&b"a.example"[..])));
+//! let mut body = BodyDecoder::of_request(head.facts(), &limits);
+//! assert!(matches!(body.decode(&mut input)?, Some(BodyEvent::Data(b"hello"))));
+//! assert!(matches!(body.decode(&mut input)?, Some(BodyEvent::End)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -27,6 +30,8 @@
 //! | --- | --- |
 //! | parse a head | [`RequestParser`], [`ResponseParser`] |
 //! | know where its body ends, whether to keep the connection | [`Facts`], [`Framing`] |
+//! | read a body | [`BodyDecoder`], or [`ChunkedDecoder`] alone |
+//! | write a body | [`BodyEncoder`] |
 //! | bound what a peer may send | [`Limits`] |
 //! | answer what was refused | `status()` of [`HeadError`] and [`BodyError`] |
 //!
@@ -49,6 +54,8 @@
 
 extern crate alloc;
 
+mod body;
+mod encode;
 mod error;
 mod framing;
 mod head;
@@ -56,6 +63,8 @@ mod limits;
 mod scan;
 mod target;
 
+pub use body::{BodyDecoder, BodyEvent, ChunkedDecoder, Trailers};
+pub use encode::{BodyEncoder, EncodeError};
 pub use error::{BodyError, ChunkError, FramingError, HeadError};
 pub use framing::{Facts, Framing};
 pub use head::{

@@ -1,0 +1,5 @@
+//! Writing messages into a buffer.
+
+mod body;
+
+pub use body::{BodyEncoder, EncodeError};
