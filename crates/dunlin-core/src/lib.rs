@@ -1,2 +1,66 @@
-//! Vocabulary and traits of the Dunlin HTTP toolkit: messages, bodies, headers, services, extraction.
+//! The vocabulary of the Dunlin toolkit: what server, client, app and extensions agree on.
+//!
+//! Depend on this crate alone to write an extractor, a response type, a middleware or a service that
+//! any Dunlin server runs. It holds no protocol, no routing table and no runtime.
+//!
+//! ```
+//! use dunlin_core::{IntoResponse, Request, Response, Service};
+//!
+//! async fn hello(req: Request) -> Response {
+//!     format!("you asked for {}\n", req.path()).into_response()
+//! }
+//!
+//! fn served(_: impl Service) {}
+//! served(hello);
+//! ```
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `head`, `request`, `response` | messages; conversions to and from the `http` crate's by move |
+//! | `headers` | fields in three storages: as received, as built, as asked |
+//! | `body` | empty, whole and streaming bodies; the channel that feeds one |
+//! | `service`, `lifecycle` | what a server drives |
+//! | `extract`, `into_response` | what a handler takes and returns |
+//! | `scope` | what an app tells a request of its route |
+//! | `upgrade`, `scratch` (feature `io`) | connections handed over; buffers lent for one poll |
+//!
+//! # Costs
+//!
+//! A received head is one pooled block: no allocation in the steady state. An [`http::HeaderMap`] or
+//! [`http::Uri`] is built when somebody asks for it. A [`Request`] is at most 200 bytes.
+
 #![forbid(unsafe_code)]
+
+mod body;
+mod error;
+mod extract;
+mod head;
+mod headers;
+mod into_response;
+mod lifecycle;
+mod request;
+mod response;
+mod scope;
+#[cfg(feature = "io")]
+mod scratch;
+mod service;
+#[cfg(feature = "io")]
+mod upgrade;
+
+pub use self::body::{Body, BodySender, Closed};
+pub use self::error::{BodyError, BoxError, Refusal};
+pub use self::extract::{
+    CheckError, FromParts, FromRequest, RouteInfo, StateInfo, ViaBody, ViaParts,
+};
+pub use self::head::{RequestHead, RequestLine};
+pub use self::headers::{AsFieldName, FieldSpan, HeadBlock, Headers, Iter};
+pub use self::into_response::IntoResponse;
+pub use self::lifecycle::Lifecycle;
+pub use self::request::{Connection, Request, UrlError};
+pub use self::response::{InvalidReason, ReasonPhrase, Response, ResponseHead};
+pub use self::scope::{Captures, Scope, StateKey};
+#[cfg(feature = "io")]
+pub use self::scratch::{Lent, SCRATCH_LEN, Scratch};
+pub use self::service::{BoxFuture, DynService, IntoService, Service};
+#[cfg(feature = "io")]
+pub use self::upgrade::{Io, OnUpgrade, Upgraded};

@@ -1,0 +1,316 @@
+//! A request's head: method, target, version and fields, all in one block.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{Method, Uri, Version};
+
+use crate::headers::pool::{self, Pool};
+use crate::{HeadBlock, Headers};
+
+thread_local!(static SPARE: Pool<Box<Inner>> = const { Pool::new() });
+
+/// Everything before a request's body.
+///
+/// One pointer wide. A clone copies the head's bytes, so that method, path and fields outlive the
+/// request that they came with.
+pub struct RequestHead(
+    /// `None` only while it is being dropped.
+    Option<Box<Inner>>,
+);
+
+#[derive(Clone)]
+struct Inner {
+    method: Method,
+    version: Version,
+    headers: Headers,
+    target: Target,
+    uri: OnceLock<Uri>,
+}
+
+#[derive(Clone, Default)]
+struct Target {
+    /// The target's text where the block of `headers` does not hold it.
+    own: Option<Box<str>>,
+    /// The whole target in the block; all of `own` where that is there.
+    span: (u16, u16),
+    /// Path and query as offsets from the target's start; the query without its `?`.
+    path: (u16, u16),
+    query: Option<(u16, u16)>,
+}
+
+/// What a decoder found on a request line; offsets are into the bytes of the head.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a decoder states all of it, and a new part must break it"
+)]
+pub struct RequestLine {
+    /// The method.
+    pub method: Method,
+    /// HTTP/1.0 or HTTP/1.1.
+    pub version: Version,
+    /// The target as received.
+    pub target: Range<u16>,
+    /// The path inside the target; empty where it has none (`*`, an authority).
+    pub path: Range<u16>,
+    /// The query inside the target, without the `?`.
+    pub query: Option<Range<u16>>,
+}
+
+impl RequestHead {
+    /// A head made by hand, such as a test's.
+    pub fn new(method: Method, uri: Uri) -> Self {
+        Self::from_http(method, uri, Version::HTTP_11, Headers::new())
+    }
+
+    pub(crate) fn from_http(method: Method, uri: Uri, version: Version, headers: Headers) -> Self {
+        let text = uri.to_string();
+        let path_start = text.len() - uri.path_and_query().map_or(0, |pq| pq.as_str().len());
+        let path_end = path_start + uri.path().len().min(text.len() - path_start);
+        let span = |start: usize, end: usize| (clamp(start), clamp(end - start));
+        let target = Target {
+            span: span(0, text.len()),
+            path: span(path_start, path_end),
+            query: uri.query().map(|query| span(text.len() - query.len(), text.len())),
+            own: Some(text.into()),
+        };
+        let mut head = Self::take();
+        *head.inner_mut() = Inner { method, version, headers, target, uri: OnceLock::from(uri) };
+        head
+    }
+
+    /// Finishes a block that a decoder has filled. `bytes` are the head; they are copied.
+    pub fn from_block(block: HeadBlock, bytes: &[u8], line: RequestLine) -> Self {
+        Self::from_line(block.into_headers(bytes), line)
+    }
+
+    /// As [`from_block`](Self::from_block), but the head keeps `bytes` alive instead of copying them.
+    pub fn from_block_shared(block: HeadBlock, bytes: Bytes, line: RequestLine) -> Self {
+        Self::from_line(block.into_headers_shared(bytes), line)
+    }
+
+    fn from_line(headers: Headers, line: RequestLine) -> Self {
+        let start = line.target.start;
+        let relative =
+            |r: &Range<u16>| (r.start.saturating_sub(start), r.end.saturating_sub(r.start));
+        let mut head = Self::take();
+        let inner = head.inner_mut();
+        inner.method = line.method;
+        inner.version = line.version;
+        inner.headers = headers;
+        inner.target = Target {
+            own: None,
+            span: (start, line.target.end.saturating_sub(start)),
+            path: relative(&line.path),
+            query: line.query.as_ref().map(relative),
+        };
+        head
+    }
+
+    fn take() -> Self {
+        Self(Some(pool::take(&SPARE).unwrap_or_else(|| {
+            Box::new(Inner {
+                method: Method::GET,
+                version: Version::HTTP_11,
+                headers: Headers::new(),
+                target: Target::default(),
+                uri: OnceLock::new(),
+            })
+        })))
+    }
+
+    #[inline]
+    fn inner(&self) -> &Inner {
+        self.0.as_ref().expect("a head is whole until it is dropped")
+    }
+
+    #[inline]
+    fn inner_mut(&mut self) -> &mut Inner {
+        self.0.as_mut().expect("a head is whole until it is dropped")
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.inner().method
+    }
+
+    /// Replaces the method.
+    pub fn set_method(&mut self, method: Method) {
+        self.inner_mut().method = method;
+    }
+
+    /// HTTP/1.0 or HTTP/1.1, or what a conversion brought.
+    pub fn version(&self) -> Version {
+        self.inner().version
+    }
+
+    /// The request target as received (RFC 9112 §3.2).
+    pub fn target(&self) -> &str {
+        let (start, len) = self.inner().target.span;
+        match &self.inner().target.own {
+            Some(own) => own,
+            None => self.block_text(start, len),
+        }
+    }
+
+    /// The path of the target, not decoded; `*` in asterisk form, empty for an authority.
+    pub fn path(&self) -> &str {
+        self.part(self.inner().target.path)
+    }
+
+    /// The query of the target, not decoded and without its `?`.
+    pub fn query(&self) -> Option<&str> {
+        self.inner().target.query.map(|span| self.part(span))
+    }
+
+    fn part(&self, (start, len): (u16, u16)) -> &str {
+        let target = &self.inner().target;
+        match &target.own {
+            Some(own) => {
+                own.get(usize::from(start)..usize::from(start) + usize::from(len)).unwrap_or("")
+            }
+            None => self.block_text(target.span.0.saturating_add(start), len),
+        }
+    }
+
+    /// Text of the block. Decoders let only ASCII through in a target, so this never comes out empty
+    /// for one of theirs.
+    fn block_text(&self, start: u16, len: u16) -> &str {
+        let bytes = self.inner().headers.block().map_or(&[][..], |block| block.slice(start, len));
+        std::str::from_utf8(bytes).unwrap_or("")
+    }
+
+    /// The target as [`http::Uri`]: built at the first call, then kept. A target that `http` does not
+    /// take (it refuses some that the RFC allows) comes out as its path alone, or as `/`.
+    pub fn uri(&self) -> &Uri {
+        self.inner().uri.get_or_init(|| {
+            let target = self.target();
+            target
+                .parse()
+                .or_else(|_| self.path().parse::<PathAndQuery>().map(Uri::from))
+                .unwrap_or_else(|_| Uri::from_static("/"))
+        })
+    }
+
+    /// The header fields.
+    pub fn headers(&self) -> &Headers {
+        &self.inner().headers
+    }
+
+    /// The header fields, to change them.
+    pub fn headers_mut(&mut self) -> &mut Headers {
+        // The target's text lives in the fields' block: it moves out before somebody changes that.
+        if self.inner().target.own.is_none() {
+            let text = self.target().into();
+            self.inner_mut().target.own = Some(text);
+        }
+        &mut self.inner_mut().headers
+    }
+
+    pub(crate) fn into_http_parts(mut self) -> (Method, Uri, Version, Headers) {
+        self.uri();
+        let inner = self.inner_mut();
+        let uri = inner.uri.take().unwrap_or_default();
+        let method = std::mem::replace(&mut inner.method, Method::GET);
+        (method, uri, inner.version, std::mem::take(&mut inner.headers))
+    }
+}
+
+fn clamp(n: usize) -> u16 {
+    // `http::Uri` refuses more than 65,534 bytes.
+    u16::try_from(n).unwrap_or(u16::MAX)
+}
+
+impl Clone for RequestHead {
+    fn clone(&self) -> Self {
+        let mut copy = Self::take();
+        copy.inner_mut().clone_from(self.inner());
+        copy
+    }
+}
+
+/// Gives the storage back to this thread's list.
+impl Drop for RequestHead {
+    fn drop(&mut self) {
+        if let Some(mut inner) = self.0.take() {
+            inner.headers = Headers::new();
+            inner.target.own = None;
+            inner.uri = OnceLock::new();
+            inner.method = Method::GET;
+            pool::give(&SPARE, inner);
+        }
+    }
+}
+
+impl fmt::Debug for RequestHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestHead")
+            .field("method", self.method())
+            .field("target", &self.target())
+            .field("version", &self.version())
+            .field("headers", self.headers())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use http::header::ACCEPT;
+
+    use super::*;
+
+    fn received() -> RequestHead {
+        let line = RequestLine {
+            method: Method::GET,
+            version: Version::HTTP_11,
+            target: 4..12,
+            path: 4..8,
+            query: Some(9..12),
+        };
+        RequestHead::from_block(HeadBlock::take(), b"GET /a/b?c=d HTTP/1.1\r\n\r\n", line)
+    }
+
+    #[test]
+    fn the_target_and_its_parts_are_slices_of_the_head() {
+        let head = received();
+        assert_eq!((head.target(), head.path(), head.query()), ("/a/b?c=d", "/a/b", Some("c=d")));
+        assert_eq!(head.uri(), "/a/b?c=d");
+    }
+
+    #[test]
+    fn the_target_stays_when_the_fields_change() {
+        let mut head = received();
+        head.headers_mut().insert(ACCEPT, HeaderValue::from_static("*/*"));
+        *head.headers_mut() = Headers::new();
+        assert_eq!((head.path(), head.query()), ("/a/b", Some("c=d")));
+    }
+
+    #[test]
+    fn a_clone_outlives_its_original() {
+        let head = received();
+        let copy = head.clone();
+        drop(head);
+        let _reuses_the_block = received();
+        assert_eq!(copy.target(), "/a/b?c=d");
+    }
+
+    #[test]
+    fn a_head_from_an_uri_has_the_same_parts() {
+        for (uri, path, query) in [
+            ("/a?b", "/a", Some("b")),
+            ("/", "/", None),
+            ("http://h:1/x?y=/z", "/x", Some("y=/z")),
+            ("*", "*", None),
+            ("h:80", "", None),
+        ] {
+            let head = RequestHead::new(Method::GET, uri.parse().unwrap());
+            assert_eq!((head.path(), head.query()), (path, query), "{uri}");
+        }
+        assert_eq!(size_of::<RequestHead>(), 8);
+    }
+}

@@ -1,0 +1,145 @@
+//! Header fields as they were received: one run of bytes and a table of offsets into it.
+
+use bytes::Bytes;
+
+use super::pool::{self, Pool};
+
+/// Where one field stands in its block, as byte offsets; a head is at most 64 KiB.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct FieldSpan {
+    /// First byte of the name.
+    pub name_start: u16,
+    /// Bytes in the name.
+    pub name_len: u16,
+    /// First byte of the value, without leading white space.
+    pub value_start: u16,
+    /// Bytes in the value, without trailing white space.
+    pub value_len: u16,
+}
+
+/// Capacities above these are not kept for the next head.
+const KEEP_BYTES: usize = 8 * 1024;
+const KEEP_SPANS: usize = 256;
+
+thread_local!(static SPARE: Pool<Box<Block>> = const { Pool::new() });
+
+/// A head's bytes and its span table.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Block {
+    bytes: BlockBytes,
+    pub(crate) spans: Vec<FieldSpan>,
+}
+
+#[derive(Clone, Debug)]
+enum BlockBytes {
+    /// Copied out of a lent buffer, so that a handler that waits pins no more than its own head.
+    Copied(Vec<u8>),
+    /// A slice of the reader's own buffer.
+    Shared(Bytes),
+}
+
+impl Default for BlockBytes {
+    fn default() -> Self {
+        Self::Copied(Vec::new())
+    }
+}
+
+impl Block {
+    /// An empty block, from this thread's list where it has one.
+    pub(crate) fn take() -> Box<Self> {
+        pool::take(&SPARE).unwrap_or_default()
+    }
+
+    /// Gives the block to this thread's list.
+    pub(crate) fn give(mut self: Box<Self>) {
+        match &mut self.bytes {
+            BlockBytes::Copied(bytes) if bytes.capacity() <= KEEP_BYTES => bytes.clear(),
+            bytes => *bytes = BlockBytes::default(),
+        }
+        if self.spans.capacity() > KEEP_SPANS {
+            self.spans = Vec::new();
+        }
+        self.spans.clear();
+        pool::give(&SPARE, self);
+    }
+
+    pub(crate) fn copy_from(&mut self, bytes: &[u8]) {
+        match &mut self.bytes {
+            BlockBytes::Copied(own) => {
+                own.clear();
+                own.extend_from_slice(bytes);
+            }
+            shared => *shared = BlockBytes::Copied(bytes.to_vec()),
+        }
+    }
+
+    pub(crate) fn share(&mut self, bytes: Bytes) {
+        self.bytes = BlockBytes::Shared(bytes);
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match &self.bytes {
+            BlockBytes::Copied(bytes) => bytes,
+            BlockBytes::Shared(bytes) => bytes,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Name and value of the field at `index`, as received.
+    pub(crate) fn field(&self, index: usize) -> Option<(&[u8], &[u8])> {
+        let span = self.spans.get(index)?;
+        Some((
+            self.slice(span.name_start, span.name_len),
+            self.slice(span.value_start, span.value_len),
+        ))
+    }
+
+    /// `len` bytes from `start` on. Spans come from whoever filled the block: one that points outside
+    /// reads as empty rather than as a panic.
+    pub(crate) fn slice(&self, start: u16, len: u16) -> &[u8] {
+        let start = usize::from(start);
+        self.bytes().get(start..start + usize::from(len)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_given_back_comes_again_empty() {
+        let mut block = Block::take();
+        block.copy_from(b"a: 1");
+        block.spans.push(FieldSpan {
+            name_len: 1,
+            value_start: 3,
+            value_len: 1,
+            ..FieldSpan::default()
+        });
+        assert_eq!(block.field(0), Some((&b"a"[..], &b"1"[..])));
+        block.give();
+        let again = Block::take();
+        assert_eq!((again.bytes(), again.len()), (&b""[..], 0));
+    }
+
+    #[test]
+    fn a_span_outside_the_block_reads_as_empty() {
+        let mut block = Block::take();
+        block.copy_from(b"a: 1");
+        assert_eq!(block.slice(3, 9), b"");
+    }
+
+    #[test]
+    fn a_large_block_does_not_stay_in_the_list() {
+        let mut block = Block::take();
+        block.copy_from(&vec![b'x'; 2 * KEEP_BYTES]);
+        block.give();
+        match &Block::take().bytes {
+            BlockBytes::Copied(bytes) => assert!(bytes.capacity() <= KEEP_BYTES),
+            BlockBytes::Shared(_) => panic!("a block from the list shares nothing"),
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! A request: head, body, and what server and app know about it.
+
+use std::any::{Any, TypeId};
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Extensions, Method, Uri, Version};
+use percent_encoding::percent_decode_str;
+
+use crate::{Body, BodyError, BoxError, Captures, Headers, RequestHead, Scope, StateKey};
+
+/// An HTTP request.
+///
+/// `Send` and `Sync`, and small enough to be handed on by value.
+///
+/// ```
+/// use dunlin_core::{Body, Request};
+/// use http::{Method, Uri};
+///
+/// let req = Request::new(Method::GET, Uri::from_static("/notes?page=2"), Body::empty());
+/// assert_eq!((req.path(), req.query()), ("/notes", Some("page=2")));
+/// ```
+#[derive(Debug)]
+pub struct Request {
+    head: RequestHead,
+    body: Body,
+    extensions: Extensions,
+    connection: Option<Arc<Connection>>,
+    route: Route,
+}
+
+/// What is known of the connection that a request came by; one for all its requests.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default)]
+pub struct Connection {
+    /// The other end; `None` on a unix socket.
+    pub peer: Option<SocketAddr>,
+    /// This end; `None` on a unix socket.
+    pub local: Option<SocketAddr>,
+}
+
+#[derive(Default)]
+struct Route {
+    scope: Option<Arc<dyn Scope>>,
+    captures: Captures,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.scope.as_ref().map(|scope| scope.pattern()).fmt(f)
+    }
+}
+
+/// Why [`Request::url_for`] made no URL.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum UrlError {
+    /// The request has not been routed, so there is no table to look in.
+    #[error("the request was not routed by an app, so no route has a name")]
+    NotRouted,
+    /// No route has that name, or the parts do not fit its pattern.
+    #[error("no URL for the route named {name:?}: {source}")]
+    Unfit {
+        /// The name asked for.
+        name: Box<str>,
+        /// What does not fit.
+        source: BoxError,
+    },
+}
+
+impl Request {
+    /// A request made by hand, such as a test's.
+    pub fn new(method: Method, uri: Uri, body: impl Into<Body>) -> Self {
+        Self::from_head(RequestHead::new(method, uri), body.into())
+    }
+
+    /// A request from a decoded head.
+    pub fn from_head(head: RequestHead, body: Body) -> Self {
+        Self {
+            head,
+            body,
+            extensions: Extensions::new(),
+            connection: None,
+            route: Route::default(),
+        }
+    }
+
+    /// Method, target, version and fields; clone it to keep them past the handler.
+    pub fn head(&self) -> &RequestHead {
+        &self.head
+    }
+
+    /// The head, to change it.
+    pub fn head_mut(&mut self) -> &mut RequestHead {
+        &mut self.head
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        self.head.method()
+    }
+
+    /// HTTP/1.0 or HTTP/1.1.
+    pub fn version(&self) -> Version {
+        self.head.version()
+    }
+
+    /// The path as received: not decoded, without the query.
+    pub fn path(&self) -> &str {
+        self.head.path()
+    }
+
+    /// The query as received: not decoded, without its `?`.
+    pub fn query(&self) -> Option<&str> {
+        self.head.query()
+    }
+
+    /// The target as [`http::Uri`], built at the first call.
+    pub fn uri(&self) -> &Uri {
+        self.head.uri()
+    }
+
+    /// The header fields.
+    pub fn headers(&self) -> &Headers {
+        self.head.headers()
+    }
+
+    /// The header fields, to change them.
+    pub fn headers_mut(&mut self) -> &mut Headers {
+        self.head.headers_mut()
+    }
+
+    /// Values that middleware hands on, by type.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// Values that middleware hands on, to change them.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.extensions
+    }
+
+    /// Address of the other end; `None` on a unix socket, or where there is no connection.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.connection.as_ref()?.peer
+    }
+
+    /// What is known of the connection.
+    pub fn connection(&self) -> Option<&Connection> {
+        self.connection.as_deref()
+    }
+
+    /// Sets the connection; for servers.
+    pub fn set_connection(&mut self, connection: Arc<Connection>) {
+        self.connection = Some(connection);
+    }
+
+    /// Sets the route that was taken; for apps.
+    pub fn set_route(&mut self, scope: Arc<dyn Scope>, captures: Captures) {
+        self.route = Route { scope: Some(scope), captures };
+    }
+
+    /// The route that was taken.
+    pub fn scope(&self) -> Option<&Arc<dyn Scope>> {
+        self.route.scope.as_ref()
+    }
+
+    /// The captures of the route that was taken.
+    pub fn captures(&self) -> &Captures {
+        &self.route.captures
+    }
+
+    /// Pattern of the route that was taken.
+    pub fn pattern(&self) -> Option<&str> {
+        self.route.scope.as_ref().map(|scope| scope.pattern())
+    }
+
+    /// The value of a capture of the route's pattern, percent-decoded; bytes that are then not UTF-8
+    /// come out as U+FFFD.
+    pub fn param(&self, name: &str) -> Option<Cow<'_, str>> {
+        let scope = self.route.scope.as_ref()?;
+        let index = scope.capture_names().iter().position(|n| &**n == name)?;
+        Some(percent_decode_str(self.raw_param(index)?).decode_utf8_lossy())
+    }
+
+    /// The capture at `index` in the pattern's order, as received.
+    pub fn raw_param(&self, index: usize) -> Option<&str> {
+        self.path().get(self.route.captures.get(index)?)
+    }
+
+    /// The value that the app keeps under `key`.
+    ///
+    /// # Panics
+    ///
+    /// Where no app on the route has it, which a server answers with 500. The extractor `State` is
+    /// checked when the app is built instead.
+    #[track_caller]
+    pub fn state<T: Send + Sync + 'static>(&self, key: &StateKey<T>) -> &T {
+        self.try_state(key).unwrap_or_else(|| {
+            panic!("no app on the route {:?} has state for {key:?}", self.pattern().unwrap_or(""))
+        })
+    }
+
+    /// The value that the app keeps under `key`, if it does.
+    pub fn try_state<T: Send + Sync + 'static>(&self, key: &StateKey<T>) -> Option<&T> {
+        self.any_state(TypeId::of::<T>(), Some(key.name()))?.downcast_ref()
+    }
+
+    /// The only value of type `T` that the app keeps.
+    pub fn state_of<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.any_state(TypeId::of::<T>(), None)?.downcast_ref()
+    }
+
+    fn any_state(&self, ty: TypeId, name: Option<&str>) -> Option<&(dyn Any + Send + Sync)> {
+        self.route.scope.as_ref()?.state(ty, name)
+    }
+
+    /// The URL of a named route of the app, such as `req.url_for("user", [("id", "7")])`.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError`] where no route has that name, or the parts do not fit its pattern.
+    pub fn url_for<'a>(
+        &self,
+        name: &str,
+        params: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<String, UrlError> {
+        let scope = self.route.scope.as_ref().ok_or(UrlError::NotRouted)?;
+        let params: Vec<_> = params.into_iter().collect();
+        scope.url_for(name, &params).map_err(|source| UrlError::Unfit { name: name.into(), source })
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// The body, to read it chunk by chunk.
+    pub fn body_mut(&mut self) -> &mut Body {
+        &mut self.body
+    }
+
+    /// The body alone.
+    pub fn into_body(self) -> Body {
+        self.body
+    }
+
+    /// The whole body, bounded by the app's limit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Body::bytes`].
+    pub async fn bytes(self) -> Result<Bytes, BodyError> {
+        self.body.bytes().await
+    }
+
+    /// The whole body as text, bounded by the app's limit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Body::text`].
+    pub async fn text(self) -> Result<String, BodyError> {
+        self.body.text().await
+    }
+
+    /// Converts by move into the type that other libraries take.
+    pub fn into_http(self) -> http::Request<Body> {
+        let (method, uri, version, headers) = self.head.into_http_parts();
+        let mut req = http::Request::new(self.body);
+        *req.method_mut() = method;
+        *req.uri_mut() = uri;
+        *req.version_mut() = version;
+        *req.headers_mut() = headers.into_map();
+        *req.extensions_mut() = self.extensions;
+        req
+    }
+}
+
+impl<B> From<http::Request<B>> for Request
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn from(req: http::Request<B>) -> Self {
+        let (parts, body) = req.into_parts();
+        let headers = parts.headers.into();
+        let head = RequestHead::from_http(parts.method, parts.uri, parts.version, headers);
+        let mut req = Self::from_head(head, Body::from_http_body(body));
+        req.extensions = parts.extensions;
+        req
+    }
+}
+
+impl From<Request> for http::Request<Body> {
+    fn from(req: Request) -> Self {
+        req.into_http()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Users;
+
+    impl Scope for Users {
+        fn pattern(&self) -> &str {
+            "/users/{id}"
+        }
+
+        fn capture_names(&self) -> &[Box<str>] {
+            static NAMES: std::sync::LazyLock<Vec<Box<str>>> =
+                std::sync::LazyLock::new(|| vec!["id".into()]);
+            &NAMES
+        }
+
+        fn state(&self, ty: TypeId, name: Option<&str>) -> Option<&(dyn Any + Send + Sync)> {
+            (ty == TypeId::of::<u8>() && name.is_none_or(|n| n == "n")).then_some(&7u8)
+        }
+
+        fn url_for(&self, name: &str, params: &[(&str, &str)]) -> Result<String, BoxError> {
+            if name == "user" { Ok(format!("/users/{}", params[0].1)) } else { Err("none".into()) }
+        }
+    }
+
+    fn routed() -> Request {
+        let mut req = Request::new(Method::GET, Uri::from_static("/users/a%20b"), ());
+        req.set_route(Arc::new(Users), std::iter::once(7..12).collect());
+        req
+    }
+
+    #[test]
+    fn a_request_is_at_most_200_bytes_and_crosses_threads() {
+        fn send_sync<T: Send + Sync>() {}
+        send_sync::<Request>();
+        assert!(size_of::<Request>() <= 200, "{}", size_of::<Request>());
+    }
+
+    #[test]
+    fn captures_are_decoded_by_name_and_raw_by_index() {
+        let req = routed();
+        assert_eq!(req.param("id").as_deref(), Some("a b"));
+        assert_eq!(req.raw_param(0), Some("a%20b"));
+        assert_eq!(req.param("other"), None);
+    }
+
+    #[test]
+    fn state_is_found_by_key_and_by_type() {
+        let req = routed();
+        assert_eq!(req.try_state(&StateKey::<u8>::new("n")), Some(&7));
+        assert_eq!(req.try_state(&StateKey::<u8>::new("m")), None);
+        assert_eq!(req.state_of::<u8>(), Some(&7));
+    }
+
+    #[test]
+    fn url_for_names_what_it_did_not_find() {
+        let req = routed();
+        assert_eq!(req.url_for("user", [("id", "7")]).unwrap(), "/users/7");
+        assert!(req.url_for("note", []).unwrap_err().to_string().contains("\"note\""));
+    }
+
+    #[test]
+    fn conversions_to_and_from_http_keep_everything() {
+        let mut req = http::Request::builder()
+            .method("PUT")
+            .uri("/a?b=c")
+            .header("x-a", "1")
+            .body(Body::from("hi"))
+            .unwrap();
+        req.extensions_mut().insert(7u8);
+        let back = Request::from(req).into_http();
+        assert_eq!((back.method(), back.uri().to_string()), (&Method::PUT, "/a?b=c".into()));
+        assert_eq!(back.headers()["x-a"], "1");
+        assert_eq!(back.extensions().get::<u8>(), Some(&7));
+        assert_eq!(back.body().exact_len(), Some(2));
+    }
+}
