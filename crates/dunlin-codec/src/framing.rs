@@ -45,31 +45,56 @@ pub struct Facts {
     upgrade: Span,
     version: Version,
     fields: u16,
-    seen: u16,
+    seen: u32,
 }
 
 // Singletons: once seen, not again.
-const HOST: u16 = 1 << 0;
-const LENGTH: u16 = 1 << 1;
-const CHUNKED: u16 = 1 << 2;
-const CONTENT_TYPE: u16 = 1 << 3;
-const CONTENT_RANGE: u16 = 1 << 4;
-const CONTENT_LOCATION: u16 = 1 << 5;
-const MAX_FORWARDS: u16 = 1 << 6;
-const USER_AGENT: u16 = 1 << 7;
-const ETAG: u16 = 1 << 8;
-const SERVER: u16 = 1 << 9;
+const HOST: u32 = 1 << 0;
+const LENGTH: u32 = 1 << 1;
+const CHUNKED: u32 = 1 << 2;
+const CONTENT_TYPE: u32 = 1 << 3;
+const CONTENT_RANGE: u32 = 1 << 4;
+const CONTENT_LOCATION: u32 = 1 << 5;
+const MAX_FORWARDS: u32 = 1 << 6;
+const USER_AGENT: u32 = 1 << 7;
+const ETAG: u32 = 1 << 8;
+const SERVER: u32 = 1 << 9;
 // Marks.
-const CLOSE: u16 = 1 << 10;
-const KEEP_ALIVE: u16 = 1 << 11;
-const UPGRADE_TOKEN: u16 = 1 << 12;
-const UPGRADE: u16 = 1 << 13;
-const CONTINUE: u16 = 1 << 14;
+const CLOSE: u32 = 1 << 10;
+const KEEP_ALIVE: u32 = 1 << 11;
+const UPGRADE_TOKEN: u32 = 1 << 12;
+const UPGRADE: u32 = 1 << 13;
+const CONTINUE: u32 = 1 << 14;
+const HEAD: u32 = 1 << 15;
+const CONNECT: u32 = 1 << 16;
 
 impl Facts {
     #[inline]
-    pub(crate) fn new(version: Version) -> Self {
+    pub(crate) fn of_request(method: Method<'_>, version: Version) -> Self {
+        let seen = match method {
+            Method::Head => HEAD,
+            Method::Connect => CONNECT,
+            _ => 0,
+        };
+        Self { version, seen, ..Self::default() }
+    }
+
+    #[inline]
+    pub(crate) fn of_response(version: Version) -> Self {
         Self { version, ..Self::default() }
+    }
+
+    /// Whether this is a HEAD request, whose response has no body (RFC 9110 §9.3.2).
+    #[inline]
+    pub fn is_head(&self) -> bool {
+        self.seen & HEAD != 0
+    }
+
+    /// Whether this is a CONNECT request, which turns the connection into a tunnel where it
+    /// succeeds (RFC 9110 §9.3.6).
+    #[inline]
+    pub fn is_connect(&self) -> bool {
+        self.seen & CONNECT != 0
     }
 
     /// The message's protocol version.
@@ -136,7 +161,7 @@ impl Facts {
     /// Never there for HTTP/1.0; the first line where there are several.
     #[inline]
     pub fn upgrade(&self) -> Option<Span> {
-        const BOTH: u16 = UPGRADE | UPGRADE_TOKEN;
+        const BOTH: u32 = UPGRADE | UPGRADE_TOKEN;
         (self.seen & BOTH == BOTH && self.version == Version::Http11).then_some(self.upgrade)
     }
 
@@ -220,7 +245,7 @@ impl Facts {
     }
 
     #[inline]
-    fn once(&mut self, field: u16, name: &'static str) -> Result<(), FramingError> {
+    fn once(&mut self, field: u32, name: &'static str) -> Result<(), FramingError> {
         if self.seen & field != 0 {
             return Err(FramingError::Repeated { name });
         }
@@ -291,7 +316,7 @@ impl Facts {
     }
 }
 
-fn connection_option(option: &[u8]) -> u16 {
+fn connection_option(option: &[u8]) -> u32 {
     match option {
         _ if option.eq_ignore_ascii_case(b"close") => CLOSE,
         _ if option.eq_ignore_ascii_case(b"keep-alive") => KEEP_ALIVE,

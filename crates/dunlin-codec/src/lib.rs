@@ -55,6 +55,7 @@
 extern crate alloc;
 
 mod body;
+mod date;
 mod encode;
 mod error;
 mod framing;
@@ -64,12 +65,17 @@ mod scan;
 mod target;
 
 pub use body::{BodyDecoder, BodyEvent, ChunkedDecoder, Trailers};
-pub use encode::{BodyEncoder, EncodeError};
+pub use date::DateCache;
+pub use encode::{BodyEncoder, BodyKind, EncodeError};
+#[cfg(feature = "std")]
+pub use encode::{BodyLen, EncodeCtx, encode_response};
 pub use error::{BodyError, ChunkError, FramingError, HeadError};
 pub use framing::{Facts, Framing};
 pub use head::{
     Field, FieldSink, Method, ParsedRequest, ParsedResponse, RequestParser, ResponseParser, Span,
     Version,
 };
+#[cfg(feature = "std")]
+pub use head::{HeadDecoder, ResponseHeadDecoder};
 pub use limits::Limits;
 pub use target::{Target, TargetForm};

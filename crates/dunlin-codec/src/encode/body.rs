@@ -2,24 +2,30 @@
 
 use alloc::vec::Vec;
 
-use thiserror::Error;
-
-use crate::{body::is_forbidden, scan};
+use super::{EncodeError, append_field};
+use crate::body::is_forbidden;
 
 /// Writes one body as its head has announced it.
 ///
 /// ```
-/// use dunlin_codec::BodyEncoder;
+/// use dunlin_codec::{BodyEncoder, BodyKind};
 ///
 /// let mut out = Vec::new();
-/// let mut body = BodyEncoder::Chunked;
+/// let mut body = BodyEncoder::new(BodyKind::Chunked);
 /// body.data(b"hello", &mut out)?;
 /// body.finish([], &mut out)?;
 /// assert_eq!(out, b"5\r\nhello\r\n0\r\n\r\n");
 /// # Ok::<(), dunlin_codec::EncodeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum BodyEncoder {
+pub struct BodyEncoder {
+    kind: BodyKind,
+    keep_alive: bool,
+}
+
+/// How a body is delimited on its way out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BodyKind {
     /// No body may follow: the response to a HEAD, a 204, a 304. Data is dropped.
     Empty,
     /// As many bytes as Content-Length declared.
@@ -34,6 +40,37 @@ pub enum BodyEncoder {
 }
 
 impl BodyEncoder {
+    /// An encoder behind a head that said so, and that the connection persists unless the body
+    /// needs its end.
+    pub const fn new(kind: BodyKind) -> Self {
+        Self { kind, keep_alive: !matches!(kind, BodyKind::UntilClose) }
+    }
+
+    /// The same behind a head that said `Connection: close`.
+    #[must_use]
+    pub const fn closing(mut self) -> Self {
+        self.keep_alive = false;
+        self
+    }
+
+    /// How the body is delimited, and what is left of it.
+    #[inline]
+    pub const fn kind(&self) -> BodyKind {
+        self.kind
+    }
+
+    /// Whether the head let the connection persist. After an error it must close all the same.
+    #[inline]
+    pub const fn keep_alive(&self) -> bool {
+        self.keep_alive
+    }
+
+    /// Whether data is dropped.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        matches!(self.kind, BodyKind::Empty)
+    }
+
     /// Appends `data`, copied.
     ///
     /// An empty `data` appends nothing: as a chunk it would end the body.
@@ -44,29 +81,29 @@ impl BodyEncoder {
     #[inline]
     pub fn data(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
         self.chunk_prefix(data.len(), out)?;
-        if *self != Self::Empty {
+        if !self.is_empty() {
             out.extend_from_slice(data);
         }
         self.chunk_suffix(data.len(), out);
         Ok(())
     }
 
-    /// Appends what stands before `len` bytes of data that the caller sends uncopied, and
-    /// counts them. To be followed by [`chunk_suffix`](Self::chunk_suffix) once they are out. An
-    /// [`Empty`](Self::Empty) body has no place for them: see [`is_empty`](Self::is_empty).
+    /// Appends what stands before `len` bytes of data that the caller sends uncopied, and counts
+    /// them. To be followed by [`chunk_suffix`](Self::chunk_suffix) once they are out. Where
+    /// [`is_empty`](Self::is_empty), they must not be sent.
     ///
     /// # Errors
     ///
     /// [`EncodeError::TooLong`] where they would exceed the declared length.
     #[inline]
     pub fn chunk_prefix(&mut self, len: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        match self {
-            Self::Length { left } => match left.checked_sub(len as u64) {
+        match &mut self.kind {
+            BodyKind::Length { left } => match left.checked_sub(len as u64) {
                 Some(rest) => *left = rest,
                 None => return Err(EncodeError::TooLong { excess: len as u64 - *left }),
             },
-            Self::Chunked if len > 0 => chunk_size(len as u64, out),
-            Self::Chunked | Self::Empty | Self::UntilClose => {}
+            BodyKind::Chunked if len > 0 => chunk_size(len as u64, out),
+            BodyKind::Chunked | BodyKind::Empty | BodyKind::UntilClose => {}
         }
         Ok(())
     }
@@ -74,7 +111,7 @@ impl BodyEncoder {
     /// Appends what stands behind `len` bytes of data that the caller sent uncopied.
     #[inline]
     pub fn chunk_suffix(&self, len: usize, out: &mut Vec<u8>) {
-        if *self == Self::Chunked && len > 0 {
+        if self.kind == BodyKind::Chunked && len > 0 {
             out.extend_from_slice(b"\r\n");
         }
     }
@@ -94,19 +131,16 @@ impl BodyEncoder {
         trailers: impl IntoIterator<Item = (&'t [u8], &'t [u8])>,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        match self {
-            Self::Length { left: 0 } | Self::Empty | Self::UntilClose => Ok(()),
-            Self::Length { left } => Err(EncodeError::TooShort { missing: left }),
-            Self::Chunked => {
+        match self.kind {
+            BodyKind::Length { left: 0 } | BodyKind::Empty | BodyKind::UntilClose => Ok(()),
+            BodyKind::Length { left } => Err(EncodeError::TooShort { missing: left }),
+            BodyKind::Chunked => {
                 let start = out.len();
                 out.extend_from_slice(b"0\r\n");
                 for (name, value) in trailers {
-                    if !scan::is_token(name) || !scan::is_field_value(value) || is_forbidden(name) {
+                    if is_forbidden(name) || !append_field(name, value, out) {
                         out.truncate(start);
                         return Err(EncodeError::Trailer);
-                    }
-                    for part in [name, b": ", value, b"\r\n"] {
-                        out.extend_from_slice(part);
                     }
                 }
                 out.extend_from_slice(b"\r\n");
@@ -114,39 +148,6 @@ impl BodyEncoder {
             }
         }
     }
-
-    /// Whether data is dropped.
-    #[inline]
-    pub const fn is_empty(&self) -> bool {
-        matches!(self, Self::Empty)
-    }
-
-    /// Whether the connection can carry another message behind this body.
-    #[inline]
-    pub const fn is_delimited(&self) -> bool {
-        !matches!(self, Self::UntilClose)
-    }
-}
-
-/// A reason why a message cannot be written as asked. It is the caller's mistake, not the peer's.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Error)]
-pub enum EncodeError {
-    /// More data than Content-Length declared.
-    #[error("body {excess} bytes longer than its declared length")]
-    TooLong {
-        /// Bytes beyond the declared length.
-        excess: u64,
-    },
-    /// The body ended before its declared length.
-    #[error("body {missing} bytes shorter than its declared length")]
-    TooShort {
-        /// Bytes that did not come.
-        missing: u64,
-    },
-    /// A trailer's name or value is outside the grammar, or its name forbidden in trailers.
-    #[error("invalid trailer field")]
-    Trailer,
 }
 
 /// Appends a size in hex and CRLF.
@@ -183,7 +184,7 @@ mod tests {
     #[test]
     fn empty_data_does_not_end_a_chunked_body() {
         let mut out = Vec::new();
-        let mut body = BodyEncoder::Chunked;
+        let mut body = BodyEncoder::new(BodyKind::Chunked);
         body.data(b"", &mut out).unwrap();
         assert_eq!(out, b"");
         body.finish([(&b"A"[..], &b"b"[..])], &mut out).unwrap();
@@ -193,7 +194,7 @@ mod tests {
     #[test]
     fn a_declared_length_is_kept_to_the_byte() {
         let mut out = Vec::new();
-        let mut body = BodyEncoder::Length { left: 5 };
+        let mut body = BodyEncoder::new(BodyKind::Length { left: 5 });
         body.data(b"hel", &mut out).unwrap();
         assert_eq!(body.data(b"loo", &mut out), Err(EncodeError::TooLong { excess: 1 }));
         assert_eq!(body.finish([], &mut out), Err(EncodeError::TooShort { missing: 2 }));
@@ -208,7 +209,7 @@ mod tests {
         {
             let mut out = Vec::new();
             let trailer = (name.as_bytes(), value.as_bytes());
-            let result = BodyEncoder::Chunked.finish([trailer], &mut out);
+            let result = BodyEncoder::new(BodyKind::Chunked).finish([trailer], &mut out);
             assert_eq!((result, out), (Err(EncodeError::Trailer), Vec::new()));
         }
     }
@@ -217,7 +218,7 @@ mod tests {
         /// What is encoded decodes to the same.
         #[test]
         fn chunks_round_trip(pieces in vec(vec(any::<u8>(), 0..300), 0..8), read in 1usize..64) {
-            let (mut wire, mut body) = (Vec::new(), BodyEncoder::Chunked);
+            let (mut wire, mut body) = (Vec::new(), BodyEncoder::new(BodyKind::Chunked));
             for piece in &pieces {
                 body.data(piece, &mut wire).unwrap();
             }

@@ -7,6 +7,8 @@
 //! together look at each byte once, and the result is the same as in one piece.
 
 mod fields;
+#[cfg(feature = "std")]
+mod owned;
 mod request;
 mod response;
 #[cfg(test)]
@@ -14,6 +16,8 @@ mod tests;
 
 pub(crate) use fields::{Accepted, FieldLimits, FieldLines};
 pub use fields::{Field, FieldSink, Span};
+#[cfg(feature = "std")]
+pub use owned::{HeadDecoder, ResponseHeadDecoder};
 pub use request::{ParsedRequest, RequestParser};
 pub use response::{ParsedResponse, ResponseParser};
 

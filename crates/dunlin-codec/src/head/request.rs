@@ -105,7 +105,7 @@ impl RequestParser {
             State::Fields { line, fields } => (line, fields),
             State::Line(mut line) => match line.parse(bytes, &mut scan, limits)? {
                 Some((line, version, start)) => {
-                    self.facts = Facts::new(version);
+                    self.facts = Facts::of_request(Method::new(line.method.of(bytes)), version);
                     (line, FieldLines::at(start))
                 }
                 None => {

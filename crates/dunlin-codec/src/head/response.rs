@@ -104,7 +104,7 @@ impl ResponseParser {
             State::Line { mut scanned } => {
                 match status_line(bytes, &mut scanned, &mut scan, limits)? {
                     Some((line, version, start)) => {
-                        self.facts = Facts::new(version);
+                        self.facts = Facts::of_response(version);
                         (line, FieldLines::at(start))
                     }
                     None => {
