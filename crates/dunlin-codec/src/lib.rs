@@ -55,6 +55,8 @@
 extern crate alloc;
 
 mod body;
+#[cfg(feature = "std")]
+mod conn;
 mod date;
 mod encode;
 mod error;
@@ -65,6 +67,8 @@ mod scan;
 mod target;
 
 pub use body::{BodyDecoder, BodyEvent, ChunkedDecoder, Trailers};
+#[cfg(feature = "std")]
+pub use conn::{ConnError, Event, Phase, SendCtx, SendError, ServerConn};
 pub use date::DateCache;
 pub use encode::{BodyEncoder, BodyKind, EncodeError};
 #[cfg(feature = "std")]
