@@ -8,7 +8,7 @@ use dunlin_core::Service;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::conn::{Http1, serve_connection};
+use crate::conn::Http1;
 use crate::listener::Listener;
 use crate::timer::Sweep;
 use crate::tracker::Tracker;
@@ -55,18 +55,14 @@ impl<S: Service> Worker<S> {
                 match listener.accept().await {
                     Ok((io, connection)) => {
                         pause = FIRST_PAUSE;
-                        let tracked = self.tracker.enter();
-                        let http = Http1::new(
+                        tokio::spawn(Http1::new(
                             io,
                             Arc::clone(&self.service),
                             connection,
                             Arc::clone(&self.config),
                             Arc::clone(&self.sweep),
-                        );
-                        tokio::spawn(async move {
-                            serve_connection(http).await;
-                            drop(tracked);
-                        });
+                            Some(self.tracker.enter()),
+                        ));
                     }
                     Err(error) => {
                         if let Some(on_error) = &self.on_error {

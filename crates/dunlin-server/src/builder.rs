@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::accept::OnAcceptError;
 use crate::config::Config;
-use crate::conn::{Http1, serve_connection};
+use crate::conn::Http1;
 use crate::error::ServeError;
 use crate::listener::Address;
 use crate::runner::{Running, start};
@@ -209,9 +209,10 @@ impl ServerBuilder {
     {
         let sweep = Sweep::new();
         let (service, config) = (Arc::new(service), Arc::new(self.config));
-        let http = Http1::new(io, service, Connection::default(), config, Arc::clone(&sweep));
+        let connection = Connection::default();
+        let http = Http1::new(io, service, connection, config, Arc::clone(&sweep), None);
         tokio::select! {
-            () = serve_connection(http) => {}
+            () = http => {}
             () = sweep.run() => {}
         }
     }

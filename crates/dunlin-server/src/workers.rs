@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accept::Worker;
 use crate::error::ServeError;
 use crate::listener::Listener;
-use crate::timer::Sweep;
+use crate::timer::{Sweep, Sweeper};
 
 /// Which threads run connections.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -55,7 +55,7 @@ impl Sockets {
         self.tcp.iter().filter_map(|socket| socket.local_addr().ok()).collect()
     }
 
-    /// Starts an accept loop for each on the present runtime, and the sweep beside them.
+    /// Starts an accept loop for each on the present runtime.
     fn spawn<S: Service>(self, worker: &Worker<S>) -> io::Result<Loops> {
         let mut loops = Vec::new();
         let mut spawn = |accept: Task<()>| loops.push(accept);
@@ -66,8 +66,7 @@ impl Sockets {
         for socket in self.unix {
             spawn(accept(worker, tokio::net::UnixListener::from_std(socket)?));
         }
-        let sweep = Arc::clone(&worker.sweep);
-        Ok(Loops { accept: loops, sweep: tokio::spawn(async move { sweep.run().await }) })
+        Ok(Loops(loops))
     }
 }
 
@@ -75,24 +74,15 @@ fn accept<S: Service>(worker: &Worker<S>, listener: impl Listener) -> Task<()> {
     tokio::spawn(worker.clone().accept(listener))
 }
 
-/// The tasks of one worker.
-struct Loops {
-    accept: Vec<Task<()>>,
-    sweep: Task<()>,
-}
+/// The accept loops of one worker.
+struct Loops(Vec<Task<()>>);
 
 impl Loops {
     /// Waits until the listeners are closed.
     async fn stopped(&mut self) {
-        for accept in self.accept.drain(..) {
+        for accept in self.0.drain(..) {
             let _ = accept.await;
         }
-    }
-}
-
-impl Drop for Loops {
-    fn drop(&mut self) {
-        self.sweep.abort();
     }
 }
 
@@ -103,6 +93,7 @@ pub(crate) struct Crew {
     /// Ends the threads, once their connections have ended.
     done: CancellationToken,
     pub(crate) sweeps: Vec<Arc<Sweep>>,
+    _sweeper: Sweeper,
 }
 
 struct Thread {
@@ -111,17 +102,25 @@ struct Thread {
 }
 
 impl Crew {
+    fn new(sweeps: Vec<Arc<Sweep>>) -> Result<Self, ServeError> {
+        let sweeper = Sweeper::start(sweeps.clone()).map_err(ServeError::Worker)?;
+        Ok(Self {
+            loops: None,
+            threads: Vec::new(),
+            done: CancellationToken::new(),
+            sweeps,
+            _sweeper: sweeper,
+        })
+    }
+
     /// The caller's runtime.
     pub(crate) fn shared<S: Service>(
         sockets: Sockets,
         worker: &Worker<S>,
     ) -> Result<Self, ServeError> {
-        Ok(Self {
-            loops: Some(sockets.spawn(worker).map_err(ServeError::Worker)?),
-            threads: Vec::new(),
-            done: CancellationToken::new(),
-            sweeps: vec![Arc::clone(&worker.sweep)],
-        })
+        let mut crew = Self::new(vec![Arc::clone(&worker.sweep)])?;
+        crew.loops = Some(sockets.spawn(worker).map_err(ServeError::Worker)?);
+        Ok(crew)
     }
 
     /// A thread and a runtime for each set of sockets.
@@ -129,16 +128,9 @@ impl Crew {
         sockets: Vec<Sockets>,
         worker: &Worker<S>,
     ) -> Result<Self, ServeError> {
-        let mut crew = Self {
-            loops: None,
-            threads: Vec::new(),
-            done: CancellationToken::new(),
-            sweeps: Vec::new(),
-        };
+        let mut crew = Self::new(sockets.iter().map(|_| Sweep::new()).collect())?;
         for (index, sockets) in sockets.into_iter().enumerate() {
-            let sweep = Sweep::new();
-            crew.sweeps.push(Arc::clone(&sweep));
-            let worker = Worker { sweep, ..worker.clone() };
+            let worker = Worker { sweep: Arc::clone(&crew.sweeps[index]), ..worker.clone() };
             let thread = crew.spawn_thread(index, sockets, worker).map_err(ServeError::Worker)?;
             crew.threads.push(thread);
         }

@@ -6,7 +6,7 @@ use dunlin_core::{Headers, RequestHead, ResponseHead};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::body::{BodyDecoder, BodyEvent, Trailers};
-use crate::encode::{BodyEncoder, BodyLen, EncodeCtx, EncodeError, encode_response};
+use crate::encode::{BodyEncoder, BodyLen, EncodeCtx, EncodeError, Signature, encode_response};
 use crate::error::{BodyError, HeadError};
 use crate::framing::{Facts, Framing};
 use crate::head::HeadDecoder;
@@ -165,27 +165,18 @@ pub enum SendError {
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct SendCtx<'a> {
-    /// The Date field's value. Default: none is sent.
-    pub date: Option<&'a [u8; 29]>,
-    /// The Server field's value. Default: none is sent.
-    pub server: Option<&'a [u8]>,
+    /// The Server and Date fields. Default: none are sent.
+    pub signature: Option<&'a Signature>,
     /// Close the connection after this response. Default: only where the request or the response
     /// says so.
     pub close: bool,
 }
 
 impl<'a> SendCtx<'a> {
-    /// Sends that Date.
+    /// Sends those Server and Date fields.
     #[must_use]
-    pub const fn date(mut self, date: &'a [u8; 29]) -> Self {
-        self.date = Some(date);
-        self
-    }
-
-    /// Sends that Server.
-    #[must_use]
-    pub const fn server(mut self, server: &'a [u8]) -> Self {
-        self.server = Some(server);
+    pub const fn signature(mut self, signature: &'a Signature) -> Self {
+        self.signature = Some(signature);
         self
     }
 
@@ -382,8 +373,7 @@ impl ServerConn {
 
     fn encode_ctx<'a>(&self, ctx: SendCtx<'a>, keep_alive: bool) -> EncodeCtx<'a> {
         let mut encode = EncodeCtx::answering(&self.request.facts).keep_alive(keep_alive);
-        encode.date = ctx.date;
-        encode.server = ctx.server;
+        encode.signature = ctx.signature;
         encode
     }
 

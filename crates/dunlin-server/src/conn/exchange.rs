@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use dunlin_codec::{BodyLen, DateCache, Event, Framing, Phase, SendCtx, SendError};
+use dunlin_codec::{BodyLen, Event, Framing, Phase, SendCtx, SendError, Signature};
 use dunlin_core::{Body, BodyError, OnUpgrade, Refusal, Response, Service};
 use http::{HeaderValue, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,7 +20,7 @@ const WHOLE_MAX: u64 = 16 * 1024;
 /// Bytes of a request body that may wait for the handler.
 const QUEUE_MAX: usize = 64 * 1024;
 
-thread_local!(static DATE: RefCell<DateCache> = const { RefCell::new(DateCache::new()) });
+thread_local!(static SIGNATURE: RefCell<Signature> = const { RefCell::new(Signature::new()) });
 
 /// What is still to be sent after the head; boxed, because idle connections pay for its size.
 #[derive(Debug)]
@@ -172,10 +172,11 @@ where
             self.outgoing = Outgoing::Upgrade(Box::new(then));
         }
         let len = BodyLen::from(body.exact_len());
-        let sent = DATE.with_borrow_mut(|date| {
-            let mut ctx =
-                SendCtx::default().date(date.at(self.sweep.clock.unix())).close(self.must_close());
-            ctx.server = self.config.server_name.as_ref().map(HeaderValue::as_bytes);
+        let close = self.must_close();
+        let sent = SIGNATURE.with_borrow_mut(|signature| {
+            let server = self.config.server_name.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
+            let signature = signature.at(self.sweep.clock.unix(), server);
+            let ctx = SendCtx::default().signature(signature).close(close);
             self.conn.send_head(&head, len, ctx, turn.output.buf)
         });
         drop(head);

@@ -20,7 +20,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use dunlin_codec::{Event, Phase, ServerConn};
 use dunlin_core::{
-    BodyError, BodySender, Connection, OnUpgrade, Refusal, Request, Scratch, Service,
+    BodyError, BodySender, BoxFuture, Connection, OnUpgrade, Refusal, Request, Scratch, Service,
 };
 use http::StatusCode;
 use pin_project_lite::pin_project;
@@ -32,6 +32,7 @@ use super::output::{Backlog, Output};
 use super::wait::Wait;
 use crate::config::Config;
 use crate::timer::{Slot, Sweep};
+use crate::tracker::Tracked;
 
 /// Most bytes of an unwanted body that are read so that the connection can go on.
 pub(super) const DRAIN_MAX: u64 = 64 * 1024;
@@ -40,13 +41,17 @@ pub(super) const DRAIN_MAX: u64 = 64 * 1024;
 const READ_AHEAD_MAX: usize = 16 * 1024;
 
 pin_project! {
-    /// Drives one connection; resolves when it has ended, or with what it is handed over to.
+    /// Drives one connection to its end, the protocol that it is handed over to included.
+    ///
+    /// Spawned as it is: an `async` block around it would hold it twice.
     pub(crate) struct Http1<S: Service, T> {
         #[pin]
         handler: Option<S::Future>,
         service: Arc<S>,
         link: Link<T>,
         rest: Vec<u8>,
+        upgraded: Option<BoxFuture<'static, ()>>,
+        _tracked: Option<Tracked>,
     }
 }
 
@@ -79,13 +84,6 @@ pub(super) struct Link<T> {
     pub(super) failed: bool,
 }
 
-/// A connection that goes on in another protocol.
-pub(crate) struct Handover<T> {
-    io: T,
-    read_ahead: Bytes,
-    then: OnUpgrade,
-}
-
 /// The buffers of one poll.
 pub(super) struct Turn<'a> {
     pub(super) input: Input<'a>,
@@ -103,24 +101,6 @@ pub(super) enum Step {
     Upgrade(OnUpgrade),
 }
 
-/// Drives a connection to its end, the protocol that it is handed over to included.
-pub(crate) async fn serve_connection<S, T>(http: Http1<S, T>)
-where
-    S: Service,
-    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let slot = Arc::clone(&http.link.slot);
-    if let Some(Handover { io, read_ahead, then }) = http.await {
-        // An upgraded connection ends by itself, or when the time to shut down is over.
-        let mut upgraded = then.run(io, read_ahead);
-        std::future::poll_fn(|cx| {
-            slot.set_waker(cx.waker());
-            if slot.signals().abort() { Poll::Ready(()) } else { upgraded.as_mut().poll(cx) }
-        })
-        .await;
-    }
-}
-
 impl<S, T> Http1<S, T>
 where
     S: Service,
@@ -132,6 +112,7 @@ where
         info: Connection,
         config: Arc<Config>,
         sweep: Arc<Sweep>,
+        tracked: Option<Tracked>,
     ) -> Self {
         let slot = sweep.register();
         let link = Link {
@@ -154,25 +135,28 @@ where
             served: false,
             failed: false,
         };
-        Self { handler: None, service, link, rest: Vec::new() }
+        Self { handler: None, service, link, rest: Vec::new(), upgraded: None, _tracked: tracked }
     }
 }
 
 impl<S, T> Future for Http1<S, T>
 where
     S: Service,
-    T: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    type Output = Option<Handover<T>>;
+    type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let link = this.link;
         let mut refusal = match link.attend(cx) {
             Attend::Go => None,
             Attend::Refuse(why) => Some(why),
-            Attend::Gone => return Poll::Ready(None),
+            Attend::Gone => return Poll::Ready(()),
         };
+        if let Some(upgraded) = this.upgraded {
+            return upgraded.as_mut().poll(cx);
+        }
         // Taken, not borrowed: a handler polled here may drive a connection of its own.
         let mut lent = Scratch::lend();
         let Scratch { input, output, .. } = &mut *lent;
@@ -208,7 +192,7 @@ where
                     if wait != Wait::Write && !turn.output.is_empty() {
                         match link.poll_flush(cx, &mut turn) {
                             Poll::Ready(Ok(())) => {}
-                            Poll::Ready(Err(_)) => return Poll::Ready(None),
+                            Poll::Ready(Err(_)) => return Poll::Ready(()),
                             Poll::Pending => {
                                 link.park(Wait::Write);
                                 *this.rest = turn.input.into_rest();
@@ -220,11 +204,13 @@ where
                     *this.rest = turn.input.into_rest();
                     return Poll::Pending;
                 }
-                Step::Done => return Poll::Ready(None),
+                Step::Done => return Poll::Ready(()),
                 Step::Upgrade(then) => {
                     link.slot.clear_deadline();
                     let read_ahead = Bytes::from(turn.input.into_rest());
-                    return Poll::Ready(link.io.take().map(|io| Handover { io, read_ahead, then }));
+                    let Some(io) = link.io.take() else { return Poll::Ready(()) };
+                    // From here on it ends by itself, or when the time to shut down is over.
+                    return this.upgraded.insert(then.run(io, read_ahead)).as_mut().poll(cx);
                 }
             }
         }

@@ -13,4 +13,4 @@ mod input;
 mod output;
 mod wait;
 
-pub(crate) use self::h1::{Http1, serve_connection};
+pub(crate) use self::h1::Http1;
