@@ -82,6 +82,7 @@ const MONTHS: [&[u8; 3]; 12] = [
 
 #[cfg(test)]
 mod tests {
+    #[cfg(not(feature = "std"))]
     extern crate std;
 
     use std::time::{Duration, UNIX_EPOCH};

@@ -173,7 +173,7 @@ impl Facts {
 
     /// Looks at the next field of a request. Sorts by length first, so that a field without a
     /// meaning here costs two jumps.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn request_field(
         &mut self,
         name: &[u8],
@@ -196,7 +196,7 @@ impl Facts {
     }
 
     /// Looks at the next field of a response.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn response_field(
         &mut self,
         name: &[u8],
@@ -253,13 +253,14 @@ impl Facts {
         Ok(())
     }
 
-    #[inline]
+    #[inline(never)]
     fn add_host(&mut self, value: &[u8], span: Span) -> Result<(), FramingError> {
         self.once(HOST, "host")?;
         self.host = span;
         if is_host(value) { Ok(()) } else { Err(FramingError::Host) }
     }
 
+    #[inline(never)]
     fn add_length(&mut self, value: &[u8]) -> Result<(), FramingError> {
         self.once(LENGTH, "content-length")?;
         if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
@@ -272,6 +273,7 @@ impl Facts {
         Ok(())
     }
 
+    #[inline(never)]
     fn add_encoding(&mut self, value: &[u8]) -> Result<(), FramingError> {
         self.once(CHUNKED, "transfer-encoding")?;
         if value.eq_ignore_ascii_case(b"chunked") {
@@ -294,7 +296,7 @@ impl Facts {
         Err(FramingError::UnknownEncoding)
     }
 
-    #[inline]
+    #[inline(never)]
     fn add_connection(&mut self, value: &[u8]) {
         self.seen |= match value.len() {
             10 if is(value, b"keep-alive") => KEEP_ALIVE,
@@ -303,6 +305,7 @@ impl Facts {
         };
     }
 
+    #[inline(never)]
     fn add_expect(&mut self, value: &[u8]) -> Result<(), FramingError> {
         match self.version {
             // RFC 9110 §10.1.1: a server ignores it from an HTTP/1.0 client.

@@ -24,20 +24,48 @@ pub enum TargetForm {
 /// Where the parts of a request target stand in the head. Nothing is decoded or normalised.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Target {
-    /// Which form it has.
-    pub form: TargetForm,
-    /// The whole target.
-    pub whole: Span,
-    /// The path, from its `/`; `*` in asterisk form; empty in authority form, and in absolute form
-    /// where the target has none, which means `/` (RFC 9110 §4.2.3).
-    pub path: Span,
-    /// The query, without its `?`.
-    pub query: Option<Span>,
-    /// `host[:port]`, in absolute and authority form.
-    pub authority: Option<Span>,
+    form: TargetForm,
+    whole: Span,
+    path: Span,
+    // No part but the method starts a head: a span that starts at 0 is none.
+    query: Span,
+    authority: Span,
 }
 
+const NONE: Span = Span { start: 0, len: 0 };
+
 impl Target {
+    /// Which form it has.
+    #[inline]
+    pub const fn form(&self) -> TargetForm {
+        self.form
+    }
+
+    /// The whole target.
+    #[inline]
+    pub const fn whole(&self) -> Span {
+        self.whole
+    }
+
+    /// The path, from its `/`; `*` in asterisk form; empty in authority form, and in absolute form
+    /// where the target has none, which means `/` (RFC 9110 §4.2.3).
+    #[inline]
+    pub const fn path(&self) -> Span {
+        self.path
+    }
+
+    /// The query, without its `?`.
+    #[inline]
+    pub const fn query(&self) -> Option<Span> {
+        self.query.some()
+    }
+
+    /// `host[:port]`, in absolute and authority form.
+    #[inline]
+    pub const fn authority(&self) -> Option<Span> {
+        self.authority.some()
+    }
+
     /// Splits the target at `whole` in `head`, which the scanner has accepted byte by byte.
     ///
     /// # Errors
@@ -49,38 +77,23 @@ impl Target {
     pub(crate) fn parse(method: Method<'_>, head: &[u8], whole: Span) -> Result<Self, HeadError> {
         let target = whole.of(head);
         if target.first() == Some(&b'/') && method != Method::Connect {
-            return Ok(Self::with_path(TargetForm::Origin, head, whole, whole.start, None));
+            return Ok(Self::with_path(TargetForm::Origin, target, whole, 0, NONE));
         }
-        Self::parse_rare(method, head, whole)
+        Self::parse_rare(method, target, whole)
     }
 
     #[cold]
-    fn parse_rare(method: Method<'_>, head: &[u8], whole: Span) -> Result<Self, HeadError> {
-        let target = whole.of(head);
+    fn parse_rare(method: Method<'_>, target: &[u8], whole: Span) -> Result<Self, HeadError> {
+        let without_parts = |form, path| Self { form, whole, path, query: NONE, authority: NONE };
         if method == Method::Connect {
-            let form = TargetForm::Authority;
-            return match parse_authority(target) {
-                Some(Authority { has_port: true }) => Ok(Self {
-                    form,
-                    whole,
-                    path: Span { start: whole.start, len: 0 },
-                    query: None,
-                    authority: Some(whole),
-                }),
-                _ => Err(HeadError::TargetAuthority),
+            let Some(Authority { has_port: true }) = parse_authority(target) else {
+                return Err(HeadError::TargetAuthority);
             };
+            let path = Span { start: whole.start, len: 0 };
+            return Ok(Self { authority: whole, ..without_parts(TargetForm::Authority, path) });
         }
-        if target == b"*" {
-            return match method {
-                Method::Options => Ok(Self {
-                    form: TargetForm::Asterisk,
-                    whole,
-                    path: whole,
-                    query: None,
-                    authority: None,
-                }),
-                _ => Err(HeadError::TargetForm),
-            };
+        if target == b"*" && method == Method::Options {
+            return Ok(without_parts(TargetForm::Asterisk, whole));
         }
         let Some(scheme) = scheme_len(target) else { return Err(HeadError::TargetForm) };
         let rest = &target[scheme..];
@@ -88,26 +101,26 @@ impl Target {
         if len == 0 || parse_authority(&rest[..len]).is_none() {
             return Err(HeadError::TargetAuthority);
         }
-        let start = whole.start + scheme as u16;
-        let authority = Span { start, len: len as u16 };
-        let path = start + len as u16;
-        Ok(Self::with_path(TargetForm::Absolute, head, whole, path, Some(authority)))
+        let authority = Span { start: whole.start + scheme as u16, len: len as u16 };
+        Ok(Self::with_path(TargetForm::Absolute, target, whole, scheme + len, authority))
     }
 
-    /// Finds path and query in what is left of `whole` from `start` on.
+    /// Finds path and query in what is left of `target` from `start` on.
     #[inline]
     fn with_path(
         form: TargetForm,
-        head: &[u8],
+        target: &[u8],
         whole: Span,
-        start: u16,
-        authority: Option<Span>,
+        start: usize,
+        authority: Span,
     ) -> Self {
-        let left = Span { start, len: whole.start + whole.len - start };
-        let len = scan::find(left.of(head), b'?') as u16;
-        let query =
-            (len < left.len).then(|| Span { start: start + len + 1, len: left.len - len - 1 });
-        Self { form, whole, path: Span { start, len }, query, authority }
+        let end = start + scan::find(&target[start..], b'?');
+        let at = |start: usize, end: usize| Span {
+            start: whole.start + start as u16,
+            len: (end - start) as u16,
+        };
+        let query = if end < target.len() { at(end + 1, target.len()) } else { NONE };
+        Self { form, whole, path: at(start, end), query, authority }
     }
 }
 
@@ -143,10 +156,11 @@ fn parse_authority(authority: &[u8]) -> Option<Authority> {
     match authority.get(end..)? {
         [] => Some(Authority { has_port: false }),
         [b':', port @ ..] => {
-            let number = port.iter().try_fold(0u32, |number, byte| match byte {
-                b'0'..=b'9' if number <= 65_535 => Some(number * 10 + u32::from(byte - b'0')),
-                _ => None,
-            })?;
+            let number =
+                port.iter().try_fold(0u32, |number, byte| match byte.wrapping_sub(b'0') {
+                    digit @ 0..=9 if number <= 65_535 => Some(number * 10 + u32::from(digit)),
+                    _ => None,
+                })?;
             (number <= 65_535).then_some(Authority { has_port: !port.is_empty() })
         }
         _ => None,
@@ -157,18 +171,16 @@ fn parse_authority(authority: &[u8]) -> Option<Authority> {
 #[inline]
 fn reg_name_len(authority: &[u8]) -> Option<usize> {
     let mut at = 0;
-    while let Some(&byte) = authority.get(at) {
-        match HOST[byte as usize] {
-            true => at += 1,
-            false if byte == b'%' => {
-                let digits = authority.get(at + 1..at + 3)?;
-                digits.iter().all(u8::is_ascii_hexdigit).then_some(())?;
-                at += 3;
-            }
-            false => break,
+    loop {
+        let rest = authority.get(at..).unwrap_or_default();
+        at += rest.iter().take_while(|&&byte| HOST[usize::from(byte)]).count();
+        if authority.get(at) != Some(&b'%') {
+            return (at > 0).then_some(at);
         }
+        let digits = authority.get(at + 1..at + 3)?;
+        digits.iter().all(u8::is_ascii_hexdigit).then_some(())?;
+        at += 3;
     }
-    (at > 0).then_some(at)
 }
 
 /// Length of `[IPv6]` or `[vN.future]` at the start, brackets included.
@@ -209,19 +221,21 @@ static HOST: [bool; 256] = {
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::String;
+    use alloc::{format, string::String};
 
     use super::*;
 
     fn parse(method: &str, target: &str) -> Result<Target, HeadError> {
-        let whole = Span::between(0, target.len());
-        Target::parse(Method::new(method.as_bytes()), target.as_bytes(), whole)
+        let head = format!("{method} {target}");
+        let whole = Span::between(method.len() + 1, head.len());
+        Target::parse(Method::new(method.as_bytes()), head.as_bytes(), whole)
     }
 
     fn parts(method: &str, target: &str) -> (TargetForm, String, Option<String>, Option<String>) {
         let parsed = parse(method, target).unwrap();
-        let text = |span: Span| String::from(&target[span.range()]);
-        (parsed.form, text(parsed.path), parsed.query.map(text), parsed.authority.map(text))
+        let head = format!("{method} {target}");
+        let text = |span: Span| String::from(&head[span.range()]);
+        (parsed.form(), text(parsed.path()), parsed.query().map(text), parsed.authority().map(text))
     }
 
     #[test]

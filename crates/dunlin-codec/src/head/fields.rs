@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use crate::{
     error::HeadError,
-    scan::{Scan, is_token_byte},
+    scan::{Scan, is_token_byte, stands_at},
 };
 
 /// A run of bytes in a head, counted from the head's first byte.
@@ -32,6 +32,12 @@ impl Span {
     #[inline]
     pub fn of(self, head: &[u8]) -> &[u8] {
         &head[self.range()]
+    }
+
+    /// The span, unless it starts at the head's first byte, where nothing optional stands.
+    #[inline]
+    pub(crate) const fn some(self) -> Option<Self> {
+        if self.start == 0 { None } else { Some(self) }
     }
 
     /// From offsets that the section's bound of 65,536 bytes keeps within 16 bits.
@@ -132,26 +138,27 @@ impl FieldLines {
         let mut scanned = self.scanned as usize;
         loop {
             if colon == line {
+                if input.get(line) == Some(&b'\r') {
+                    return match input.get(line + 1) {
+                        Some(b'\n') => Ok(Some(line + 2)),
+                        Some(_) => Err(HeadError::LineEnd { at: line + 1 }),
+                        None => self.pause(input, line, line, line, limits),
+                    };
+                }
                 colon = scan.token_end(scanned);
                 match input.get(colon) {
                     Some(b':') if colon > line => {}
-                    Some(b'\r') if colon == line => match input.get(line + 1) {
-                        Some(b'\n') => return Ok(Some(line + 2)),
-                        Some(_) => return Err(HeadError::LineEnd { at: line + 1 }),
-                        None => return self.pause(input, line, line, line, limits),
-                    },
                     Some(&byte) => return Err(name_error(line, colon, byte, limits)),
                     None => return self.pause(input, line, line, colon, limits),
                 }
                 scanned = colon + 1;
             }
             let end = scan.field_end(scanned);
-            match input.get(end..).and_then(<[u8]>::first_chunk::<2>) {
-                Some(b"\r\n") => {}
-                _ => match value_error(input, line, end, limits) {
-                    Some(error) => return Err(error),
-                    None => return self.pause(input, line, colon, end, limits),
-                },
+            if !stands_at(input, end, b"\r\n") {
+                return match value_error(input, line, end, limits) {
+                    Some(error) => Err(error),
+                    None => self.pause(input, line, colon, end, limits),
+                };
             }
             if end + 2 - line > limits.line {
                 return Err(HeadError::FieldTooLong { limit: limits.line });
@@ -159,12 +166,12 @@ impl FieldLines {
             if self.count == limits.count {
                 return Err(HeadError::TooManyFields { limit: limits.count });
             }
-            let (name, value) = (&input[line..colon], trim(input, colon + 1, end));
+            let value = trim(input, colon + 1, end);
             let field = Field {
                 name: Span::between(line, colon),
                 value: Span::between(value.start, value.end),
             };
-            each(name, &input[value], field)?;
+            each(&input[line..colon], &input[value], field)?;
             self.count += 1;
             line = end + 2;
             colon = line;
@@ -192,14 +199,30 @@ impl FieldLines {
 
 /// The value between the colon and the end of the line, without the whitespace around it.
 #[inline]
-fn trim(input: &[u8], mut start: usize, mut end: usize) -> Range<usize> {
-    while start < end && matches!(input[start], b' ' | b'\t') {
+fn trim(input: &[u8], start: usize, end: usize) -> Range<usize> {
+    // One blank in front and none behind: what nearly every sender writes. A value of blanks alone
+    // has one before its end, and goes the other way too.
+    let first = start + usize::from(input[start] == b' ');
+    if is_blank(input[first]) || is_blank(input[end - 1]) {
+        return trim_rare(input, start, end);
+    }
+    first..end
+}
+
+#[cold]
+fn trim_rare(input: &[u8], mut start: usize, mut end: usize) -> Range<usize> {
+    while start < end && is_blank(input[start]) {
         start += 1;
     }
-    while start < end && matches!(input[end - 1], b' ' | b'\t') {
+    while start < end && is_blank(input[end - 1]) {
         end -= 1;
     }
     start..end
+}
+
+#[inline]
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
 /// What is wrong with a line whose name ends at `at`, with `byte` there.

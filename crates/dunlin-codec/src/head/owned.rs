@@ -58,9 +58,9 @@ impl HeadDecoder {
         let line = RequestLine {
             method: owned_method(head.method(), head.method_span())?,
             version: head.version().into(),
-            target: range(target.whole),
-            path: range(target.path),
-            query: target.query.map(range),
+            target: range(target.whole()),
+            path: range(target.path()),
+            query: target.query().map(range),
         };
         Ok(Some((RequestHead::from_block(block, head.bytes(), line), *head.facts())))
     }

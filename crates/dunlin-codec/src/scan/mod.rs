@@ -51,6 +51,28 @@ pub(crate) fn is_field_value(bytes: &[u8]) -> bool {
     Scalar::new(bytes).field_end(0) == bytes.len()
 }
 
+/// Whether `bytes` stand in `input` at `from`: as one compare where they fill a register, which
+/// comparing arrays or slices is not.
+#[inline(always)]
+pub(crate) fn stands_at<const N: usize>(input: &[u8], from: usize, bytes: &[u8; N]) -> bool {
+    let Some(found) = input.get(from..).and_then(<[u8]>::first_chunk::<N>) else { return false };
+    let (words, rest) = found.as_chunks::<8>();
+    let (wanted_words, wanted_rest) = bytes.as_chunks::<8>();
+    let differ = |a: &[u8; 8], b: &[u8; 8]| u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+    let words = words.iter().zip(wanted_words).fold(0, |all, (a, b)| all | differ(a, b));
+    words == 0 && padded(rest) == padded(wanted_rest)
+}
+
+#[inline(always)]
+fn padded(bytes: &[u8]) -> u64 {
+    match *bytes {
+        [] => 0,
+        [a, b] => u64::from(u16::from_le_bytes([a, b])),
+        [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
+        _ => bytes.iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte)),
+    }
+}
+
 /// Offset of the first `byte` in `input`, or its length.
 #[inline]
 pub(crate) fn find(input: &[u8], byte: u8) -> usize {

@@ -21,71 +21,96 @@ impl<'i> Scalar<'i> {
 impl Scan for Scalar<'_> {
     #[inline]
     fn token_end(&mut self, from: usize) -> usize {
-        end_of(self.input, from, TOKEN, unusual_in_token)
+        let Some(input) = self.input.get(from..) else { return from };
+        from + run_of(input, TOKEN, unusual_in_token)
     }
 
     #[inline]
     fn target_end(&mut self, from: usize) -> usize {
-        end_of(self.input, from, TARGET, unusual_in_target)
+        let Some(input) = self.input.get(from..) else { return from };
+        from + run_of(input, TARGET, unusual_in_target)
     }
 
     #[inline]
     fn field_end(&mut self, from: usize) -> usize {
-        // Values are the long runs: skip whole blocks by a test that compilers turn into vector
-        // code on every target that has any, then find the place in the last one by words.
-        let mut at = from;
-        while let Some(block) = self.input.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
-            if block.iter().fold(false, |hit, &byte| hit | (byte < b' ') | (byte == DEL)) {
-                break;
-            }
-            at += BLOCK;
+        // Most values end within two words. The others are worth a test on whole blocks, which
+        // compilers turn into vector code on every target that has any.
+        let (Some(value), words) = (self.input.get(from..), 2 * WORD) else { return from };
+        match run_of_words(value, FIELD, unusual_in_field, words) {
+            Ok(run) => from + run,
+            Err(run) => from + run + long_field_run(value.get(run..).unwrap_or_default()),
         }
-        end_of(self.input, at, FIELD, unusual_in_field)
     }
 }
 
-/// Walks `input` from `at` to the first byte outside `class`.
+/// Length of the run of field bytes at the start of a value that has proved to be long.
+fn long_field_run(value: &[u8]) -> usize {
+    let mut rest = value;
+    while let Some((block, tail)) = rest.split_first_chunk::<BLOCK>() {
+        if block.iter().fold(false, |hit, &byte| hit | (byte < b' ') | (byte == DEL)) {
+            break;
+        }
+        rest = tail;
+    }
+    value.len() - rest.len() + run_of(rest, FIELD, unusual_in_field)
+}
+
+/// Length of the run of bytes in `class` at the start of `input`.
+#[inline(always)]
+fn run_of(input: &[u8], class: u8, unusual: fn(u64) -> u64) -> usize {
+    match run_of_words(input, class, unusual, usize::MAX) {
+        Ok(run) | Err(run) => run,
+    }
+}
+
+/// As [`run_of`], but gives up with `Err` where `most` bytes or more are in the class.
 ///
 /// `unusual` marks, in the top bit of each byte of a word, all bytes outside the class and perhaps
 /// rare ones inside it; the table decides on what was marked.
 #[inline(always)]
-fn end_of(input: &[u8], mut at: usize, class: u8, unusual: fn(u64) -> u64) -> usize {
-    while let Some(word) = input.get(at..).and_then(<[u8]>::first_chunk::<WORD>) {
-        let marks = unusual(u64::from_le_bytes(*word));
+fn run_of_words(
+    input: &[u8],
+    class: u8,
+    unusual: fn(u64) -> u64,
+    most: usize,
+) -> Result<usize, usize> {
+    let mut rest = input;
+    while let Some((word, tail)) = rest.split_first_chunk::<WORD>() {
+        let word = u64::from_le_bytes(*word);
+        let marks = unusual(word);
         if marks == 0 {
-            at += WORD;
+            rest = tail;
+            let run = input.len() - rest.len();
+            if run >= most {
+                return Err(run);
+            }
             continue;
         }
-        at += (marks.trailing_zeros() / 8) as usize;
-        match input.get(at) {
-            Some(&byte) if CLASSES[byte as usize] & class != 0 => at += 1,
-            _ => return at,
+        // A mark is the top bit of its byte: rounding down finds the bit where that byte starts.
+        let bit = marks.trailing_zeros() & !7;
+        let run = (bit / 8) as usize;
+        if CLASSES[usize::from((word >> bit) as u8)] & class == 0 {
+            return Ok(input.len() - rest.len() + run);
         }
+        rest = rest.get(run + 1..).unwrap_or_default();
     }
-    while let Some(&byte) = input.get(at) {
-        if CLASSES[byte as usize] & class == 0 {
-            break;
-        }
-        at += 1;
-    }
-    at
+    let run = rest.iter().take_while(|&&byte| CLASSES[usize::from(byte)] & class != 0).count();
+    Ok(input.len() - rest.len() + run)
 }
 
 /// Offset of the first `byte` in `input`, or its length.
 #[inline]
 pub(super) fn find(input: &[u8], byte: u8) -> usize {
-    let mut at = 0;
-    while let Some(word) = input.get(at..).and_then(<[u8]>::first_chunk::<WORD>) {
+    let mut rest = input;
+    while let Some((word, tail)) = rest.split_first_chunk::<WORD>() {
         let marks = zero_bytes(u64::from_le_bytes(*word) ^ splat(byte));
         if marks != 0 {
-            return at + (marks.trailing_zeros() / 8) as usize;
+            return input.len() - rest.len() + (marks.trailing_zeros() / 8) as usize;
         }
-        at += WORD;
+        rest = tail;
     }
-    while input.get(at).is_some_and(|&other| other != byte) {
-        at += 1;
-    }
-    at
+    let run = rest.iter().take_while(|&&other| other != byte).count();
+    input.len() - rest.len() + run
 }
 
 /// Whether a token may hold `byte` (RFC 9110 §5.6.2).
