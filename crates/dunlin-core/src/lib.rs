@@ -20,7 +20,7 @@
 //! | `headers` | fields in three storages: as received, as built, as asked |
 //! | `body` | empty, whole and streaming bodies; the channel that feeds one |
 //! | `service`, `lifecycle` | what a server drives |
-//! | `extract`, `into_response` | what a handler takes and returns |
+//! | `extract`, `arguments`, `into_response` | what a handler takes and returns |
 //! | `scope` | what an app tells a request of its route |
 //! | `upgrade`, `scratch` (feature `io`) | connections handed over; buffers lent for one poll |
 //!
@@ -31,6 +31,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod body;
 mod error;
 mod extract;
