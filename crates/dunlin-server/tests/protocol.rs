@@ -49,6 +49,14 @@ async fn requests_are_answered_in_order_on_one_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_declared_length_of_zero_is_an_empty_body() {
+    let mut client = connect(mirror);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").await;
+    assert_eq!(soon(client.answer()).await.unwrap().text(), "POST / ");
+    assert_eq!(client.get("/next").await.text(), "GET /next ");
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_response_has_date_server_and_length() {
     let answer = connect(ignore).get("/").await;
     assert_eq!(answer.field("server"), Some("dunlin"));

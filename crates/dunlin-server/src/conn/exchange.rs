@@ -46,12 +46,14 @@ pub(super) enum Incoming {
 /// The body of a request whose head was just parsed: whole where it has arrived with it, otherwise
 /// the end of a channel that the driver feeds.
 pub(super) fn begin_body<T>(link: &mut Link<T>, framing: Framing, turn: &mut Turn<'_>) -> Body {
+    if framing.is_empty() {
+        return Body::empty();
+    }
     let len = match framing {
         Framing::Length(len) => Some(len),
-        _ if framing.is_empty() => return Body::empty(),
         _ => None,
     };
-    if let Some(len @ 1..=WHOLE_MAX) = len
+    if let Some(len @ ..=WHOLE_MAX) = len
         && turn.input.bytes().len() as u64 >= len
     {
         let mut bytes = turn.input.bytes();
