@@ -1,6 +1,7 @@
 //! Response heads on their way out (RFC 9112 §4, §6).
 
 use dunlin_core::ResponseHead;
+use http::HeaderValue;
 
 use super::{BodyEncoder, BodyKind, EncodeError, append_field};
 use crate::{
@@ -40,7 +41,7 @@ pub struct EncodeCtx<'c> {
     /// The Date, from a [`DateCache`](crate::DateCache). Default: none is written.
     pub date: Option<&'c [u8; 29]>,
     /// The Server field's value. Default: none is written.
-    pub server: Option<&'c [u8]>,
+    pub server: Option<&'c HeaderValue>,
 }
 
 impl<'c> EncodeCtx<'c> {
@@ -73,7 +74,7 @@ impl<'c> EncodeCtx<'c> {
 
     /// Sets the Server field's value. Default: none.
     #[must_use]
-    pub const fn server(mut self, server: &'c [u8]) -> Self {
+    pub const fn server(mut self, server: &'c HeaderValue) -> Self {
         self.server = Some(server);
         self
     }
@@ -155,10 +156,10 @@ fn append_head(
     if option.is_some() || wishes.has_connection {
         append_connection(head, &wishes, option, out)?;
     }
-    if let (Some(server), false) = (ctx.server, wishes.has_server)
-        && !append_field(b"server", server, out)
-    {
-        return Err(EncodeError::Field);
+    if let (Some(server), false) = (ctx.server, wishes.has_server) {
+        out.extend_from_slice(b"server: ");
+        out.extend_from_slice(server.as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
     match ctx.date {
         Some(date) if !wishes.has_date => {
@@ -360,7 +361,7 @@ fn prebuilt(status: u16) -> Option<&'static [u8]> {
 #[cfg(test)]
 mod tests {
     use dunlin_core::ReasonPhrase;
-    use http::{HeaderName, HeaderValue, StatusCode};
+    use http::{HeaderName, StatusCode};
 
     use super::*;
     use crate::DateCache;
@@ -422,8 +423,9 @@ mod tests {
 
     #[test]
     fn a_whole_response_has_its_length_date_and_server() {
-        let mut dates = DateCache::new();
-        let ctx = ctx().date(dates.at(784_111_777)).server(b"dunlin");
+        let (mut dates, server) = (DateCache::new(), HeaderValue::from_static("dunlin"));
+        let ctx = EncodeCtx::default().keep_alive(true);
+        let ctx = ctx.date(dates.at(784_111_777)).server(&server);
         let (text, encoder) = encode(&response(200, &[("x-a", "1"), ("x-a", "2")]), Some(13), ctx);
         assert_eq!(
             text,
@@ -436,8 +438,8 @@ mod tests {
 
     #[test]
     fn date_and_server_of_the_user_replace_ours() {
-        let mut dates = DateCache::new();
-        let ctx = ctx().date(dates.at(1)).server(b"dunlin");
+        let (mut dates, server) = (DateCache::new(), HeaderValue::from_static("dunlin"));
+        let ctx = EncodeCtx::default().date(dates.at(1)).server(&server).keep_alive(true);
         let (text, _) = encode(&response(200, &[("server", "s"), ("date", "d")]), Some(0), ctx);
         assert_eq!(text, "server: s\r\ndate: d\r\ncontent-length: 0\r\n\r\n");
     }
