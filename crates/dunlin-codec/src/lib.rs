@@ -64,6 +64,8 @@
 extern crate alloc;
 
 mod body;
+#[cfg(feature = "std")]
+mod conn;
 mod date;
 mod encode;
 mod error;
@@ -74,10 +76,12 @@ mod scan;
 mod target;
 
 pub use body::{BodyDecoder, BodyEvent, ChunkedDecoder, Trailers};
+#[cfg(feature = "std")]
+pub use conn::{ConnError, Event, Phase, SendCtx, SendError, ServerConn};
 pub use date::DateCache;
 pub use encode::{BodyEncoder, BodyKind, EncodeError};
 #[cfg(feature = "std")]
-pub use encode::{BodyLen, EncodeCtx, encode_response};
+pub use encode::{BodyLen, EncodeCtx, Signature, encode_response};
 pub use error::{BodyError, ChunkError, FramingError, HeadError};
 pub use framing::{Facts, Framing};
 pub use head::{

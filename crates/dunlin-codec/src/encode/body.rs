@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{EncodeError, append_field};
+use super::{EncodeError, append_field, is_field};
 use crate::body::is_forbidden;
 
 /// Writes one body as its head has announced it.
@@ -138,10 +138,11 @@ impl BodyEncoder {
                 let start = out.len();
                 out.extend_from_slice(b"0\r\n");
                 for (name, value) in trailers {
-                    if is_forbidden(name) || !append_field(name, value, out) {
+                    if is_forbidden(name) || !is_field(name, value) {
                         out.truncate(start);
                         return Err(EncodeError::Trailer);
                     }
+                    append_field(name, value, out);
                 }
                 out.extend_from_slice(b"\r\n");
                 Ok(())

@@ -1,9 +1,8 @@
 //! Response heads on their way out (RFC 9112 §4, §6).
 
 use dunlin_core::ResponseHead;
-use http::HeaderValue;
 
-use super::{BodyEncoder, BodyKind, EncodeError, append_field};
+use super::{BodyEncoder, BodyKind, EncodeError, Signature, append_field, is_field};
 use crate::{
     framing::{Facts, members},
     head::Version,
@@ -38,10 +37,8 @@ pub struct EncodeCtx<'c> {
     pub is_connect: bool,
     /// Whether client and server want the connection to persist. Default: no.
     pub keep_alive: bool,
-    /// The Date, from a [`DateCache`](crate::DateCache). Default: none is written.
-    pub date: Option<&'c [u8; 29]>,
-    /// The Server field's value. Default: none is written.
-    pub server: Option<&'c HeaderValue>,
+    /// The Server and Date fields. Default: none are written.
+    pub signature: Option<&'c Signature>,
 }
 
 impl<'c> EncodeCtx<'c> {
@@ -53,8 +50,7 @@ impl<'c> EncodeCtx<'c> {
             is_head: facts.is_head(),
             is_connect: facts.is_connect(),
             keep_alive: facts.keep_alive(),
-            date: None,
-            server: None,
+            signature: None,
         }
     }
 
@@ -65,17 +61,10 @@ impl<'c> EncodeCtx<'c> {
         self
     }
 
-    /// Sets the Date field's value. Default: none.
+    /// Sets the Server and Date fields. Default: none.
     #[must_use]
-    pub const fn date(mut self, date: &'c [u8; 29]) -> Self {
-        self.date = Some(date);
-        self
-    }
-
-    /// Sets the Server field's value. Default: none.
-    #[must_use]
-    pub const fn server(mut self, server: &'c HeaderValue) -> Self {
-        self.server = Some(server);
+    pub const fn signature(mut self, signature: &'c Signature) -> Self {
+        self.signature = Some(signature);
         self
     }
 }
@@ -133,10 +122,15 @@ fn append_head(
 ) -> Result<BodyEncoder, EncodeError> {
     append_status(head, out)?;
     let mut wishes = Wishes::default();
+    let typed = head.headers.is_typed();
     for (name, value) in &head.headers {
-        if !wishes.take(name, value)? && !append_field(name, value, out) {
+        if wishes.take(name, value)? {
+            continue;
+        }
+        if !typed && !is_field(name, value) {
             return Err(EncodeError::Field);
         }
+        append_field(name, value, out);
     }
     let status = head.status.as_u16();
     let kind = append_framing(status, len, ctx, &wishes, out)?;
@@ -156,19 +150,15 @@ fn append_head(
     if option.is_some() || wishes.has_connection {
         append_connection(head, &wishes, option, out)?;
     }
-    if let (Some(server), false) = (ctx.server, wishes.has_server) {
-        out.extend_from_slice(b"server: ");
-        out.extend_from_slice(server.as_bytes());
-        out.extend_from_slice(b"\r\n");
+    if let Some(signature) = ctx.signature {
+        out.extend_from_slice(match (wishes.has_server, wishes.has_date) {
+            (false, false) => signature.lines(),
+            (true, false) => signature.date_line(),
+            (false, true) => signature.server_line(),
+            (true, true) => b"",
+        });
     }
-    match ctx.date {
-        Some(date) if !wishes.has_date => {
-            let mut line = *b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
-            line[6..35].copy_from_slice(date);
-            out.extend_from_slice(&line);
-        }
-        _ => out.extend_from_slice(b"\r\n"),
-    }
+    out.extend_from_slice(b"\r\n");
     let encoder = BodyEncoder::new(kind);
     Ok(if keep_alive { encoder } else { encoder.closing() })
 }
@@ -361,10 +351,9 @@ fn prebuilt(status: u16) -> Option<&'static [u8]> {
 #[cfg(test)]
 mod tests {
     use dunlin_core::ReasonPhrase;
-    use http::{HeaderName, StatusCode};
+    use http::{HeaderName, HeaderValue, StatusCode};
 
     use super::*;
-    use crate::DateCache;
 
     fn response(status: u16, fields: &[(&'static str, &str)]) -> ResponseHead {
         let mut head = ResponseHead::default();
@@ -423,9 +412,8 @@ mod tests {
 
     #[test]
     fn a_whole_response_has_its_length_date_and_server() {
-        let (mut dates, server) = (DateCache::new(), HeaderValue::from_static("dunlin"));
-        let ctx = EncodeCtx::default().keep_alive(true);
-        let ctx = ctx.date(dates.at(784_111_777)).server(&server);
+        let mut signature = Signature::new();
+        let ctx = ctx().signature(signature.at(784_111_777, b"dunlin"));
         let (text, encoder) = encode(&response(200, &[("x-a", "1"), ("x-a", "2")]), Some(13), ctx);
         assert_eq!(
             text,
@@ -438,8 +426,8 @@ mod tests {
 
     #[test]
     fn date_and_server_of_the_user_replace_ours() {
-        let (mut dates, server) = (DateCache::new(), HeaderValue::from_static("dunlin"));
-        let ctx = EncodeCtx::default().date(dates.at(1)).server(&server).keep_alive(true);
+        let mut signature = Signature::new();
+        let ctx = ctx().signature(signature.at(1, b"dunlin"));
         let (text, _) = encode(&response(200, &[("server", "s"), ("date", "d")]), Some(0), ctx);
         assert_eq!(text, "server: s\r\ndate: d\r\ncontent-length: 0\r\n\r\n");
     }
@@ -477,7 +465,8 @@ mod tests {
     #[test]
     fn a_switch_of_protocols_says_only_what_the_user_said() {
         let wishes = [("upgrade", "websocket"), ("connection", "upgrade")];
-        let (text, encoder) = encode(&response(101, &wishes), Some(0), ctx().date(&[b'x'; 29]));
+        let (text, encoder) =
+            encode(&response(101, &wishes), Some(0), ctx().signature(Signature::new().at(1, b"x")));
         assert_eq!(text, "upgrade: websocket\r\nconnection: upgrade\r\n\r\n");
         assert_eq!(encoder.kind(), BodyKind::Empty);
     }

@@ -7,12 +7,16 @@
 mod body;
 #[cfg(feature = "std")]
 mod head;
+#[cfg(feature = "std")]
+mod signature;
 
 use alloc::vec::Vec;
 
 pub use body::{BodyEncoder, BodyKind};
 #[cfg(feature = "std")]
 pub use head::{BodyLen, EncodeCtx, encode_response};
+#[cfg(feature = "std")]
+pub use signature::Signature;
 use thiserror::Error;
 
 use crate::scan;
@@ -47,15 +51,17 @@ pub enum EncodeError {
     Trailer,
 }
 
-/// Appends a field line; `false`, and nothing appended, where it would not be one.
+/// Appends a field line.
 #[inline]
-fn append_field(name: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
-    let valid = scan::is_token(name) && scan::is_field_value(value);
-    if valid {
-        out.reserve(name.len() + value.len() + 4);
-        for part in [name, b": ", value, b"\r\n"] {
-            out.extend_from_slice(part);
-        }
+fn append_field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    out.reserve(name.len() + value.len() + 4);
+    for part in [name, b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
     }
-    valid
+}
+
+/// Whether name and value make a field line (RFC 9110 §5.1, §5.5).
+#[inline]
+fn is_field(name: &[u8], value: &[u8]) -> bool {
+    scan::is_token(name) && scan::is_field_value(value)
 }

@@ -117,6 +117,12 @@ impl Headers {
         self.len() == 0
     }
 
+    /// Whether every name and value has been through [`HeaderName`] and [`HeaderValue`], so that an
+    /// encoder need not check their bytes again. Fields as received have not.
+    pub const fn is_typed(&self) -> bool {
+        !matches!(self.store, Store::Block(_))
+    }
+
     /// Whether a field of that name is there.
     pub fn contains(&self, name: impl AsFieldName) -> bool {
         self.get(name).is_some()
