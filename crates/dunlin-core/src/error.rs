@@ -99,11 +99,14 @@ impl Refusal {
     }
 }
 
-/// `STATUS: REASON` as plain text.
+/// `STATUS: REASON` as plain text. The refusal stays in the response's extensions, where an app's error
+/// renderer finds it.
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("Refused");
         let text = format!("{}: {title}\n{}\n", self.status.as_str(), self.reason);
-        (self.status, text).into_response()
+        let mut response = (self.status, text).into_response();
+        response.extensions_mut().insert(self);
+        response
     }
 }

@@ -20,7 +20,7 @@
 //! | `headers` | fields in three storages: as received, as built, as asked |
 //! | `body` | empty, whole and streaming bodies; the channel that feeds one |
 //! | `service`, `lifecycle` | what a server drives |
-//! | `extract`, `into_response` | what a handler takes and returns |
+//! | `extract`, `arguments`, `into_response` | what a handler takes and returns |
 //! | `scope` | what an app tells a request of its route |
 //! | `upgrade`, `scratch` (feature `io`) | connections handed over; buffers lent for one poll |
 //!
@@ -31,6 +31,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod body;
 mod error;
 mod extract;
@@ -52,8 +53,8 @@ pub use self::error::{BodyError, BoxError, Refusal};
 pub use self::extract::{
     CheckError, FromParts, FromRequest, RouteInfo, StateInfo, ViaBody, ViaParts,
 };
-pub use self::head::{RequestHead, RequestLine};
-pub use self::headers::{AsFieldName, FieldSpan, HeadBlock, Headers, Iter};
+pub use self::head::{HeadBlock, RequestHead, RequestLine};
+pub use self::headers::{AsFieldName, FieldSpan, Headers, Iter};
 pub use self::into_response::IntoResponse;
 pub use self::lifecycle::Lifecycle;
 pub use self::request::{Connection, Request, UrlError};

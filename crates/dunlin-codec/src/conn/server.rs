@@ -354,6 +354,30 @@ impl ServerConn {
         Ok(())
     }
 
+    /// Appends a response whose body is all there: [`send_head`](Self::send_head), the body where the
+    /// response has one, and its end, in one go.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_head`](Self::send_head).
+    pub fn send_whole(
+        &mut self,
+        head: &ResponseHead,
+        body: &[u8],
+        ctx: SendCtx<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.send_head(head, BodyLen::Exact(body.len() as u64), ctx, out)?;
+        if let Sending::Body(encoder) = &self.sending {
+            if !encoder.is_empty() {
+                out.extend_from_slice(body);
+            }
+            self.sending = Sending::Complete;
+            self.turn();
+        }
+        Ok(())
+    }
+
     /// A 101 hands the connection over, so nothing of the request may be left to read.
     fn send_upgrade(
         &mut self,

@@ -66,7 +66,7 @@ impl HeadDecoder {
             path: range(target.path()),
             query: target.query().map(range),
         };
-        Ok(Some((RequestHead::from_block(block, head.bytes(), line), *head.facts())))
+        Ok(Some((block.into_request(head.bytes(), line), *head.facts())))
     }
 
     /// Whether a head has been begun: bytes of it were seen by [`decode`](Self::decode).

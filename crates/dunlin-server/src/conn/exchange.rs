@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use dunlin_codec::{BodyLen, Event, Framing, Phase, SendCtx, SendError, Signature};
+use dunlin_codec::{Event, Framing, Phase, SendCtx, SendError, Signature};
 use dunlin_core::{Body, BodyError, OnUpgrade, Refusal, Response, Service};
 use http::{HeaderValue, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -168,43 +168,37 @@ where
         turn: &mut Turn<'_>,
     ) -> Step {
         let (head, mut body) = response.into_parts();
-        if let Some(then) = body.take_upgrade() {
-            self.outgoing = Outgoing::Upgrade(Box::new(then));
-        }
-        let len = BodyLen::from(body.exact_len());
         let close = self.must_close();
         let sent = SIGNATURE.with_borrow_mut(|signature| {
             let server = self.config.server_name.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
             let signature = signature.at(self.sweep.clock.unix(), server);
             let ctx = SendCtx::default().signature(signature).close(close);
-            self.conn.send_head(&head, len, ctx, turn.output.buf)
+            match body.as_whole() {
+                Some(whole) if whole.len() <= COPY_MAX => {
+                    self.conn.send_whole(&head, whole, ctx, turn.output.buf)
+                }
+                _ => self.conn.send_head(&head, body.exact_len().into(), ctx, turn.output.buf),
+            }
         });
-        drop(head);
-        match sent {
-            Ok(()) => {}
-            Err(error) => return self.respond_failed(service, &error, turn),
+        if let Err(error) = sent {
+            return self.respond_failed(service, &error, turn);
         }
-        if self.conn.phase() == Phase::Upgrade {
+        if self.conn.phase() != Phase::Exchange {
+            // Sent whole; or handed over, once that is flushed.
+            if let Some(then) = body.take_upgrade() {
+                self.outgoing = Outgoing::Upgrade(Box::new(then));
+            }
             return Step::Again;
         }
         if !self.conn.is_sending_body() {
             return self.end(turn);
         }
-        match body.as_whole() {
-            Some(bytes) if bytes.len() <= COPY_MAX => {
-                match self.conn.send_data(bytes, turn.output.buf) {
-                    Ok(()) => self.end(turn),
-                    Err(_) => Step::Done,
-                }
-            }
-            Some(_) => match body.try_into_whole() {
-                Ok(bytes) => match self.send_uncopied(bytes, turn) {
-                    Step::Again => self.end(turn),
-                    step => step,
-                },
-                Err(_) => Step::Done,
+        match body.try_into_whole() {
+            Ok(bytes) => match self.send_uncopied(bytes, turn) {
+                Step::Again => self.end(turn),
+                step => step,
             },
-            None => {
+            Err(body) => {
                 self.outgoing = Outgoing::Stream(Box::new(body));
                 Step::Again
             }
@@ -222,7 +216,6 @@ where
             return Step::Done;
         }
         self.failed = true;
-        self.outgoing = Outgoing::None;
         self.conn.close_input();
         let why = Refusal::new(
             StatusCode::INTERNAL_SERVER_ERROR,

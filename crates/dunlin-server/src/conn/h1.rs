@@ -176,6 +176,9 @@ where
                 }
             } else {
                 match link.conn.phase() {
+                    phase @ (Phase::Idle | Phase::Head) if turn.input.bytes().is_empty() => {
+                        link.read_on(&**this.service, phase, cx, &mut turn)
+                    }
                     Phase::Idle | Phase::Head | Phase::Drain => {
                         link.receive(&**this.service, this.handler.as_mut(), cx, &mut turn)
                     }
@@ -332,7 +335,7 @@ where
                 let mut req = Request::from_head(head, body);
                 req.set_connection(Arc::clone(&self.info));
                 handler.set(Some(service.call(req)));
-                Step::Again
+                self.answer(service, handler, cx, turn)
             }
             // Events of a body that nobody wants any more.
             Ok(Some(_)) => {
@@ -345,7 +348,7 @@ where
             }
             Ok(None) => {
                 turn.input.consume(used);
-                self.read_on(service, cx, turn)
+                self.read_on(service, self.conn.phase(), cx, turn)
             }
             Err(error) => {
                 self.refuse(service, Refusal::new(error.status(), error.to_string()), turn)
@@ -357,6 +360,7 @@ where
     fn read_on<S: Service>(
         &mut self,
         service: &S,
+        phase: Phase,
         cx: &mut Context<'_>,
         turn: &mut Turn<'_>,
     ) -> Step {
@@ -365,7 +369,6 @@ where
             Poll::Ready(Err(_)) => return Step::Done,
             Poll::Pending => return Step::Park(Wait::Write),
         }
-        let phase = self.conn.phase();
         if phase == Phase::Idle && self.closing {
             return Step::Done;
         }

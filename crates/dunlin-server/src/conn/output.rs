@@ -95,6 +95,9 @@ impl<'a> Output<'a> {
         progress: &mut bool,
     ) -> Poll<io::Result<()>> {
         debug_assert!(backlog.is_empty(), "the backlog goes first");
+        if self.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
         let mut written = 0;
         let poll = poll_write_all(io, cx, self.buf, &mut written, &mut self.tail, progress);
         if poll.is_pending() {

@@ -1,0 +1,287 @@
+//! From what was registered to tables, with every mistake on the way.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use dunlin_core::{CheckError, RouteInfo, StateInfo};
+use dunlin_router::{HostRouter, Pattern, Router, RouterBuilder};
+
+use super::built::BuiltApp;
+use super::lifecycle::{Lifecycles, Pending};
+use super::state::{Level, Named, Names, Store};
+use super::tree::{FlatApp, FlatRoute, Tree};
+use super::{App, BuildError, BuildErrors};
+use crate::handler::{Erased, erase};
+use crate::route::{Endpoint, Misses, Mounted, Table, Tables, missed};
+
+pub(super) fn build(app: App) -> Result<BuiltApp, BuildErrors> {
+    let Tree { mut apps, routes, hosts: host_names, mut errors } = Tree::of(app);
+    let names = names(&routes, &mut errors);
+    let levels = levels(&mut apps, names);
+    let mut build = Build { apps: &apps, levels: &levels, pending: Vec::new(), errors };
+    let misses: Vec<Misses> = (0..apps.len()).map(|app| build.misses(app)).collect();
+    let endpoints: Vec<Ready> = routes.into_iter().map(|route| build.ready(route)).collect();
+    let Build { pending, mut errors, .. } = build;
+    let mut tables = Vec::new();
+    for table in 0..=host_names.len() {
+        match self::table(table, &apps, &endpoints, &misses) {
+            Ok(table) => tables.push(table),
+            Err(wrong) => errors.extend(wrong.into_iter().map(BuildError::from)),
+        }
+    }
+    let hosts = match self::hosts(&host_names) {
+        Ok(hosts) => hosts,
+        Err(wrong) => {
+            errors.extend(wrong.into_iter().map(BuildError::from));
+            None
+        }
+    };
+    BuildErrors::check(errors)?;
+    let lifecycles = Lifecycles::new(apps, &levels, pending);
+    let host_names = host_names.into_iter().map(|(_, host)| host).collect();
+    Ok(BuiltApp { tables: Tables { tables, hosts }, hosts: host_names, lifecycles })
+}
+
+/// The names of all apps.
+fn names(routes: &[FlatRoute], errors: &mut Vec<BuildError>) -> Arc<Names> {
+    let mut names = Names::new();
+    for route in routes {
+        let Some(name) = &route.name else { continue };
+        let at = route.at;
+        if !name.split(['.', ':', '-']).all(is_identifier) {
+            errors.push(BuildError::BadName { at, name: name.clone() });
+        }
+        // Patterns that do not parse are the router's to tell.
+        let Ok(pattern) = Pattern::parse(&route.pattern) else { continue };
+        let named = names.entry(name.clone()).or_default();
+        match named.iter().find(|named| named.app == route.app) {
+            None => named.push(Named { app: route.app, pattern, at }),
+            // Methods of one resource share its name.
+            Some(other) if other.pattern.as_str() == route.pattern => {}
+            Some(other) => errors.push(BuildError::DuplicateName {
+                at,
+                first: other.at,
+                name: name.clone(),
+                other: other.pattern.as_str().into(),
+            }),
+        }
+    }
+    Arc::new(names)
+}
+
+fn is_identifier(text: &str) -> bool {
+    text.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
+}
+
+/// Each app's state, linked to that of the app around it.
+fn levels(apps: &mut [FlatApp], names: Arc<Names>) -> Vec<Arc<Level>> {
+    let mut levels: Vec<Arc<Level>> = Vec::with_capacity(apps.len());
+    for (id, app) in apps.iter_mut().enumerate() {
+        levels.push(Arc::new(Level {
+            id,
+            parent: app.parent.map(|parent| levels[parent].clone()),
+            state: Store::new(std::mem::take(&mut app.state)),
+            names: names.clone(),
+        }));
+    }
+    levels
+}
+
+struct Build<'a> {
+    apps: &'a [FlatApp],
+    levels: &'a [Arc<Level>],
+    /// Handlers that lack state which a startup step may set.
+    pending: Vec<Pending>,
+    errors: Vec<BuildError>,
+}
+
+/// A route with its endpoint.
+struct Ready {
+    app: usize,
+    at: &'static Location<'static>,
+    method: Box<str>,
+    pattern: String,
+    name: Option<Box<str>>,
+    head: bool,
+    endpoint: Arc<Endpoint>,
+}
+
+impl Build<'_> {
+    fn misses(&mut self, app: usize) -> Misses {
+        let inherited = &self.apps[app].inherited;
+        let endpoint = |handler: Arc<dyn Erased>| {
+            Arc::new(Endpoint {
+                handler,
+                chain: inherited.chain.clone().into(),
+                limit: inherited.limit,
+                hooks: inherited.hooks.clone(),
+                covers: Box::default(),
+                pattern: Box::default(),
+                captures: Arc::new([]),
+                level: self.levels[app].clone(),
+            })
+        };
+        let plain = endpoint(erase(missed));
+        let not_found = match &inherited.fallback {
+            None => plain.clone(),
+            Some((at, handler)) => {
+                let endpoint = endpoint(handler.clone());
+                self.check(app, at, "fallback", &endpoint);
+                endpoint
+            }
+        };
+        Misses { not_found, missed: plain }
+    }
+
+    fn ready(&mut self, route: FlatRoute) -> Ready {
+        let parsed = Pattern::parse(&route.pattern);
+        let captures = parsed.as_ref().map_or_else(|_| Arc::new([]) as _, |p| p.names().clone());
+        let covers = parsed.as_ref().map_or_else(|_| Vec::new(), |p| self.covered(route.app, p));
+        let endpoint = Arc::new(Endpoint {
+            handler: route.handler,
+            chain: route.chain.into(),
+            limit: route.limit,
+            hooks: self.apps[route.app].inherited.hooks.clone(),
+            covers: covers.into(),
+            pattern: route.pattern.as_str().into(),
+            captures,
+            level: self.levels[route.app].clone(),
+        });
+        if parsed.is_ok() {
+            self.check(route.app, route.at, &route.method, &endpoint);
+        }
+        Ready {
+            app: route.app,
+            at: route.at,
+            method: route.method,
+            pattern: route.pattern,
+            name: route.name,
+            head: route.head,
+            endpoint,
+        }
+    }
+
+    /// Asks a handler what its route lacks.
+    fn check(
+        &mut self,
+        app: usize,
+        at: &'static Location<'static>,
+        method: &str,
+        endpoint: &Arc<Endpoint>,
+    ) {
+        let declared = self.declared(app);
+        let may_be_set = self.around(app).any(|app| self.apps[app].steps.start());
+        let route = RouteInfo::new(&endpoint.captures, &declared);
+        let (later, now): (Vec<_>, Vec<_>) = endpoint
+            .handler
+            .check(&route)
+            .into_iter()
+            .partition(|error| may_be_set && matches!(error, CheckError::MissingState { .. }));
+        let pending = Pending { at, method: method.into(), endpoint: endpoint.clone() };
+        self.errors.extend(now.into_iter().map(|error| pending.error(error)));
+        if !later.is_empty() {
+            self.pending.push(pending);
+        }
+    }
+
+    /// The keys that have a value, or are to get one.
+    fn declared(&self, app: usize) -> Vec<StateInfo> {
+        let mut declared = self.levels[app].keys();
+        for key in self.around(app).flat_map(|app| &self.apps[app].provides).map(|p| p.key) {
+            if !declared.contains(&key) {
+                declared.push(key);
+            }
+        }
+        declared
+    }
+
+    fn around(&self, app: usize) -> impl Iterator<Item = usize> {
+        around(self.apps, app)
+    }
+
+    /// The mounted apps of which a pattern outside their prefix may match paths.
+    fn covered(&self, app: usize, pattern: &Pattern) -> Vec<usize> {
+        if pattern.is_literal() {
+            return Vec::new();
+        }
+        let covers = |(id, other): &(usize, &FlatApp)| {
+            let Some((_, prefix)) = &other.mount else { return false };
+            if other.table != self.apps[app].table || self.around(app).any(|around| around == *id) {
+                return false;
+            }
+            let below = pattern.as_str().strip_prefix(&**prefix);
+            if below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+                return false;
+            }
+            let mount = &prefix[..prefix.find('{').unwrap_or(prefix.len())];
+            let own = pattern.literal_prefix();
+            own.starts_with(mount) || mount.starts_with(own)
+        };
+        self.apps.iter().enumerate().filter(covers).map(|(id, _)| id).collect()
+    }
+}
+
+/// An app and those around it.
+fn around(apps: &[FlatApp], app: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(app), |app| apps[*app].parent)
+}
+
+type Routes = Result<Router<Arc<Endpoint>>, dunlin_router::BuildErrors>;
+
+fn router<'a>(routes: impl Iterator<Item = &'a Ready>) -> Routes {
+    let mut builder: RouterBuilder<Arc<Endpoint>> = Router::builder();
+    for route in routes {
+        let endpoint = route.endpoint.clone();
+        let id = builder.add_located(route.at, &route.method, &route.pattern, endpoint);
+        builder.answer_head(id, route.head);
+    }
+    builder.build()
+}
+
+/// The table of one host, or of none.
+fn table(
+    table: usize,
+    apps: &[FlatApp],
+    routes: &[Ready],
+    misses: &[Misses],
+) -> Result<Table, Vec<dunlin_router::BuildError>> {
+    let here = || routes.iter().filter(|route| apps[route.app].table == table);
+    let mut mounts = Router::builder();
+    let mut top = None;
+    for (id, app) in apps.iter().enumerate().filter(|(_, app)| app.table == table) {
+        let misses = misses[id].clone();
+        let Some((at, prefix)) = &app.mount else {
+            top = Some(misses);
+            continue;
+        };
+        let covered = here().any(|route| route.endpoint.covers.contains(&id));
+        let inside = |route: &&Ready| around(apps, route.app).any(|app| app == id);
+        // Its mistakes are those of the whole table, which tells them.
+        let own = if covered { router(here().filter(inside)).ok() } else { None };
+        mounts.mount_located(at, prefix, Mounted { id, own, misses });
+    }
+    match (router(here()), mounts.build(), top) {
+        (Ok(router), Ok(mounts), Some(misses)) => {
+            let mounted = mounts.routes().len() > 0;
+            let mounts = mounted.then_some(mounts);
+            Ok(Table { router, mounts, misses, names: here().map(|r| r.name.clone()).collect() })
+        }
+        (routes, mounts, _) => {
+            Err([routes.err(), mounts.err()].into_iter().flatten().flatten().collect())
+        }
+    }
+}
+
+fn hosts(
+    hosts: &[(&'static Location<'static>, Box<str>)],
+) -> Result<Option<HostRouter<usize>>, dunlin_router::BuildErrors> {
+    if hosts.is_empty() {
+        return Ok(None);
+    }
+    let mut builder = HostRouter::builder();
+    for (index, (at, host)) in hosts.iter().enumerate() {
+        builder.add_located(at, host, index + 1);
+    }
+    builder.build().map(Some)
+}

@@ -1,0 +1,232 @@
+//! Flattens a tree of apps: prefixes joined, middleware and hooks of outer apps in front.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use dunlin_router::{BuildError as RouteError, Pattern, PatternError};
+
+use super::{App, BuildError, CLIENT_MAX_SIZE, Provided, Slot, Steps};
+use crate::handler::Erased;
+use crate::middleware::Middleware;
+use crate::route::{Group, Hooks, Item, Place, RouteDef};
+
+type At = &'static Location<'static>;
+
+/// All that a tree of apps has registered.
+#[derive(Default)]
+pub(super) struct Tree {
+    /// The outermost app first; each before those inside it.
+    pub(super) apps: Vec<FlatApp>,
+    pub(super) routes: Vec<FlatRoute>,
+    /// Table 0 is that of the outermost app, each further one that of a host.
+    pub(super) hosts: Vec<(At, Box<str>)>,
+    pub(super) errors: Vec<BuildError>,
+}
+
+pub(super) struct FlatApp {
+    pub(super) parent: Option<usize>,
+    pub(super) table: usize,
+    /// Where it is mounted, outer prefixes included; `None` for the app that its table begins with.
+    pub(super) mount: Option<(At, String)>,
+    pub(super) state: Vec<Slot>,
+    pub(super) provides: Vec<Provided>,
+    pub(super) steps: Steps,
+    pub(super) children: Vec<usize>,
+    pub(super) inherited: Inherited,
+}
+
+pub(super) struct FlatRoute {
+    pub(super) app: usize,
+    pub(super) at: At,
+    pub(super) method: Box<str>,
+    pub(super) pattern: String,
+    pub(super) name: Option<Box<str>>,
+    pub(super) handler: Arc<dyn Erased>,
+    pub(super) chain: Vec<Arc<dyn Middleware>>,
+    pub(super) limit: Option<u64>,
+    pub(super) head: bool,
+}
+
+/// What an app takes from those around it.
+#[derive(Clone)]
+pub(super) struct Inherited {
+    pub(super) chain: Vec<Arc<dyn Middleware>>,
+    pub(super) limit: Option<u64>,
+    pub(super) hooks: Hooks,
+    pub(super) fallback: Option<(At, Arc<dyn Erased>)>,
+}
+
+/// Where in an app an item stands.
+#[derive(Clone)]
+struct Position {
+    app: usize,
+    prefix: String,
+    chain: Vec<Arc<dyn Middleware>>,
+    limit: Option<u64>,
+}
+
+impl Tree {
+    pub(super) fn of(app: App) -> Self {
+        let mut tree = Self::default();
+        let inherited = Inherited {
+            chain: Vec::new(),
+            limit: Some(CLIENT_MAX_SIZE),
+            hooks: Hooks::default(),
+            fallback: None,
+        };
+        tree.app(app, None, 0, None, inherited);
+        tree
+    }
+
+    fn app(
+        &mut self,
+        app: App,
+        parent: Option<usize>,
+        table: usize,
+        mount: Option<(At, String)>,
+        mut inherited: Inherited,
+    ) -> usize {
+        inherited.chain.extend(app.middlewares);
+        inherited.hooks.prepare.extend(app.prepare);
+        inherited.hooks.renderer = app.renderer.or(inherited.hooks.renderer);
+        inherited.hooks.on_error = app.on_error.or(inherited.hooks.on_error);
+        inherited.fallback = app.fallback.or(inherited.fallback);
+        inherited.limit = app.limit.unwrap_or(inherited.limit);
+        let state = self.state(app.state);
+        let id = self.apps.len();
+        let position = Position {
+            app: id,
+            prefix: mount.as_ref().map_or_else(String::new, |(_, prefix)| prefix.clone()),
+            chain: inherited.chain.clone(),
+            limit: inherited.limit,
+        };
+        self.apps.push(FlatApp {
+            parent,
+            table,
+            mount,
+            state,
+            provides: app.provides,
+            steps: app.steps,
+            children: Vec::new(),
+            inherited,
+        });
+        self.items(app.items, &position);
+        id
+    }
+
+    /// Keeps the first value of each key.
+    fn state(&mut self, given: Vec<(At, Slot)>) -> Vec<Slot> {
+        let mut kept: Vec<(At, Slot)> = Vec::with_capacity(given.len());
+        for (at, slot) in given {
+            match kept.iter().find(|(_, other)| other.key == slot.key) {
+                None => kept.push((at, slot)),
+                Some(&(first, _)) => self.errors.push(BuildError::DuplicateState {
+                    at,
+                    first,
+                    key: slot.key.name(),
+                    type_name: slot.type_name,
+                }),
+            }
+        }
+        kept.into_iter().map(|(_, slot)| slot).collect()
+    }
+
+    fn items(&mut self, items: Vec<Item>, position: &Position) {
+        for item in items {
+            match item {
+                Item::Route(route) => self.route(route, position),
+                Item::Group(group) => self.group(group, position),
+                Item::App { at, place, app } => self.child(at, place, app, position),
+            }
+        }
+    }
+
+    /// Joins what stands below a prefix to it; `None` for what would melt into it, without a `/`.
+    fn join(&mut self, at: At, prefix: &str, pattern: &str) -> Option<String> {
+        if !pattern.is_empty() && !pattern.starts_with('/') {
+            let (pattern, source) = (pattern.into(), PatternError::NoSlash);
+            self.errors.push(RouteError::Pattern { at, pattern, source }.into());
+            return None;
+        }
+        Some(Pattern::join(prefix, pattern))
+    }
+
+    fn route(&mut self, route: RouteDef, position: &Position) {
+        let at = route.at;
+        let Some(pattern) = self.join(at, &position.prefix, &route.pattern) else { return };
+        if route.methods.is_empty() {
+            let pattern = pattern.as_str().into();
+            self.errors.push(BuildError::NoHandler { at, pattern });
+        }
+        let mut chain = position.chain.clone();
+        chain.extend(route.middlewares);
+        let limit = route.limit.unwrap_or(position.limit);
+        for method in route.methods {
+            if is_lower_case(&method.method) {
+                let (at, method) = (method.at, method.method.clone());
+                self.errors.push(BuildError::LowerCaseMethod { at, method });
+            }
+            self.routes.push(FlatRoute {
+                app: position.app,
+                at: method.at,
+                method: method.method,
+                pattern: pattern.clone(),
+                name: route.name.clone(),
+                handler: method.handler,
+                chain: chain.clone(),
+                limit,
+                head: route.head,
+            });
+        }
+    }
+
+    fn group(&mut self, group: Group, position: &Position) {
+        let Some(prefix) = self.join(group.at, &position.prefix, &group.prefix) else { return };
+        let mut inner = Position { prefix, ..position.clone() };
+        inner.chain.extend(group.middlewares);
+        inner.limit = group.limit.unwrap_or(position.limit);
+        self.items(group.items, &inner);
+    }
+
+    fn child(&mut self, at: At, place: Place, app: App, position: &Position) {
+        let parent = position.app;
+        let (table, mount) = match place {
+            Place::Prefix(prefix) => {
+                if let Err(error) = check_prefix(at, &prefix) {
+                    self.errors.push(error);
+                }
+                let whole = Pattern::join(&position.prefix, prefix.trim_end_matches('/'));
+                (self.apps[parent].table, Some((at, whole)))
+            }
+            Place::Host(host) => {
+                if parent != 0 {
+                    self.errors.push(BuildError::NestedHost { at, host: host.clone() });
+                }
+                self.hosts.push((at, host));
+                (self.hosts.len(), None)
+            }
+        };
+        let inherited = self.apps[parent].inherited.clone();
+        let id = self.app(app, Some(parent), table, mount, inherited);
+        self.apps[parent].children.push(id);
+    }
+}
+
+fn check_prefix(at: At, prefix: &str) -> Result<(), BuildError> {
+    let trimmed = prefix.trim_end_matches('/');
+    if trimmed.is_empty() || !prefix.starts_with('/') {
+        return Err(BuildError::BadPrefix { at, prefix: prefix.into() });
+    }
+    // A route below it must parse too, which one below a tail would not.
+    match Pattern::parse(&Pattern::join(trimmed, "/x")) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(RouteError::Pattern { at, pattern: prefix.into(), source }.into()),
+    }
+}
+
+/// Whether a method is a registered one but for its case.
+fn is_lower_case(method: &str) -> bool {
+    const REGISTERED: [&str; 9] =
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+    REGISTERED.iter().any(|known| *known != method && known.eq_ignore_ascii_case(method))
+}

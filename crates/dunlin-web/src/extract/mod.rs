@@ -1,0 +1,31 @@
+//! Handler arguments.
+
+mod de;
+mod form;
+mod path;
+mod peer;
+mod probe;
+mod query;
+mod state;
+mod urls;
+
+pub use self::form::Form;
+pub use self::path::Path;
+pub use self::peer::Peer;
+pub use self::query::Query;
+pub use self::state::State;
+pub use self::urls::Urls;
+
+use dunlin_core::Headers;
+
+/// Whether `Content-Type` names a media type of which `is` holds: type and subtype in lower case,
+/// without parameters.
+pub(crate) fn content_type_is(headers: &Headers, is: impl FnOnce(&str) -> bool) -> bool {
+    let Some(value) = headers.get_str("content-type") else { return false };
+    let essence = value.split(';').next().unwrap_or(value).trim();
+    if essence.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        is(&essence.to_ascii_lowercase())
+    } else {
+        is(essence)
+    }
+}

@@ -1,0 +1,58 @@
+//! `Urls`: URLs of named routes, beside an argument that takes the request.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+
+use dunlin_core::{FromParts, Request, Scope, UrlError};
+
+/// Makes URLs of named routes, as [`Request::url_for`] does, for handlers whose last argument takes
+/// the request away.
+///
+/// ```
+/// use dunlin_web::{App, Redirect, Result, Urls, resource};
+///
+/// async fn create(urls: Urls, body: String) -> Result<Redirect> {
+///     let id = body.len().to_string();
+///     Ok(Redirect::see_other(urls.url_for("note", [("id", &*id)])?))
+/// }
+/// async fn show() -> &'static str { "note" }
+///
+/// let app = App::new()
+///     .add_post("/notes", create)
+///     .routes([resource("/notes/{id}").get(show).name("note")]);
+/// app.build().unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Urls(Option<Arc<dyn Scope>>);
+
+impl Urls {
+    /// The URL of a named route, its captures filled with `params`.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError`] where no route has that name, or the parts do not fit its pattern.
+    pub fn url_for<'a>(
+        &self,
+        name: &str,
+        params: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<String, UrlError> {
+        let scope = self.0.as_ref().ok_or(UrlError::NotRouted)?;
+        let params: Vec<_> = params.into_iter().collect();
+        scope.url_for(name, &params).map_err(|source| UrlError::Unfit { name: name.into(), source })
+    }
+}
+
+impl FromParts for Urls {
+    type Rejection = Infallible;
+
+    async fn from_parts(req: &mut Request) -> Result<Self, Infallible> {
+        Ok(Self(req.scope().cloned()))
+    }
+}
+
+impl fmt::Debug for Urls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Urls")
+    }
+}

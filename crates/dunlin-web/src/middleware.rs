@@ -1,0 +1,135 @@
+//! Middleware: what runs around handlers.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use dunlin_core::{BoxFuture, IntoResponse, Request, Response};
+
+use crate::route::{Endpoint, Guard, Watched};
+
+/// What runs around handlers: on an app, a group or a route.
+///
+/// Every `async fn(Request, Next)` is one, so that `?` works in it. The first that is added is the
+/// outermost; an app's run around its groups', those around the routes', and a parent app's around
+/// its children's. They run for 404 and 405 too.
+///
+/// ```
+/// use dunlin_core::{Request, Response};
+/// use dunlin_web::{App, HttpError, Next, Result};
+///
+/// async fn authenticated(req: Request, next: Next) -> Result {
+///     if !req.headers().contains("authorization") {
+///         return Err(HttpError::unauthorized());
+///     }
+///     Ok(next.run(req).await)
+/// }
+///
+/// let app = App::new().middleware(authenticated).add_get("/", || async { "secret" });
+/// app.build().unwrap();
+/// ```
+///
+/// Settings are captured by a closure, whose arguments need their types written, or kept in a type
+/// that implements this trait:
+///
+/// ```
+/// # use dunlin_core::{Request, Response};
+/// # use dunlin_web::{Middleware, Next};
+/// fn served_by(name: &'static str) -> impl Middleware {
+///     move |req: Request, next: Next| async move {
+///         let mut response: Response = next.run(req).await;
+///         response.extensions_mut().insert(name);
+///         response
+///     }
+/// }
+/// # let _ = served_by("a");
+/// ```
+///
+/// Each costs a request one allocation, its future.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not middleware",
+    note = "middleware is an `async fn(Request, Next) -> impl IntoResponse`, or a type that implements `Middleware`"
+)]
+pub trait Middleware: Send + Sync + 'static {
+    /// Begins to handle a request.
+    fn call(&self, req: Request, next: Next) -> BoxFuture<'static, Response>;
+}
+
+impl<F, Fut> Middleware for F
+where
+    F: Fn(Request, Next) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoResponse> + Send + 'static,
+{
+    fn call(&self, req: Request, next: Next) -> BoxFuture<'static, Response> {
+        let future = self(req, next);
+        Box::pin(async move { future.await.into_response() })
+    }
+}
+
+/// The rest of the way to the handler. Owned, so that middleware may keep it across an `.await` or
+/// move it to a task.
+pub struct Next {
+    endpoint: Arc<Endpoint>,
+    at: usize,
+}
+
+impl Next {
+    /// From the outermost middleware on.
+    pub(crate) fn first(endpoint: Arc<Endpoint>) -> Self {
+        Self { endpoint, at: 0 }
+    }
+
+    /// Goes on with `req`, which may have been changed or be another one.
+    ///
+    /// What panics further in has become a response of 500 when this is ready.
+    pub fn run(self, req: Request) -> Run {
+        let watched = self.endpoint.worded().then(|| Watched::new(&self.endpoint, &req));
+        Run { guard: Guard::new(|| self.step(req)), watched }
+    }
+
+    /// Starts the next middleware, or the handler behind the last.
+    pub(crate) fn step(self, req: Request) -> BoxFuture<'static, Response> {
+        let Self { endpoint, at } = self;
+        match endpoint.chain.get(at) {
+            None => endpoint.handler.call(req),
+            Some(middleware) => {
+                middleware.call(req, Self { endpoint: endpoint.clone(), at: at + 1 })
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Next")
+            .field("pattern", &self.endpoint.pattern)
+            .field("left", &(self.endpoint.chain.len() - self.at.min(self.endpoint.chain.len())))
+            .finish()
+    }
+}
+
+/// The future of [`Next::run`].
+#[must_use = "nothing runs until it is awaited"]
+pub struct Run {
+    guard: Guard,
+    watched: Option<Watched>,
+}
+
+impl Future for Run {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        let mut response = ready!(self.guard.poll(cx));
+        if let Some(watched) = &self.watched {
+            watched.word(&mut response);
+        }
+        Poll::Ready(response)
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Run")
+    }
+}

@@ -1,0 +1,73 @@
+//! A route as a built app keeps it: all that a request needs once it was found.
+
+use std::any::{Any, TypeId};
+use std::sync::Arc;
+
+use dunlin_core::{BoxError, RequestHead, ResponseHead, Scope};
+
+use crate::app::Level;
+use crate::error::{ErrorView, Renderer};
+use crate::handler::Erased;
+use crate::middleware::Middleware;
+
+/// A receiver of [`App::on_response_prepare`](crate::App::on_response_prepare).
+pub(crate) type Prepare = dyn Fn(&RequestHead, &mut ResponseHead) + Send + Sync;
+
+/// A receiver of [`App::on_error`](crate::App::on_error).
+pub(crate) type OnError = dyn Fn(&ErrorView<'_>) + Send + Sync;
+
+/// One handler with the middleware around it. It is the request's [`Scope`] as well, so that taking
+/// a route costs one reference count.
+pub(crate) struct Endpoint {
+    pub(crate) handler: Arc<dyn Erased>,
+    /// Outermost first: those of the apps, the groups and the route.
+    pub(crate) chain: Box<[Arc<dyn Middleware>]>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) hooks: Hooks,
+    /// Mounted apps of which the pattern, though it stands outside their prefix, matches paths.
+    pub(crate) covers: Box<[usize]>,
+    /// Empty where no route matched.
+    pub(crate) pattern: Box<str>,
+    pub(crate) captures: Arc<[Box<str>]>,
+    pub(crate) level: Arc<Level>,
+}
+
+/// What apps have registered to see of a response. Where there is any, dispatch keeps a copy of the
+/// request's head.
+#[derive(Clone, Default)]
+pub(crate) struct Hooks {
+    pub(crate) renderer: Option<Arc<Renderer>>,
+    pub(crate) on_error: Option<Arc<OnError>>,
+    /// Outermost app first.
+    pub(crate) prepare: Vec<Arc<Prepare>>,
+}
+
+impl Endpoint {
+    /// Whether the app words its errors itself.
+    pub(crate) fn worded(&self) -> bool {
+        self.hooks.renderer.is_some()
+    }
+
+    /// Whether anything looks at the response.
+    pub(crate) fn watched(&self) -> bool {
+        self.worded() || self.hooks.on_error.is_some() || !self.hooks.prepare.is_empty()
+    }
+}
+
+impl Scope for Endpoint {
+    fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
+    fn capture_names(&self) -> &[Box<str>] {
+        &self.captures
+    }
+
+    fn state(&self, ty: TypeId, name: Option<&str>) -> Option<&(dyn Any + Send + Sync)> {
+        self.level.state(ty, name)
+    }
+
+    fn url_for(&self, name: &str, params: &[(&str, &str)]) -> Result<String, BoxError> {
+        self.level.url_for(name, params)
+    }
+}
