@@ -28,12 +28,21 @@
 //!
 //! | to | use |
 //! | --- | --- |
-//! | parse a head | [`RequestParser`], [`ResponseParser`] |
+//! | parse a head, borrowed | [`RequestParser`], [`ResponseParser`] |
+//! | decode a head, owned (`std`) | `HeadDecoder`, `ResponseHeadDecoder` |
 //! | know where its body ends, whether to keep the connection | [`Facts`], [`Framing`] |
 //! | read a body | [`BodyDecoder`], or [`ChunkedDecoder`] alone |
+//! | write a response's head (`std`) | `encode_response`, [`DateCache`] |
 //! | write a body | [`BodyEncoder`] |
 //! | bound what a peer may send | [`Limits`] |
 //! | answer what was refused | `status()` of [`HeadError`] and [`BodyError`] |
+//!
+//! # Costs
+//!
+//! Parsing and decoding allocate nothing; an owned head is one copy into a block that its thread
+//! keeps for the next. Work is linear in the bytes however they are split: a verdict depends on
+//! the bytes alone, never on the reads that brought them. Without vector instructions a head costs
+//! some 200 instructions a field.
 //!
 //! # Strictness
 //!

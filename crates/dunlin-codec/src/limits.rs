@@ -13,9 +13,9 @@
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Empty lines, start line, field lines and the closing empty line together; past it, 431
-    /// (RFC 6585 §5). Default, and the most that takes effect: 65,536, because positions in a head
-    /// are 16 bits wide.
+    /// Start line, field lines and the closing empty line together; past it, 431 (RFC 6585 §5).
+    /// Default, and the most that takes effect: 65,536, because positions in a head are 16 bits
+    /// wide.
     pub max_head_bytes: usize,
     /// The request line or status line; past it, 414 (RFC 9110 §15.5.15), since a target is all
     /// that can make it long. Default: 8,190, as in aiohttp.

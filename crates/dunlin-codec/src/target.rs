@@ -73,7 +73,7 @@ impl Target {
     /// [`HeadError::TargetForm`] where the form does not fit the method, and
     /// [`HeadError::TargetAuthority`] for a host that is missing or malformed. Userinfo is
     /// malformed: it disguises the host (RFC 9110 §4.2.4).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn parse(method: Method<'_>, head: &[u8], whole: Span) -> Result<Self, HeadError> {
         let target = whole.of(head);
         if target.first() == Some(&b'/') && method != Method::Connect {
@@ -132,11 +132,6 @@ fn scheme_len(target: &[u8]) -> Option<usize> {
     ["http://", "https://"].into_iter().find(starts).map(str::len)
 }
 
-/// What [`parse_authority`] found.
-struct Authority {
-    has_port: bool,
-}
-
 /// Whether `value` may stand in a Host field: `host[:port]`, or nothing at all, which a client
 /// sends for a target without authority (RFC 9112 §3.2).
 #[inline]
@@ -144,42 +139,62 @@ pub(crate) fn is_host(value: &[u8]) -> bool {
     value.is_empty() || parse_authority(value).is_some()
 }
 
+/// What [`parse_authority`] found.
+struct Authority {
+    has_port: bool,
+}
+
 /// `uri-host [ ":" port ]` (RFC 9110 §7.2) with a host that is not empty.
-///
-/// The port may be empty (RFC 3986 §3.2.3), but not above 65,535.
 #[inline]
 fn parse_authority(authority: &[u8]) -> Option<Authority> {
+    let end = authority.iter().take_while(|&&byte| HOST[usize::from(byte)]).count();
+    match authority.get(end..)? {
+        [] if end > 0 => Some(Authority { has_port: false }),
+        [b':', port @ ..] if end > 0 => parse_port(port),
+        _ => parse_rare_authority(authority),
+    }
+}
+
+/// The same for addresses in brackets and names with percent-encoded bytes (RFC 3986 §3.2.2).
+#[cold]
+fn parse_rare_authority(authority: &[u8]) -> Option<Authority> {
     let end = match authority.first()? {
         b'[' => ip_literal_len(authority)?,
         _ => reg_name_len(authority)?,
     };
     match authority.get(end..)? {
         [] => Some(Authority { has_port: false }),
-        [b':', port @ ..] => {
-            let number =
-                port.iter().try_fold(0u32, |number, byte| match byte.wrapping_sub(b'0') {
-                    digit @ 0..=9 if number <= 65_535 => Some(number * 10 + u32::from(digit)),
-                    _ => None,
-                })?;
-            (number <= 65_535).then_some(Authority { has_port: !port.is_empty() })
-        }
+        [b':', port @ ..] => parse_port(port),
         _ => None,
     }
 }
 
-/// Length of the `reg-name` or IPv4 address at the start (RFC 3986 §3.2.2), not empty.
+/// At most five digits, and at most 65,535; none at all is allowed too (RFC 3986 §3.2.3).
 #[inline]
+fn parse_port(port: &[u8]) -> Option<Authority> {
+    let valid = port.iter().all(u8::is_ascii_digit) && (port.len() < 5 || is_high_port(port));
+    valid.then_some(Authority { has_port: !port.is_empty() })
+}
+
+/// Whether five digits are in range: they compare like the number that they are.
+#[cold]
+fn is_high_port(port: &[u8]) -> bool {
+    port.len() == 5 && port <= b"65535".as_slice()
+}
+
+/// Length of the `reg-name` at the start (RFC 3986 §3.2.2), not empty.
 fn reg_name_len(authority: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
-        let rest = authority.get(at..).unwrap_or_default();
-        at += rest.iter().take_while(|&&byte| HOST[usize::from(byte)]).count();
-        if authority.get(at) != Some(&b'%') {
-            return (at > 0).then_some(at);
+        match authority.get(at) {
+            Some(&byte) if HOST[usize::from(byte)] => at += 1,
+            Some(b'%') => {
+                let digits = authority.get(at + 1..at + 3)?;
+                digits.iter().all(u8::is_ascii_hexdigit).then_some(())?;
+                at += 3;
+            }
+            _ => return (at > 0).then_some(at),
         }
-        let digits = authority.get(at + 1..at + 3)?;
-        digits.iter().all(u8::is_ascii_hexdigit).then_some(())?;
-        at += 3;
     }
 }
 
@@ -278,9 +293,16 @@ mod tests {
 
     #[test]
     fn a_host_is_a_name_or_address_with_perhaps_a_port() {
-        for host in
-            ["", "a", "a.example:8080", "127.0.0.1:", "[::1]:8080", "[v1.a:b]", "%c3%a9,a_b"]
-        {
+        for host in [
+            "",
+            "a",
+            "a.example:8080",
+            "a:65535",
+            "127.0.0.1:",
+            "[::1]:8080",
+            "[v1.a:b]",
+            "%c3%a9,a_b",
+        ] {
             assert!(is_host(host.as_bytes()), "{host}");
         }
         for host in [

@@ -63,9 +63,10 @@ impl<'i> Method<'i> {
     #[inline]
     pub const fn new(token: &'i [u8]) -> Self {
         // The rest is worth a jump by length; this is worth one compare.
-        if matches!(token, b"GET") {
-            return Self::Get;
-        }
+        if matches!(token, b"GET") { Self::Get } else { Self::not_get(token) }
+    }
+
+    const fn not_get(token: &'i [u8]) -> Self {
         match token {
             b"HEAD" => Self::Head,
             b"POST" => Self::Post,

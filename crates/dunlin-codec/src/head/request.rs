@@ -14,6 +14,8 @@ use crate::{
 /// Parses request heads, each from as many pieces as it comes in.
 ///
 /// ```text
+///   ┌── empty line, skipped
+///   ▼ │
 ///  Line ── method, target, version ──▶ Fields ── empty line ──▶ Line (of the next request)
 /// ```
 ///
@@ -32,6 +34,7 @@ use crate::{
 pub struct RequestParser {
     state: State,
     facts: Facts,
+    empty_lines: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,9 +58,9 @@ impl RequestParser {
     /// Parses the head at the front of `input`; on success, takes it off there and hands its
     /// fields to `fields`.
     ///
-    /// `Ok(None)` means that the head is not complete. `input` is then left alone: append bytes
-    /// and call again with the same front, limits and sink. Empty lines before the request line
-    /// count as part of the head (RFC 9112 §2.2).
+    /// Empty lines before the request line are taken off first (RFC 9112 §2.2). `Ok(None)` means
+    /// that the head is not complete. What is left of `input` must then be there again, with more
+    /// bytes behind it, at the next call with the same limits and sink.
     ///
     /// After a head, the parser is ready for the next.
     ///
@@ -72,6 +75,9 @@ impl RequestParser {
         limits: &Limits,
         fields: &mut impl FieldSink,
     ) -> Result<Option<ParsedRequest<'i>>, HeadError> {
+        if input.first() == Some(&b'\r') && !self.is_within_head() {
+            self.skip_empty_lines(input, limits)?;
+        }
         let bound = limits.max_head_bytes.min(MAX_SECTION);
         let bytes: &'i [u8] = &input[..input.len().min(bound)];
         match with_scan(bytes, Parse { parser: self, bytes, limits, fields })? {
@@ -87,9 +93,28 @@ impl RequestParser {
     /// Whether a head has been begun: bytes of it were seen by [`parse`](Self::parse).
     pub fn is_within_head(&self) -> bool {
         match &self.state {
-            State::Line(line) => line.scanned > line.start,
+            State::Line(line) => line.scanned > 0,
             State::Fields { .. } => true,
         }
+    }
+
+    /// Takes empty lines off the front; leaves a CR there whose LF is still to come.
+    #[cold]
+    fn skip_empty_lines(&mut self, input: &mut &[u8], limits: &Limits) -> Result<(), HeadError> {
+        while let [b'\r', rest @ ..] = *input {
+            match rest {
+                [] => break,
+                [b'\n', ..] if self.empty_lines == limits.max_empty_lines => {
+                    return Err(HeadError::EmptyLines { limit: limits.max_empty_lines });
+                }
+                [b'\n', rest @ ..] => {
+                    self.empty_lines += 1;
+                    *input = rest;
+                }
+                _ => return Err(HeadError::LineEnd { at: 1 }),
+            }
+        }
+        Ok(())
     }
 
     /// Parses as far as `bytes` go, with a scanner of the caller's choice.
@@ -128,6 +153,7 @@ impl RequestParser {
         self.facts.end_request(fields.count())?;
         let head = ParsedRequest { bytes: &bytes[..end], line, facts: self.facts };
         self.state = State::default();
+        self.empty_lines = 0;
         Ok(Some(head))
     }
 }
@@ -243,13 +269,11 @@ impl fmt::Debug for ParsedRequest<'_> {
 /// Where the parser stands in the request line.
 #[derive(Clone, Copy, Debug, Default)]
 struct RequestLine {
-    start: u32,
     /// Offset of the blank behind the method; 0 while unknown, as no method is empty.
     method_end: u32,
     /// Offset of the blank behind the target; 0 while unknown.
     target_end: u32,
     scanned: u32,
-    empty_lines: u8,
 }
 
 impl RequestLine {
@@ -262,21 +286,21 @@ impl RequestLine {
         limits: &Limits,
     ) -> Result<Option<(LineSpans, Version, usize)>, HeadError> {
         if self.method_end == 0 {
-            if input.get(self.start as usize) == Some(&b'\r') && !self.skip_empty(input, limits)? {
+            // An empty line whose LF is still to come.
+            if input == b"\r" {
                 return Ok(None);
             }
-            let start = self.start as usize;
             // Most requests are a GET: one compare finds the end of that.
-            let end = match stands_at(input, start, b"GET ") {
-                true => start + 3,
-                false => scan.token_end((self.scanned as usize).max(start)),
+            let end = match stands_at(input, 0, b"GET ") {
+                true => 3,
+                false => scan.token_end(self.scanned as usize),
             };
-            if end - start > limits.max_method_bytes {
+            if end > limits.max_method_bytes {
                 let error = HeadError::MethodTooLong { limit: limits.max_method_bytes };
-                return Err(self.fail(start + limits.max_method_bytes, error, limits));
+                return Err(self.fail(limits.max_method_bytes, error, limits));
             }
             match input.get(end) {
-                Some(b' ') if end > start => self.method_end = end as u32,
+                Some(b' ') if end > 0 => self.method_end = end as u32,
                 Some(&byte) => {
                     return Err(self.fail(end, HeadError::Method { byte, at: end }, limits));
                 }
@@ -284,7 +308,7 @@ impl RequestLine {
             }
             self.scanned = end as u32 + 1;
         }
-        let (start, method_end) = (self.start as usize, self.method_end as usize);
+        let method_end = self.method_end as usize;
         if self.target_end == 0 {
             let end = scan.target_end(self.scanned as usize);
             match input.get(end) {
@@ -311,34 +335,13 @@ impl RequestLine {
             }
         };
         let end = target_end + 11;
-        if end - start > limits.max_line_bytes {
+        if end > limits.max_line_bytes {
             return Err(HeadError::LineTooLong { limit: limits.max_line_bytes });
         }
-        let method = Span::between(start, method_end);
+        let method = Span::between(0, method_end);
         let kind = Method::new(method.of(input)).kind();
         let target = Target::parse(kind, input, Span::between(method_end + 1, target_end))?;
         Ok(Some((LineSpans { kind, method, target }, version, end)))
-    }
-
-    /// Skips empty lines; `false` where the input ends in one.
-    #[cold]
-    fn skip_empty(&mut self, input: &[u8], limits: &Limits) -> Result<bool, HeadError> {
-        loop {
-            let at = self.start as usize;
-            match (input.get(at), input.get(at + 1)) {
-                (Some(b'\r'), Some(b'\n')) if self.empty_lines == limits.max_empty_lines => {
-                    return Err(HeadError::EmptyLines { limit: limits.max_empty_lines });
-                }
-                (Some(b'\r'), Some(b'\n')) => {
-                    self.empty_lines += 1;
-                    self.start += 2;
-                    self.scanned = self.start;
-                }
-                (Some(b'\r'), Some(_)) => return Err(HeadError::LineEnd { at: at + 1 }),
-                (Some(b'\r'), None) => return Ok(false),
-                _ => return Ok(true),
-            }
-        }
     }
 
     /// Notes how far the line has been scanned.
@@ -349,7 +352,7 @@ impl RequestLine {
         scanned: usize,
         limits: &Limits,
     ) -> Result<Option<T>, HeadError> {
-        if input.len() - self.start as usize >= limits.max_line_bytes {
+        if input.len() >= limits.max_line_bytes {
             return Err(HeadError::LineTooLong { limit: limits.max_line_bytes });
         }
         self.scanned = scanned as u32;
@@ -359,7 +362,7 @@ impl RequestLine {
     /// The error for a bad byte at `at`: the line's bound where that comes first.
     #[cold]
     fn fail(&self, at: usize, error: HeadError, limits: &Limits) -> HeadError {
-        if at - self.start as usize >= limits.max_line_bytes {
+        if at >= limits.max_line_bytes {
             return HeadError::LineTooLong { limit: limits.max_line_bytes };
         }
         error
@@ -490,12 +493,14 @@ mod tests {
         let after = |lines: usize| format!("{}{request}", "\r\n".repeat(lines));
         assert_eq!(parse(after(8).as_bytes()).unwrap().unwrap().method(), Method::Get);
         assert_eq!(error(after(9).as_bytes()), HeadError::EmptyLines { limit: 8 });
-        assert_eq!(error(b"\r\n\rGET"), HeadError::LineEnd { at: 3 });
-        let mut parser = RequestParser::new();
-        assert!(parser.parse(&mut &b"\r\n"[..], &Limits::default(), &mut ()).unwrap().is_none());
-        assert!(!parser.is_within_head());
-        assert!(parser.parse(&mut &b"\r\nG"[..], &Limits::default(), &mut ()).unwrap().is_none());
-        assert!(parser.is_within_head());
+        assert_eq!(error(b"\r\n\rGET"), HeadError::LineEnd { at: 1 });
+        let (mut parser, limits) = (RequestParser::new(), Limits::default());
+        let mut input = &b"\r\n\r"[..];
+        assert!(parser.parse(&mut input, &limits, &mut ()).unwrap().is_none());
+        assert!(input == b"\r" && !parser.is_within_head());
+        let mut input = &b"\r\nG"[..];
+        assert!(parser.parse(&mut input, &limits, &mut ()).unwrap().is_none());
+        assert!(input == b"G" && parser.is_within_head());
     }
 
     #[test]

@@ -24,18 +24,18 @@ fn small() -> Limits {
     Limits::default().max_line_bytes(64).max_field_bytes(48).max_headers(4).max_head_bytes(160)
 }
 
-/// Feeds ever longer prefixes, `step` bytes more each time.
+/// Feeds ever longer prefixes, `step` bytes more each time, but for what was taken off.
 fn request_in_steps(wire: &[u8], step: usize, limits: &Limits) -> Verdict {
-    let (mut parser, mut fields) = (RequestParser::new(), Vec::new());
+    let (mut parser, mut fields, mut start) = (RequestParser::new(), Vec::<Field>::new(), 0);
     for end in prefixes(wire, step) {
-        let mut input = &wire[..end];
+        let mut input = &wire[start..end];
         if let Some(head) = parser.parse(&mut input, limits, &mut fields)? {
-            assert_eq!(head.bytes().len() + input.len(), end);
             let line = format!("{:?} {:?}", head.method(), (head.target(), head.version()));
             let own = |f: &Field| (head.field(*f).0.to_vec(), head.field(*f).1.to_vec());
-            return Ok(Some((line, fields.iter().map(own).collect(), head.bytes().len())));
+            return Ok(Some((line, fields.iter().map(own).collect(), end - input.len())));
         }
-        assert_eq!(input.len(), end, "a partial head is left alone");
+        start = end - input.len();
+        assert!(wire[..start].iter().all(|byte| b"\r\n".contains(byte)));
     }
     Ok(None)
 }
