@@ -9,7 +9,7 @@ use http::uri::PathAndQuery;
 use http::{Method, Uri, Version};
 
 use crate::headers::pool::{self, Pool};
-use crate::{HeadBlock, Headers};
+use crate::{FieldSpan, Headers};
 
 thread_local!(static SPARE: Pool<Box<Inner>> = const { Pool::new() });
 
@@ -22,7 +22,7 @@ pub struct RequestHead(
     Option<Box<Inner>>,
 );
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Inner {
     method: Method,
     version: Version,
@@ -83,44 +83,8 @@ impl RequestHead {
         head
     }
 
-    /// Finishes a block that a decoder has filled. `bytes` are the head; they are copied.
-    pub fn from_block(block: HeadBlock, bytes: &[u8], line: RequestLine) -> Self {
-        Self::from_line(block.into_headers(bytes), line)
-    }
-
-    /// As [`from_block`](Self::from_block), but the head keeps `bytes` alive instead of copying them.
-    pub fn from_block_shared(block: HeadBlock, bytes: Bytes, line: RequestLine) -> Self {
-        Self::from_line(block.into_headers_shared(bytes), line)
-    }
-
-    fn from_line(headers: Headers, line: RequestLine) -> Self {
-        let start = line.target.start;
-        let relative =
-            |r: &Range<u16>| (r.start.saturating_sub(start), r.end.saturating_sub(r.start));
-        let mut head = Self::take();
-        let inner = head.inner_mut();
-        inner.method = line.method;
-        inner.version = line.version;
-        inner.headers = headers;
-        inner.target = Target {
-            own: None,
-            span: (start, line.target.end.saturating_sub(start)),
-            path: relative(&line.path),
-            query: line.query.as_ref().map(relative),
-        };
-        head
-    }
-
     fn take() -> Self {
-        Self(Some(pool::take(&SPARE).unwrap_or_else(|| {
-            Box::new(Inner {
-                method: Method::GET,
-                version: Version::HTTP_11,
-                headers: Headers::new(),
-                target: Target::default(),
-                uri: OnceLock::new(),
-            })
-        })))
+        Self(Some(pool::take(&SPARE).unwrap_or_default()))
     }
 
     #[inline]
@@ -236,13 +200,94 @@ impl Clone for RequestHead {
 /// Gives the storage back to this thread's list.
 impl Drop for RequestHead {
     fn drop(&mut self) {
-        if let Some(mut inner) = self.0.take() {
-            inner.headers = Headers::new();
-            inner.target.own = None;
-            inner.uri = OnceLock::new();
-            inner.method = Method::GET;
-            pool::give(&SPARE, inner);
+        if let Some(inner) = self.0.take() {
+            inner.give();
         }
+    }
+}
+
+impl Inner {
+    /// Empties what the next head does not overwrite, and keeps the buffers.
+    fn give(mut self: Box<Self>) {
+        self.headers.recycle();
+        if self.target.own.is_some() {
+            self.target.own = None;
+        }
+        if self.uri.get().is_some() {
+            self.uri = OnceLock::new();
+        }
+        pool::give(&SPARE, self);
+    }
+}
+
+/// The storage of a head that is being decoded, for authors of decoders.
+///
+/// It comes from a list that each thread keeps, and goes back there when the head is dropped: in the
+/// steady state a head costs no allocation.
+///
+/// ```
+/// use dunlin_core::{FieldSpan, HeadBlock};
+///
+/// let mut block = HeadBlock::take();
+/// block.spans_mut().push(FieldSpan { name_start: 0, name_len: 4, value_start: 6, value_len: 1 });
+/// let headers = block.into_headers(b"Host: a\r\n\r\n");
+/// assert_eq!(headers.get("host"), Some(&b"a"[..]));
+/// ```
+#[derive(Debug)]
+pub struct HeadBlock(RequestHead);
+
+impl HeadBlock {
+    /// Empty storage of this thread.
+    #[inline]
+    pub fn take() -> Self {
+        Self(RequestHead::take())
+    }
+
+    /// The span table to fill: offsets into the bytes that the block will be finished with.
+    #[inline]
+    pub fn spans_mut(&mut self) -> &mut Vec<FieldSpan> {
+        &mut self.0.inner_mut().headers.block_mut().spans
+    }
+
+    /// Finishes a request's head with a copy of `bytes`, at most 64 KiB.
+    #[inline]
+    pub fn into_request(mut self, bytes: &[u8], line: RequestLine) -> RequestHead {
+        self.0.inner_mut().headers.block_mut().copy_from(bytes);
+        self.with_line(line)
+    }
+
+    /// Finishes a request's head with `bytes` themselves, which stay alive as long as the head does.
+    pub fn into_request_shared(mut self, bytes: Bytes, line: RequestLine) -> RequestHead {
+        self.0.inner_mut().headers.block_mut().share(bytes);
+        self.with_line(line)
+    }
+
+    #[inline]
+    fn with_line(mut self, line: RequestLine) -> RequestHead {
+        let start = line.target.start;
+        let relative =
+            |r: &Range<u16>| (r.start.saturating_sub(start), r.end.saturating_sub(r.start));
+        let inner = self.0.inner_mut();
+        inner.method = line.method;
+        inner.version = line.version;
+        inner.target.span = (start, line.target.end.saturating_sub(start));
+        inner.target.path = relative(&line.path);
+        inner.target.query = line.query.as_ref().map(relative);
+        self.0
+    }
+
+    /// Finishes fields alone, such as a response's or a trailer section's, with a copy of `bytes`.
+    pub fn into_headers(mut self, bytes: &[u8]) -> Headers {
+        let inner = self.0.inner_mut();
+        inner.headers.block_mut().copy_from(bytes);
+        std::mem::take(&mut inner.headers)
+    }
+
+    /// As [`into_headers`](Self::into_headers), with `bytes` themselves.
+    pub fn into_headers_shared(mut self, bytes: Bytes) -> Headers {
+        let inner = self.0.inner_mut();
+        inner.headers.block_mut().share(bytes);
+        std::mem::take(&mut inner.headers)
     }
 }
 
@@ -272,7 +317,7 @@ mod tests {
             path: 4..8,
             query: Some(9..12),
         };
-        RequestHead::from_block(HeadBlock::take(), b"GET /a/b?c=d HTTP/1.1\r\n\r\n", line)
+        HeadBlock::take().into_request(b"GET /a/b?c=d HTTP/1.1\r\n\r\n", line)
     }
 
     #[test]

@@ -53,8 +53,8 @@ pub use self::error::{BodyError, BoxError, Refusal};
 pub use self::extract::{
     CheckError, FromParts, FromRequest, RouteInfo, StateInfo, ViaBody, ViaParts,
 };
-pub use self::head::{RequestHead, RequestLine};
-pub use self::headers::{AsFieldName, FieldSpan, HeadBlock, Headers, Iter};
+pub use self::head::{HeadBlock, RequestHead, RequestLine};
+pub use self::headers::{AsFieldName, FieldSpan, Headers, Iter};
 pub use self::into_response::IntoResponse;
 pub use self::lifecycle::Lifecycle;
 pub use self::request::{Connection, Request, UrlError};

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use http::header::UPGRADE;
+use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderValue, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -51,6 +51,7 @@ impl Response {
         let then: Then = Box::new(move |io| Box::pin(then(io)));
         Self::new(Body::from_upgrade(OnUpgrade(Mutex::new(then))))
             .with_status(StatusCode::SWITCHING_PROTOCOLS)
+            .with_header(CONNECTION, HeaderValue::from_static("upgrade"))
             .with_header(UPGRADE, protocol)
     }
 }

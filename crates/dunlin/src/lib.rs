@@ -1,2 +1,56 @@
-//! HTTP server toolkit with simple routing, middleware and lifecycle signals, over a zero-copy HTTP/1.1 codec.
+//! Dunlin: one HTTP toolkit with one mental model, over a zero-copy HTTP/1.1 codec of its own.
+//!
+//! ```no_run
+//! use dunlin::web::{App, Path};
+//!
+//! async fn hello(Path(name): Path<String>) -> String {
+//!     format!("Hello {name}\n")
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> dunlin::Result<()> {
+//!     dunlin::run_app(App::new().add_get("/hello/{name}", hello)).await
+//! }
+//! ```
+//!
+//! # Map
+//!
+//! | module | crate | what it holds |
+//! | --- | --- | --- |
+//! | [`web`] | `dunlin-web` | apps: routes, handlers, extractors, middleware, state, signals |
+//! | [`server`] | `dunlin-server` | listeners, connections, deadlines, graceful end |
+//! | [`router`] | `dunlin-router` | patterns to values, names to URLs; knows nothing of HTTP |
+//! | [`signals`] | `dunlin-signals` | ordered async callbacks, setup and teardown pairs |
+//! | [`codec`] | `dunlin-codec` | HTTP/1.1 without I/O |
+//! | [`core`] | `dunlin-core` | the vocabulary between them, for authors of extensions |
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `server` | yes | [`web`], [`server`], [`run_app`] |
+//! | `json` | yes | [`web::Json`] |
+
 #![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "server"), allow(rustdoc::broken_intra_doc_links))]
+
+#[cfg(feature = "server")]
+mod run;
+
+pub use dunlin_codec as codec;
+pub use dunlin_core as core;
+pub use dunlin_router as router;
+#[cfg(feature = "server")]
+pub use dunlin_server as server;
+pub use dunlin_signals as signals;
+#[cfg(feature = "server")]
+pub use dunlin_web as web;
+pub use http;
+
+pub use dunlin_core::{Body, BoxError, Headers, IntoResponse, Request, Response};
+
+#[cfg(feature = "server")]
+pub use self::run::{RunApp, run_app};
+
+/// What `main` returns: any error prints itself there.
+pub type Result<T = (), E = BoxError> = std::result::Result<T, E>;

@@ -50,8 +50,8 @@ impl Block {
         pool::take(&SPARE).unwrap_or_default()
     }
 
-    /// Gives the block to this thread's list.
-    pub(crate) fn give(mut self: Box<Self>) {
+    /// Empties the block; capacity beyond a usual head's is let go.
+    pub(crate) fn recycle(&mut self) {
         match &mut self.bytes {
             BlockBytes::Copied(bytes) if bytes.capacity() <= KEEP_BYTES => bytes.clear(),
             bytes => *bytes = BlockBytes::default(),
@@ -60,6 +60,11 @@ impl Block {
             self.spans = Vec::new();
         }
         self.spans.clear();
+    }
+
+    /// Gives the block to this thread's list.
+    pub(crate) fn give(mut self: Box<Self>) {
+        self.recycle();
         pool::give(&SPARE, self);
     }
 

@@ -15,7 +15,6 @@ pub(crate) mod pool;
 use std::fmt;
 use std::sync::OnceLock;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub(crate) use self::block::Block;
@@ -96,6 +95,29 @@ impl Headers {
         Self { store: Store::Block(block), map: OnceLock::new() }
     }
 
+    /// The block, for a decoder to fill: a spare one where there is none yet.
+    #[inline]
+    pub(crate) fn block_mut(&mut self) -> &mut Block {
+        if !matches!(self.store, Store::Block(_)) {
+            *self = Self::from_block(Block::take());
+        }
+        match &mut self.store {
+            Store::Block(block) => block,
+            Store::List(_) | Store::Map(_) => unreachable!("the store was made a block above"),
+        }
+    }
+
+    /// Empties the fields and keeps their block for the next head.
+    pub(crate) fn recycle(&mut self) {
+        if self.map.get().is_some() {
+            self.map = OnceLock::new();
+        }
+        match &mut self.store {
+            Store::Block(block) => block.recycle(),
+            Store::List(_) | Store::Map(_) => *self = Self::new(),
+        }
+    }
+
     pub(crate) fn block(&self) -> Option<&Block> {
         match &self.store {
             Store::Block(block) => Some(block),
@@ -115,6 +137,12 @@ impl Headers {
     /// Whether there is no field.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether every name and value has been through [`HeaderName`] and [`HeaderValue`], so that an
+    /// encoder need not check their bytes again. Fields as received have not.
+    pub const fn is_typed(&self) -> bool {
+        !matches!(self.store, Store::Block(_))
     }
 
     /// Whether a field of that name is there.
@@ -225,15 +253,24 @@ impl Clone for Headers {
 
 /// Gives the storage back to this thread's lists.
 impl Drop for Headers {
+    #[inline]
     fn drop(&mut self) {
-        match std::mem::take(&mut self.store) {
-            Store::Block(block) => block.give(),
-            Store::List(mut list) if (1..=KEEP_FIELDS).contains(&list.capacity()) => {
-                list.clear();
-                pool::give(&SPARE_LISTS, list);
+        match &mut self.store {
+            Store::List(list) if list.capacity() > 0 => give_list(std::mem::take(list)),
+            Store::Block(_) => {
+                if let Store::Block(block) = std::mem::take(&mut self.store) {
+                    block.give();
+                }
             }
             Store::List(_) | Store::Map(_) => {}
         }
+    }
+}
+
+fn give_list(mut list: List) {
+    if list.capacity() <= KEEP_FIELDS {
+        list.clear();
+        pool::give(&SPARE_LISTS, list);
     }
 }
 
@@ -291,61 +328,6 @@ impl Extend<(HeaderName, HeaderValue)> for Headers {
     fn extend<I: IntoIterator<Item = (HeaderName, HeaderValue)>>(&mut self, fields: I) {
         for (name, value) in fields {
             self.append(name, value);
-        }
-    }
-}
-
-/// Builds [`Headers`] from a span table, for authors of decoders.
-///
-/// The block comes from a list that each thread keeps and returns to it when the headers are
-/// dropped: in the steady state a head costs no allocation.
-///
-/// ```
-/// use dunlin_core::{FieldSpan, HeadBlock};
-///
-/// let mut block = HeadBlock::take();
-/// block.spans_mut().push(FieldSpan { name_start: 0, name_len: 4, value_start: 6, value_len: 1 });
-/// let headers = block.into_headers(b"Host: a\r\n\r\n");
-/// assert_eq!(headers.get("host"), Some(&b"a"[..]));
-/// ```
-#[derive(Debug)]
-pub struct HeadBlock(Option<Box<Block>>);
-
-impl HeadBlock {
-    /// An empty block of this thread.
-    pub fn take() -> Self {
-        Self(Some(Block::take()))
-    }
-
-    /// The span table to fill: offsets into the bytes that the block will be finished with.
-    #[inline]
-    pub fn spans_mut(&mut self) -> &mut Vec<FieldSpan> {
-        &mut self.0.get_or_insert_with(Block::take).spans
-    }
-
-    /// Finishes with a copy of `bytes`, at most 64 KiB.
-    pub fn into_headers(self, bytes: &[u8]) -> Headers {
-        let mut block = self.into_block();
-        block.copy_from(bytes);
-        Headers::from_block(block)
-    }
-
-    /// Finishes with `bytes` themselves, which stay alive as long as the headers do.
-    pub fn into_headers_shared(self, bytes: Bytes) -> Headers {
-        let mut block = self.into_block();
-        block.share(bytes);
-        Headers::from_block(block)
-    }
-
-    fn into_block(mut self) -> Box<Block> {
-        self.0.take().unwrap_or_else(Block::take)
-    }
-}
-
-impl Drop for HeadBlock {
-    fn drop(&mut self) {
-        if let Some(block) = self.0.take() {
-            block.give();
         }
     }
 }

@@ -2,6 +2,7 @@ use http::header::{ACCEPT, HOST};
 use proptest::prelude::*;
 
 use super::*;
+use crate::HeadBlock;
 
 fn received(fields: &[(&str, &str)]) -> Headers {
     let mut block = HeadBlock::take();

@@ -1,0 +1,504 @@
+//! The server's side of one connection: keep-alive, pipelining, `100 Continue`, upgrade.
+
+use std::sync::Arc;
+
+use dunlin_core::{Headers, RequestHead, ResponseHead};
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use crate::body::{BodyDecoder, BodyEvent, Trailers};
+use crate::encode::{BodyEncoder, BodyLen, EncodeCtx, EncodeError, Signature, encode_response};
+use crate::error::{BodyError, HeadError};
+use crate::framing::{Facts, Framing};
+use crate::head::HeadDecoder;
+use crate::limits::Limits;
+
+/// One server-side connection.
+///
+/// It owns no socket and no buffer: input is lent as a slice that [`next_event`](Self::next_event)
+/// advances past what it has used, output is appended to a `Vec`. Requests come one at a time: the
+/// next head is read once the last response is sent and the last body has ended.
+///
+/// ```text
+///          head                 response sent, body ended
+///   Idle ────────▶ Exchange ─────────────────────────────────▶ Idle
+///    │ ▲               │ ╲                                      │
+///    ▼ │               │  ╲ response sent, body has not ended   │ close said, or
+///   Head               │   ▶ Drain ─────────────────────────────┤ framing lost
+///                      ▼                                        ▼
+///                   Upgrade (101 sent)                        Close
+/// ```
+///
+/// ```
+/// use dunlin_codec::{BodyLen, Event, Limits, ServerConn};
+/// use dunlin_core::ResponseHead;
+///
+/// let mut conn = ServerConn::new(Limits::default().into());
+/// let mut input = &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..];
+/// let Ok(Some(Event::Head { head, .. })) = conn.next_event(&mut input) else { panic!() };
+/// assert_eq!(head.path(), "/");
+///
+/// let mut out = Vec::new();
+/// conn.send_head(&ResponseHead::default(), BodyLen::Exact(5), Default::default(), &mut out)?;
+/// conn.send_data(b"hello", &mut out)?;
+/// conn.send_end(None, &mut out)?;
+/// assert!(out.starts_with(b"HTTP/1.1 200 OK\r\n") && out.ends_with(b"\r\n\r\nhello"));
+/// # Ok::<(), dunlin_codec::SendError>(())
+/// ```
+#[derive(Debug)]
+pub struct ServerConn {
+    limits: Arc<Limits>,
+    receiving: Receiving,
+    sending: Sending,
+    request: Current,
+}
+
+#[derive(Debug)]
+enum Receiving {
+    Head(HeadDecoder),
+    Body(BodyDecoder),
+    /// The message has ended; what follows belongs to the next.
+    Complete,
+    /// Where the next message starts is unknown, or none is wanted.
+    Closed,
+}
+
+#[derive(Debug)]
+enum Sending {
+    /// No request has asked for a response yet.
+    Idle,
+    /// A response is owed.
+    Head,
+    Body(BodyEncoder),
+    Complete,
+    Upgraded,
+}
+
+/// What the response must know of its request.
+#[derive(Clone, Copy, Debug, Default)]
+struct Current {
+    facts: Facts,
+    keep_alive: bool,
+    /// The client waits for `100 Continue` before it sends the body.
+    continue_owed: bool,
+}
+
+/// What a client has sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'i> {
+    /// A request. Its body's events follow, unless `framing` says that there is none.
+    Head {
+        /// Method, target, version and fields.
+        head: RequestHead,
+        /// How the body is delimited.
+        framing: Framing,
+    },
+    /// Bytes of the body.
+    Data(&'i [u8]),
+    /// Fields after a chunked body.
+    Trailers(Headers),
+    /// The body has ended.
+    End,
+}
+
+/// What a connection waits for; each has its own deadline.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Phase {
+    /// The next request, of which no byte has come.
+    Idle,
+    /// The rest of a request's head.
+    Head,
+    /// A request is being answered.
+    Exchange,
+    /// The answer is sent, the request's body has not ended: read on, or give up and close.
+    Drain,
+    /// The other protocol, from the next byte on.
+    Upgrade,
+    /// Nothing: the connection is to be closed.
+    Close,
+}
+
+/// What a client sent cannot be understood. The connection closes after an answer with
+/// [`status`](Self::status).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnError {
+    /// The head is malformed, or passes a limit.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// The body is malformed, or passes a limit.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The connection ended inside a head.
+    #[error("the connection ended before the head did")]
+    HeadCut,
+}
+
+impl ConnError {
+    /// The status that answers it.
+    pub fn status(&self) -> StatusCode {
+        let code = match self {
+            Self::Head(error) => error.status(),
+            Self::Body(error) => error.status(),
+            Self::HeadCut => 400,
+        };
+        StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST)
+    }
+}
+
+/// A response that cannot be sent as it is. Nothing of it has been written.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// No request waits for an answer, or its answer has begun already.
+    #[error("no request waits for this part of a response")]
+    OutOfTurn,
+    /// The request asked for no upgrade, so that the client would not understand 101.
+    #[error("101 Switching Protocols without an upgrade asked for")]
+    UpgradeNotAsked,
+    /// The head or body breaks a rule.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+/// How to send a response.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct SendCtx<'a> {
+    /// The Server and Date fields. Default: none are sent.
+    pub signature: Option<&'a Signature>,
+    /// Close the connection after this response. Default: only where the request or the response
+    /// says so.
+    pub close: bool,
+}
+
+impl<'a> SendCtx<'a> {
+    /// Sends those Server and Date fields.
+    #[must_use]
+    pub const fn signature(mut self, signature: &'a Signature) -> Self {
+        self.signature = Some(signature);
+        self
+    }
+
+    /// Closes the connection after the response.
+    #[must_use]
+    pub const fn close(mut self, close: bool) -> Self {
+        self.close = close;
+        self
+    }
+}
+
+impl ServerConn {
+    /// A connection on which nothing has been sent.
+    pub fn new(limits: Arc<Limits>) -> Self {
+        Self {
+            limits,
+            receiving: Receiving::Head(HeadDecoder::new()),
+            sending: Sending::Idle,
+            request: Current::default(),
+        }
+    }
+
+    /// What the connection waits for.
+    pub fn phase(&self) -> Phase {
+        match (&self.sending, &self.receiving) {
+            (Sending::Upgraded, _) => Phase::Upgrade,
+            (Sending::Idle, Receiving::Head(decoder)) if decoder.is_within_head() => Phase::Head,
+            (Sending::Idle, Receiving::Head(_)) => Phase::Idle,
+            (Sending::Head | Sending::Body(_), _) => Phase::Exchange,
+            (Sending::Complete, Receiving::Body(_)) => Phase::Drain,
+            (Sending::Complete | Sending::Idle, _) => Phase::Close,
+        }
+    }
+
+    /// Takes the next event off the front of `input`.
+    ///
+    /// `Ok(None)` means that no event is there: in the phases [`Idle`](Phase::Idle),
+    /// [`Head`](Phase::Head) and [`Drain`](Phase::Drain), and in [`Exchange`](Phase::Exchange) while
+    /// the body has not ended, append bytes after those left in `input` and call again.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnError`] for input outside the grammar or past a limit. Answer with
+    /// [`refuse`](Self::refuse) where no response has begun; the connection then closes.
+    pub fn next_event<'i>(&mut self, input: &mut &'i [u8]) -> Result<Option<Event<'i>>, ConnError> {
+        match &mut self.receiving {
+            Receiving::Head(decoder) => match decoder.decode(input, &self.limits) {
+                Ok(None) => Ok(None),
+                Ok(Some((head, facts))) => Ok(Some(self.begin(head, &facts))),
+                Err(error) => Err(self.lose(error)),
+            },
+            Receiving::Body(decoder) => match decoder.decode(input) {
+                Ok(None) => Ok(None),
+                Ok(Some(event)) => Ok(Some(match event {
+                    BodyEvent::Data(data) => {
+                        self.request.continue_owed = false;
+                        Event::Data(data)
+                    }
+                    BodyEvent::Trailers(trailers) => Event::Trailers(owned(&trailers)),
+                    BodyEvent::End => {
+                        self.receiving = Receiving::Complete;
+                        self.turn();
+                        Event::End
+                    }
+                })),
+                Err(error) => Err(self.lose(error)),
+            },
+            Receiving::Complete | Receiving::Closed => Ok(None),
+        }
+    }
+
+    fn begin<'i>(&mut self, head: RequestHead, facts: &Facts) -> Event<'i> {
+        let framing = facts.framing();
+        self.request = Current {
+            facts: *facts,
+            keep_alive: facts.keep_alive(),
+            continue_owed: facts.expects_continue(),
+        };
+        self.sending = Sending::Head;
+        self.receiving = if framing.is_empty() {
+            Receiving::Complete
+        } else {
+            Receiving::Body(BodyDecoder::of_request(facts, &self.limits))
+        };
+        Event::Head { head, framing }
+    }
+
+    fn lose(&mut self, error: impl Into<ConnError>) -> ConnError {
+        self.close_input();
+        error.into()
+    }
+
+    /// The peer has closed its half. A request that is being answered still gets its answer.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnError`] where a head or a body was cut.
+    pub fn handle_eof(&mut self) -> Result<(), ConnError> {
+        let result = match &mut self.receiving {
+            Receiving::Head(decoder) if decoder.is_within_head() => Err(ConnError::HeadCut),
+            Receiving::Body(decoder) => decoder.eof().map_err(ConnError::Body),
+            Receiving::Head(_) | Receiving::Complete | Receiving::Closed => Ok(()),
+        };
+        self.close_input();
+        result
+    }
+
+    /// Takes no further request: the one that is being answered is the last.
+    pub fn close_input(&mut self) {
+        if !matches!(self.receiving, Receiving::Complete) {
+            self.receiving = Receiving::Closed;
+        }
+        self.request.keep_alive = false;
+    }
+
+    /// Whether the request's body has yet to end.
+    pub fn is_receiving_body(&self) -> bool {
+        matches!(self.receiving, Receiving::Body(_))
+    }
+
+    /// Bytes of the body that have yet to come, where their number was declared.
+    pub fn body_left(&self) -> Option<u64> {
+        match &self.receiving {
+            Receiving::Body(decoder) => decoder.remaining(),
+            Receiving::Head(_) | Receiving::Complete | Receiving::Closed => Some(0),
+        }
+    }
+
+    /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
+    pub fn owes_continue(&self) -> bool {
+        self.request.continue_owed && matches!(self.sending, Sending::Head)
+    }
+
+    /// Appends `100 Continue` where the client waits for it.
+    pub fn send_continue(&mut self, out: &mut Vec<u8>) {
+        if self.owes_continue() {
+            self.request.continue_owed = false;
+            out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+    }
+
+    /// Whether a client was promised a body that it need not send: it waits for `100 Continue`, and the
+    /// answer came first. Whether the body comes is then unknown, so the connection must close.
+    pub fn is_body_in_doubt(&self) -> bool {
+        self.request.continue_owed && self.is_receiving_body()
+    }
+
+    /// Appends the head of the response.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] where no response is due or the head breaks a rule; nothing is appended then, and
+    /// another head may be tried.
+    pub fn send_head(
+        &mut self,
+        head: &ResponseHead,
+        len: BodyLen,
+        ctx: SendCtx<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        if !matches!(self.sending, Sending::Head) {
+            return Err(SendError::OutOfTurn);
+        }
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return self.send_upgrade(head, ctx, out);
+        }
+        let close = ctx.close
+            || !self.request.keep_alive
+            || self.request.facts.is_connect()
+            || self.is_body_in_doubt()
+            || matches!(self.receiving, Receiving::Closed);
+        let encoder = encode_response(head, len, &self.encode_ctx(ctx, !close), out)?;
+        self.request.keep_alive = encoder.keep_alive();
+        self.sending = Sending::Body(encoder);
+        Ok(())
+    }
+
+    /// Appends a response whose body is all there: [`send_head`](Self::send_head), the body where the
+    /// response has one, and its end, in one go.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_head`](Self::send_head).
+    pub fn send_whole(
+        &mut self,
+        head: &ResponseHead,
+        body: &[u8],
+        ctx: SendCtx<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.send_head(head, BodyLen::Exact(body.len() as u64), ctx, out)?;
+        if let Sending::Body(encoder) = &self.sending {
+            if !encoder.is_empty() {
+                out.extend_from_slice(body);
+            }
+            self.sending = Sending::Complete;
+            self.turn();
+        }
+        Ok(())
+    }
+
+    /// A 101 hands the connection over, so nothing of the request may be left to read.
+    fn send_upgrade(
+        &mut self,
+        head: &ResponseHead,
+        ctx: SendCtx<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        if self.request.facts.upgrade().is_none() || !matches!(self.receiving, Receiving::Complete)
+        {
+            return Err(SendError::UpgradeNotAsked);
+        }
+        encode_response(head, BodyLen::Exact(0), &self.encode_ctx(ctx, true), out)?;
+        self.receiving = Receiving::Closed;
+        self.sending = Sending::Upgraded;
+        Ok(())
+    }
+
+    fn encode_ctx<'a>(&self, ctx: SendCtx<'a>, keep_alive: bool) -> EncodeCtx<'a> {
+        let mut encode = EncodeCtx::answering(&self.request.facts).keep_alive(keep_alive);
+        encode.signature = ctx.signature;
+        encode
+    }
+
+    /// Whether the response being sent has a body at all: none goes out after HEAD, 204 or 304.
+    pub fn is_sending_body(&self) -> bool {
+        matches!(&self.sending, Sending::Body(encoder) if !encoder.is_empty())
+    }
+
+    /// Appends bytes of the response's body.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] where no body is being sent, or it passes its declared length.
+    pub fn send_data(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
+        match &mut self.sending {
+            Sending::Body(encoder) => Ok(encoder.data(data, out)?),
+            _ => Err(SendError::OutOfTurn),
+        }
+    }
+
+    /// Appends what goes before `len` bytes of the body that are sent from where they are;
+    /// [`send_suffix`](Self::send_suffix) goes behind them.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_data`](Self::send_data).
+    pub fn send_prefix(&mut self, len: usize, out: &mut Vec<u8>) -> Result<(), SendError> {
+        match &mut self.sending {
+            Sending::Body(encoder) => Ok(encoder.chunk_prefix(len, out)?),
+            _ => Err(SendError::OutOfTurn),
+        }
+    }
+
+    /// Appends what goes behind `len` bytes of the body that were sent from where they are.
+    pub fn send_suffix(&self, len: usize, out: &mut Vec<u8>) {
+        if let Sending::Body(encoder) = &self.sending {
+            encoder.chunk_suffix(len, out);
+        }
+    }
+
+    /// Appends the end of the response's body.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] where the body is shorter than its declared length: the connection must be cut, so
+    /// that the client does not take it for whole.
+    pub fn send_end(
+        &mut self,
+        trailers: Option<&Headers>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        match std::mem::replace(&mut self.sending, Sending::Complete) {
+            Sending::Body(encoder) => match encoder.finish(trailers.into_iter().flatten(), out) {
+                Ok(()) => {
+                    self.turn();
+                    Ok(())
+                }
+                Err(error) => {
+                    self.close_input();
+                    Err(error.into())
+                }
+            },
+            other => {
+                self.sending = other;
+                Err(SendError::OutOfTurn)
+            }
+        }
+    }
+
+    /// Makes the answer to a [`ConnError`], or to a deadline, due: no further request is read, and the
+    /// next head sent closes the connection. `false` where a response has begun, which then can only
+    /// be cut.
+    pub fn refuse(&mut self) -> bool {
+        if matches!(self.sending, Sending::Idle) {
+            self.request = Current::default();
+            self.sending = Sending::Head;
+        }
+        self.close_input();
+        matches!(self.sending, Sending::Head)
+    }
+
+    /// Moves on to the next request once both halves of this one are over.
+    fn turn(&mut self) {
+        if let (Receiving::Complete, Sending::Complete) = (&self.receiving, &self.sending) {
+            if self.request.keep_alive {
+                self.receiving = Receiving::Head(HeadDecoder::new());
+                self.sending = Sending::Idle;
+            } else {
+                self.receiving = Receiving::Closed;
+            }
+        }
+    }
+}
+
+/// Trailer fields as headers of their own.
+fn owned(trailers: &Trailers<'_>) -> Headers {
+    trailers
+        .iter()
+        .filter_map(|(name, value)| {
+            // The decoder has checked both by the same rules.
+            Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?))
+        })
+        .collect()
+}

@@ -1,0 +1,241 @@
+//! Bodies on their way out (RFC 9112 §6, §7.1).
+
+use alloc::vec::Vec;
+
+use super::{EncodeError, append_field, is_field};
+use crate::body::is_forbidden;
+
+/// Writes one body as its head has announced it.
+///
+/// ```
+/// use dunlin_codec::{BodyEncoder, BodyKind};
+///
+/// let mut out = Vec::new();
+/// let mut body = BodyEncoder::new(BodyKind::Chunked);
+/// body.data(b"hello", &mut out)?;
+/// body.finish([], &mut out)?;
+/// assert_eq!(out, b"5\r\nhello\r\n0\r\n\r\n");
+/// # Ok::<(), dunlin_codec::EncodeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BodyEncoder {
+    kind: BodyKind,
+    keep_alive: bool,
+}
+
+/// How a body is delimited on its way out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BodyKind {
+    /// No body may follow: the response to a HEAD, a 204, a 304. Data is dropped.
+    Empty,
+    /// As many bytes as Content-Length declared.
+    Length {
+        /// How many are still to come.
+        left: u64,
+    },
+    /// Chunks, and trailers at the end.
+    Chunked,
+    /// Bytes as they are, until the connection closes.
+    UntilClose,
+}
+
+impl BodyEncoder {
+    /// An encoder behind a head that said so, and that the connection persists unless the body
+    /// needs its end.
+    pub const fn new(kind: BodyKind) -> Self {
+        Self { kind, keep_alive: !matches!(kind, BodyKind::UntilClose) }
+    }
+
+    /// The same behind a head that said `Connection: close`.
+    #[must_use]
+    pub const fn closing(mut self) -> Self {
+        self.keep_alive = false;
+        self
+    }
+
+    /// How the body is delimited, and what is left of it.
+    #[inline]
+    pub const fn kind(&self) -> BodyKind {
+        self.kind
+    }
+
+    /// Whether the head let the connection persist. After an error it must close all the same.
+    #[inline]
+    pub const fn keep_alive(&self) -> bool {
+        self.keep_alive
+    }
+
+    /// Whether data is dropped.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        matches!(self.kind, BodyKind::Empty)
+    }
+
+    /// Appends `data`, copied.
+    ///
+    /// An empty `data` appends nothing: as a chunk it would end the body.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooLong`] where that would exceed the declared length; nothing is appended.
+    #[inline]
+    pub fn data(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.chunk_prefix(data.len(), out)?;
+        if !self.is_empty() {
+            out.extend_from_slice(data);
+        }
+        self.chunk_suffix(data.len(), out);
+        Ok(())
+    }
+
+    /// Appends what stands before `len` bytes of data that the caller sends uncopied, and counts
+    /// them. To be followed by [`chunk_suffix`](Self::chunk_suffix) once they are out. Where
+    /// [`is_empty`](Self::is_empty), they must not be sent.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooLong`] where they would exceed the declared length.
+    #[inline]
+    pub fn chunk_prefix(&mut self, len: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        match &mut self.kind {
+            BodyKind::Length { left } => match left.checked_sub(len as u64) {
+                Some(rest) => *left = rest,
+                None => return Err(EncodeError::TooLong { excess: len as u64 - *left }),
+            },
+            BodyKind::Chunked if len > 0 => chunk_size(len as u64, out),
+            BodyKind::Chunked | BodyKind::Empty | BodyKind::UntilClose => {}
+        }
+        Ok(())
+    }
+
+    /// Appends what stands behind `len` bytes of data that the caller sent uncopied.
+    #[inline]
+    pub fn chunk_suffix(&self, len: usize, out: &mut Vec<u8>) {
+        if self.kind == BodyKind::Chunked && len > 0 {
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// Appends the end of the body.
+    ///
+    /// `trailers` go into a chunked body; others have no place for them and drop them.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooShort`] where the declared length was not reached, and
+    /// [`EncodeError::Trailer`] for a name or value outside the grammar, or a name that
+    /// RFC 9110 §6.5.1 forbids in a trailer. Either way the peer cannot tell where the body ends,
+    /// and the connection must close.
+    pub fn finish<'t>(
+        self,
+        trailers: impl IntoIterator<Item = (&'t [u8], &'t [u8])>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        match self.kind {
+            BodyKind::Length { left: 0 } | BodyKind::Empty | BodyKind::UntilClose => Ok(()),
+            BodyKind::Length { left } => Err(EncodeError::TooShort { missing: left }),
+            BodyKind::Chunked => {
+                let start = out.len();
+                out.extend_from_slice(b"0\r\n");
+                for (name, value) in trailers {
+                    if is_forbidden(name) || !is_field(name, value) {
+                        out.truncate(start);
+                        return Err(EncodeError::Trailer);
+                    }
+                    append_field(name, value, out);
+                }
+                out.extend_from_slice(b"\r\n");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Appends a size in hex and CRLF.
+#[inline]
+fn chunk_size(size: u64, out: &mut Vec<u8>) {
+    let mut line = [0; 18];
+    let digits = (16 - size.leading_zeros() as usize / 4).max(1);
+    for (i, digit) in line[..digits].iter_mut().enumerate() {
+        *digit = b"0123456789abcdef"[(size >> (4 * (digits - 1 - i))) as usize & 15];
+    }
+    line[digits] = b'\r';
+    line[digits + 1] = b'\n';
+    out.extend_from_slice(&line[..digits + 2]);
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::{BodyDecoder, BodyEvent, Framing, Limits};
+
+    #[test]
+    fn chunk_sizes_are_plain_hex() {
+        for size in [1, 9, 10, 15, 16, 0xfff, 0x1000, 0xdead_beef, u64::MAX] {
+            let mut out = Vec::new();
+            chunk_size(size, &mut out);
+            assert_eq!(out, format!("{size:x}\r\n").as_bytes());
+        }
+    }
+
+    #[test]
+    fn empty_data_does_not_end_a_chunked_body() {
+        let mut out = Vec::new();
+        let mut body = BodyEncoder::new(BodyKind::Chunked);
+        body.data(b"", &mut out).unwrap();
+        assert_eq!(out, b"");
+        body.finish([(&b"A"[..], &b"b"[..])], &mut out).unwrap();
+        assert_eq!(out, b"0\r\nA: b\r\n\r\n");
+    }
+
+    #[test]
+    fn a_declared_length_is_kept_to_the_byte() {
+        let mut out = Vec::new();
+        let mut body = BodyEncoder::new(BodyKind::Length { left: 5 });
+        body.data(b"hel", &mut out).unwrap();
+        assert_eq!(body.data(b"loo", &mut out), Err(EncodeError::TooLong { excess: 1 }));
+        assert_eq!(body.finish([], &mut out), Err(EncodeError::TooShort { missing: 2 }));
+        body.data(b"lo", &mut out).unwrap();
+        body.finish([], &mut out).unwrap();
+        assert_eq!(out, b"hello");
+    }
+
+    #[test]
+    fn trailers_that_would_break_the_message_are_refused() {
+        for (name, value) in [("a b", "c"), ("", "c"), ("a", "b\r\nc: d"), ("Content-Length", "1")]
+        {
+            let mut out = Vec::new();
+            let trailer = (name.as_bytes(), value.as_bytes());
+            let result = BodyEncoder::new(BodyKind::Chunked).finish([trailer], &mut out);
+            assert_eq!((result, out), (Err(EncodeError::Trailer), Vec::new()));
+        }
+    }
+
+    proptest! {
+        /// What is encoded decodes to the same.
+        #[test]
+        fn chunks_round_trip(pieces in vec(vec(any::<u8>(), 0..300), 0..8), read in 1usize..64) {
+            let (mut wire, mut body) = (Vec::new(), BodyEncoder::new(BodyKind::Chunked));
+            for piece in &pieces {
+                body.data(piece, &mut wire).unwrap();
+            }
+            body.finish([], &mut wire).unwrap();
+            let mut decoder = BodyDecoder::new(Framing::Chunked, &Limits::default());
+            let (mut data, mut kept) = (Vec::new(), Vec::new());
+            for piece in wire.chunks(read) {
+                kept.extend_from_slice(piece);
+                let mut input = &kept[..];
+                while let Some(BodyEvent::Data(piece)) = decoder.decode(&mut input).unwrap() {
+                    data.extend_from_slice(piece);
+                }
+                kept = input.to_vec();
+            }
+            prop_assert!(decoder.is_complete());
+            prop_assert_eq!(data, pieces.concat());
+        }
+    }
+}

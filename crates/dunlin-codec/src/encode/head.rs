@@ -1,0 +1,546 @@
+//! Response heads on their way out (RFC 9112 §4, §6).
+
+use dunlin_core::ResponseHead;
+
+use super::{BodyEncoder, BodyKind, EncodeError, Signature, append_field, is_field};
+use crate::{
+    framing::{Facts, members},
+    head::Version,
+    scan,
+};
+
+/// How much body a response has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BodyLen {
+    /// So many bytes.
+    Exact(u64),
+    /// To be seen when it ends.
+    Unknown,
+}
+
+impl From<Option<u64>> for BodyLen {
+    fn from(len: Option<u64>) -> Self {
+        len.map_or(Self::Unknown, Self::Exact)
+    }
+}
+
+/// What a response's head depends on besides the response: the request that it answers, and what
+/// the server adds to every one.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EncodeCtx<'c> {
+    /// Version of the request. Default: 1.1.
+    pub version: Version,
+    /// Whether the request was a HEAD. Default: no.
+    pub is_head: bool,
+    /// Whether the request was a CONNECT. Default: no.
+    pub is_connect: bool,
+    /// Whether client and server want the connection to persist. Default: no.
+    pub keep_alive: bool,
+    /// The Server and Date fields. Default: none are written.
+    pub signature: Option<&'c Signature>,
+}
+
+impl<'c> EncodeCtx<'c> {
+    /// For the answer to the request with these facts.
+    #[inline]
+    pub fn answering(facts: &Facts) -> Self {
+        Self {
+            version: facts.version(),
+            is_head: facts.is_head(),
+            is_connect: facts.is_connect(),
+            keep_alive: facts.keep_alive(),
+            signature: None,
+        }
+    }
+
+    /// Sets whether the connection is to persist. Default: no, or as the request wants.
+    #[must_use]
+    pub const fn keep_alive(mut self, keep_alive: bool) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
+    /// Sets the Server and Date fields. Default: none.
+    #[must_use]
+    pub const fn signature(mut self, signature: &'c Signature) -> Self {
+        self.signature = Some(signature);
+        self
+    }
+}
+
+/// Appends the head of a response and returns the encoder of its body.
+///
+/// The encoder alone decides on framing and persistence (RFC 9112 §6, §9.3):
+///
+/// | response | Content-Length | Transfer-Encoding | body |
+/// | --- | --- | --- | --- |
+/// | 1xx, 204, 2xx to CONNECT | none | none | dropped |
+/// | 304, any to HEAD | the user's; to HEAD else the body's | none | dropped |
+/// | 205 | 0 | none | dropped |
+/// | length known, from `len` or the user's Content-Length | that | none | as declared |
+/// | length unknown, to HTTP/1.1 | none | `chunked` | chunks |
+/// | length unknown, to HTTP/1.0 | none | none | until close |
+///
+/// Of the user's own fields: a Content-Length must agree with `len`; a Transfer-Encoding of
+/// `chunked` is taken for a wish; Connection keeps its options, and `close` among them closes; Date
+/// and Server replace what the context brings; Keep-Alive and Proxy-Connection are left out. A
+/// reason phrase replaces the registered one. Other fields go out as they are.
+///
+/// # Errors
+///
+/// [`EncodeError`] for fields that are not; `out` is then as it was.
+pub fn encode_response(
+    head: &ResponseHead,
+    len: BodyLen,
+    ctx: &EncodeCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Result<BodyEncoder, EncodeError> {
+    let start = out.len();
+    let encoder = append_head(head, len, ctx, out);
+    if encoder.is_err() {
+        out.truncate(start);
+    }
+    encoder
+}
+
+/// What the user's fields said about matters that the encoder decides.
+#[derive(Default)]
+struct Wishes {
+    length: Option<u64>,
+    has_connection: bool,
+    close: bool,
+    has_date: bool,
+    has_server: bool,
+}
+
+fn append_head(
+    head: &ResponseHead,
+    len: BodyLen,
+    ctx: &EncodeCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Result<BodyEncoder, EncodeError> {
+    append_status(head, out)?;
+    let mut wishes = Wishes::default();
+    let typed = head.headers.is_typed();
+    for (name, value) in &head.headers {
+        if wishes.take(name, value)? {
+            continue;
+        }
+        if !typed && !is_field(name, value) {
+            return Err(EncodeError::Field);
+        }
+        append_field(name, value, out);
+    }
+    let status = head.status.as_u16();
+    let kind = append_framing(status, len, ctx, &wishes, out)?;
+    if status < 200 {
+        // Interim, or the last words before another protocol: nothing about the connection's
+        // future but what the user said.
+        append_connection(head, &wishes, None, out)?;
+        out.extend_from_slice(b"\r\n");
+        return Ok(BodyEncoder::new(kind));
+    }
+    let keep_alive = ctx.keep_alive && !wishes.close && kind != BodyKind::UntilClose;
+    let option = match (keep_alive, ctx.version) {
+        (false, _) => Some(&b"close"[..]),
+        (true, Version::Http10) => Some(&b"keep-alive"[..]),
+        (true, Version::Http11) => None,
+    };
+    if option.is_some() || wishes.has_connection {
+        append_connection(head, &wishes, option, out)?;
+    }
+    if let Some(signature) = ctx.signature {
+        out.extend_from_slice(match (wishes.has_server, wishes.has_date) {
+            (false, false) => signature.lines(),
+            (true, false) => signature.date_line(),
+            (false, true) => signature.server_line(),
+            (true, true) => b"",
+        });
+    }
+    out.extend_from_slice(b"\r\n");
+    let encoder = BodyEncoder::new(kind);
+    Ok(if keep_alive { encoder } else { encoder.closing() })
+}
+
+impl Wishes {
+    /// Notes a field that the encoder decides on; `false` where it is to go out as it is.
+    #[inline]
+    fn take(&mut self, name: &[u8], value: &[u8]) -> Result<bool, EncodeError> {
+        let is = |lower: &str| name.eq_ignore_ascii_case(lower.as_bytes());
+        match name.len() {
+            4 if is("date") => self.has_date = true,
+            6 if is("server") => self.has_server = true,
+            10 if is("connection") => {
+                self.has_connection = true;
+                self.close |= members(value).any(|option| option.eq_ignore_ascii_case(b"close"));
+                return Ok(true);
+            }
+            14 if is("content-length") => {
+                let length = parse_length(value).ok_or(EncodeError::ContentLength)?;
+                if self.length.is_some_and(|other| other != length) {
+                    return Err(EncodeError::ContentLength);
+                }
+                self.length = Some(length);
+                return Ok(true);
+            }
+            17 if is("transfer-encoding") => {
+                return match value.eq_ignore_ascii_case(b"chunked") {
+                    true => Ok(true),
+                    false => Err(EncodeError::TransferEncoding),
+                };
+            }
+            10 if is("keep-alive") => return Ok(true),
+            16 if is("proxy-connection") => return Ok(true),
+            _ => {}
+        }
+        Ok(false)
+    }
+}
+
+/// Decides on the body and appends the field that says so.
+#[inline]
+fn append_framing(
+    status: u16,
+    len: BodyLen,
+    ctx: &EncodeCtx<'_>,
+    wishes: &Wishes,
+    out: &mut Vec<u8>,
+) -> Result<BodyKind, EncodeError> {
+    let body = match len {
+        BodyLen::Exact(len) => Some(len),
+        BodyLen::Unknown => None,
+    };
+    let (length, kind) = match status {
+        100..=199 | 204 => (None, BodyKind::Empty),
+        200..=299 if ctx.is_connect => (None, BodyKind::Empty),
+        304 => (wishes.length, BodyKind::Empty),
+        205 => (Some(0), BodyKind::Empty),
+        _ if ctx.is_head => (wishes.length.or(body), BodyKind::Empty),
+        _ => match (body, wishes.length) {
+            (Some(body), Some(wish)) if body != wish => return Err(EncodeError::ContentLength),
+            (Some(left), _) | (None, Some(left)) => (Some(left), BodyKind::Length { left }),
+            (None, None) if ctx.version == Version::Http11 => (None, BodyKind::Chunked),
+            (None, None) => (None, BodyKind::UntilClose),
+        },
+    };
+    if let Some(length) = length {
+        out.extend_from_slice(b"content-length: ");
+        out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+        out.extend_from_slice(b"\r\n");
+    } else if kind == BodyKind::Chunked {
+        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+    }
+    Ok(kind)
+}
+
+/// Appends the encoder's option and those of the user's that are left to the user.
+#[cold]
+fn append_connection(
+    head: &ResponseHead,
+    wishes: &Wishes,
+    option: Option<&[u8]>,
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    let mut separator = &b"connection: "[..];
+    let mut append = |option: &[u8]| {
+        out.extend_from_slice(core::mem::replace(&mut separator, b", "));
+        out.extend_from_slice(option);
+    };
+    option.map(&mut append);
+    if wishes.has_connection {
+        for value in head.headers.get_all("connection") {
+            for option in members(value).filter(|option| !option.is_empty()) {
+                let own = [&b"close"[..], b"keep-alive"];
+                if own.iter().any(|own| option.eq_ignore_ascii_case(own)) {
+                    continue;
+                }
+                if !scan::is_token(option) {
+                    return Err(EncodeError::Field);
+                }
+                append(option);
+            }
+        }
+    }
+    if separator == b", " {
+        out.extend_from_slice(b"\r\n");
+    }
+    Ok(())
+}
+
+fn parse_length(value: &[u8]) -> Option<u64> {
+    let add = |sum: u64, digit: &u8| match digit {
+        b'0'..=b'9' => sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
+        _ => None,
+    };
+    if value.is_empty() { None } else { value.iter().try_fold(0, add) }
+}
+
+/// Appends the status line. Its version is ours, whatever the client's (RFC 9110 §6.2).
+#[inline]
+fn append_status(head: &ResponseHead, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    match (&head.reason, prebuilt(head.status.as_u16())) {
+        (None, Some(line)) => {
+            out.extend_from_slice(line);
+            Ok(())
+        }
+        _ => append_rare_status(head, out),
+    }
+}
+
+#[cold]
+fn append_rare_status(head: &ResponseHead, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let reason = match &head.reason {
+        Some(reason) => reason.as_bytes(),
+        None => head.status.canonical_reason().unwrap_or_default().as_bytes(),
+    };
+    if !scan::is_field_value(reason) {
+        return Err(EncodeError::Field);
+    }
+    // The blank stands there even before no reason (RFC 9112 §4).
+    for part in [b"HTTP/1.1 ", head.status.as_str().as_bytes(), b" ", reason, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+    Ok(())
+}
+
+/// The line of a common status.
+#[inline]
+fn prebuilt(status: u16) -> Option<&'static [u8]> {
+    macro_rules! lines {
+        ($($status:literal $reason:literal)*) => {
+            match status {
+                $($status => Some(
+                    concat!("HTTP/1.1 ", $status, " ", $reason, "\r\n").as_bytes(),
+                ),)*
+                _ => None,
+            }
+        };
+    }
+    lines! {
+        100 "Continue"
+        101 "Switching Protocols"
+        200 "OK"
+        201 "Created"
+        202 "Accepted"
+        204 "No Content"
+        206 "Partial Content"
+        301 "Moved Permanently"
+        302 "Found"
+        303 "See Other"
+        304 "Not Modified"
+        307 "Temporary Redirect"
+        308 "Permanent Redirect"
+        400 "Bad Request"
+        401 "Unauthorized"
+        403 "Forbidden"
+        404 "Not Found"
+        405 "Method Not Allowed"
+        408 "Request Timeout"
+        409 "Conflict"
+        413 "Payload Too Large"
+        415 "Unsupported Media Type"
+        422 "Unprocessable Entity"
+        429 "Too Many Requests"
+        500 "Internal Server Error"
+        502 "Bad Gateway"
+        503 "Service Unavailable"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dunlin_core::ReasonPhrase;
+    use http::{HeaderName, HeaderValue, StatusCode};
+
+    use super::*;
+
+    fn response(status: u16, fields: &[(&'static str, &str)]) -> ResponseHead {
+        let mut head = ResponseHead::default();
+        head.status = StatusCode::from_u16(status).unwrap();
+        for (name, value) in fields {
+            let value = HeaderValue::from_str(value).unwrap();
+            head.headers.append(HeaderName::from_static(name), value);
+        }
+        head
+    }
+
+    fn ctx() -> EncodeCtx<'static> {
+        EncodeCtx::default().keep_alive(true)
+    }
+
+    /// The head's text behind its status line, and the encoder.
+    fn encode(
+        head: &ResponseHead,
+        len: impl Into<BodyLen>,
+        ctx: EncodeCtx<'_>,
+    ) -> (String, BodyEncoder) {
+        let mut out = b"before".to_vec();
+        let encoder = encode_response(head, len.into(), &ctx, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let (line, rest) = text.strip_prefix("before").unwrap().split_once("\r\n").unwrap();
+        assert!(line.starts_with("HTTP/1.1 "));
+        (rest.into(), encoder)
+    }
+
+    fn fields(status: u16, wishes: &[(&'static str, &str)], len: Option<u64>) -> String {
+        encode(&response(status, wishes), len, ctx()).0
+    }
+
+    fn error(wishes: &[(&'static str, &str)], len: Option<u64>) -> EncodeError {
+        let mut out = b"before".to_vec();
+        let error = encode_response(&response(200, wishes), len.into(), &ctx(), &mut out);
+        assert_eq!(out, b"before");
+        error.unwrap_err()
+    }
+
+    #[test]
+    fn every_prebuilt_line_has_the_registered_reason() {
+        for status in 100..1000 {
+            let mut head = response(status, &[]);
+            let mut rare = Vec::new();
+            append_rare_status(&head, &mut rare).unwrap();
+            if let Some(line) = prebuilt(status) {
+                assert_eq!(line, rare);
+            }
+            head.reason = Some(ReasonPhrase::new("Own words").unwrap());
+            let mut own = Vec::new();
+            append_status(&head, &mut own).unwrap();
+            assert_eq!(own, format!("HTTP/1.1 {status} Own words\r\n").as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_whole_response_has_its_length_date_and_server() {
+        let mut signature = Signature::new();
+        let ctx = ctx().signature(signature.at(784_111_777, b"dunlin"));
+        let (text, encoder) = encode(&response(200, &[("x-a", "1"), ("x-a", "2")]), Some(13), ctx);
+        assert_eq!(
+            text,
+            "x-a: 1\r\nx-a: 2\r\ncontent-length: 13\r\nserver: dunlin\r\n\
+             date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n"
+        );
+        assert_eq!(encoder.kind(), BodyKind::Length { left: 13 });
+        assert!(encoder.keep_alive());
+    }
+
+    #[test]
+    fn date_and_server_of_the_user_replace_ours() {
+        let mut signature = Signature::new();
+        let ctx = ctx().signature(signature.at(1, b"dunlin"));
+        let (text, _) = encode(&response(200, &[("server", "s"), ("date", "d")]), Some(0), ctx);
+        assert_eq!(text, "server: s\r\ndate: d\r\ncontent-length: 0\r\n\r\n");
+    }
+
+    #[test]
+    fn an_unknown_length_is_chunked_to_11_and_until_close_to_10() {
+        let (text, encoder) = encode(&response(200, &[]), None, ctx());
+        assert_eq!(text, "transfer-encoding: chunked\r\n\r\n");
+        assert_eq!((encoder.kind(), encoder.keep_alive()), (BodyKind::Chunked, true));
+        let old = EncodeCtx { version: Version::Http10, ..ctx() };
+        let (text, encoder) = encode(&response(200, &[]), None, old);
+        assert_eq!(text, "connection: close\r\n\r\n");
+        assert_eq!((encoder.kind(), encoder.keep_alive()), (BodyKind::UntilClose, false));
+    }
+
+    #[test]
+    fn persistence_is_said_where_it_is_not_the_default() {
+        let old = EncodeCtx { version: Version::Http10, ..ctx() };
+        assert!(encode(&response(200, &[]), Some(0), old).0.contains("connection: keep-alive\r\n"));
+        let (text, encoder) = encode(&response(200, &[]), Some(0), ctx().keep_alive(false));
+        assert!(text.contains("connection: close\r\n") && !encoder.keep_alive());
+    }
+
+    #[test]
+    fn connection_options_of_the_user_are_merged() {
+        let wishes = [("connection", "Close, upgrade"), ("connection", "x,,keep-alive")];
+        let (text, encoder) = encode(&response(426, &wishes), Some(0), ctx());
+        assert_eq!(text, "content-length: 0\r\nconnection: close, upgrade, x\r\n\r\n");
+        assert!(!encoder.keep_alive());
+        let text = fields(200, &[("connection", "keep-alive"), ("keep-alive", "5")], Some(0));
+        assert_eq!(text, "content-length: 0\r\n\r\n");
+        assert_eq!(error(&[("connection", "a b")], Some(0)), EncodeError::Field);
+    }
+
+    #[test]
+    fn a_switch_of_protocols_says_only_what_the_user_said() {
+        let wishes = [("upgrade", "websocket"), ("connection", "upgrade")];
+        let (text, encoder) =
+            encode(&response(101, &wishes), Some(0), ctx().signature(Signature::new().at(1, b"x")));
+        assert_eq!(text, "upgrade: websocket\r\nconnection: upgrade\r\n\r\n");
+        assert_eq!(encoder.kind(), BodyKind::Empty);
+    }
+
+    #[test]
+    fn a_length_of_the_user_agrees_or_is_an_error() {
+        assert_eq!(fields(200, &[("content-length", "5")], Some(5)), "content-length: 5\r\n\r\n");
+        assert_eq!(fields(200, &[("content-length", "5")], None), "content-length: 5\r\n\r\n");
+        for wrong in ["6", "", "+5", "5, 5", "18446744073709551616"] {
+            assert_eq!(error(&[("content-length", wrong)], Some(5)), EncodeError::ContentLength);
+        }
+        let twice = [("content-length", "5"), ("content-length", "6")];
+        assert_eq!(error(&twice, None), EncodeError::ContentLength);
+    }
+
+    #[test]
+    fn a_transfer_encoding_of_the_user_never_goes_out() {
+        let text = fields(200, &[("transfer-encoding", "chunked")], Some(5));
+        assert_eq!(text, "content-length: 5\r\n\r\n");
+        assert_eq!(error(&[("transfer-encoding", "gzip")], None), EncodeError::TransferEncoding);
+    }
+
+    #[test]
+    fn responses_without_body_drop_it() {
+        for status in [100, 103, 204] {
+            let (text, mut encoder) =
+                encode(&response(status, &[("content-length", "5")]), Some(5), ctx());
+            assert_eq!(text, "\r\n", "{status}");
+            let mut out = Vec::new();
+            encoder.data(b"hello", &mut out).unwrap();
+            encoder.finish([], &mut out).unwrap();
+            assert_eq!(out, b"");
+        }
+        assert_eq!(fields(304, &[], Some(0)), "\r\n");
+        assert_eq!(fields(304, &[("content-length", "9")], Some(0)), "content-length: 9\r\n\r\n");
+        assert_eq!(fields(205, &[], Some(5)), "content-length: 0\r\n\r\n");
+    }
+
+    #[test]
+    fn the_answer_to_head_has_the_length_of_get() {
+        let head = EncodeCtx { is_head: true, ..ctx() };
+        let (text, encoder) = encode(&response(200, &[]), Some(13), head);
+        assert_eq!(
+            (text.as_str(), encoder.kind()),
+            ("content-length: 13\r\n\r\n", BodyKind::Empty)
+        );
+        let wish = [("content-length", "99")];
+        assert_eq!(encode(&response(200, &wish), Some(0), head).0, "content-length: 99\r\n\r\n");
+        assert_eq!(encode(&response(200, &[]), None, head).0, "\r\n");
+    }
+
+    #[test]
+    fn a_tunnel_has_no_framing() {
+        let connect = EncodeCtx { is_connect: true, ..ctx() };
+        assert_eq!(encode(&response(200, &[]), Some(5), connect).0, "\r\n");
+        assert_eq!(encode(&response(502, &[]), Some(5), connect).0, "content-length: 5\r\n\r\n");
+    }
+
+    #[test]
+    fn fields_that_never_were_checked_do_not_get_out() {
+        use dunlin_core::{FieldSpan, HeadBlock};
+        for bytes in [&b"a:b\r\nc"[..], b"a:b\0", b"(:b", b":b"] {
+            let colon = bytes.iter().position(|&byte| byte == b':').unwrap() as u16;
+            let mut block = HeadBlock::take();
+            block.spans_mut().push(FieldSpan {
+                name_start: 0,
+                name_len: colon,
+                value_start: colon + 1,
+                value_len: bytes.len() as u16 - colon - 1,
+            });
+            let mut head = ResponseHead::default();
+            head.headers = block.into_headers(bytes);
+            let result = encode_response(&head, BodyLen::Unknown, &ctx(), &mut Vec::new());
+            assert_eq!(result, Err(EncodeError::Field));
+        }
+    }
+}

@@ -1,0 +1,516 @@
+//! Message framing: where a body ends (RFC 9112 §6), and what else a head says about its message.
+//!
+//! Gathered while the fields go by, so that nobody looks a field up again. Heads on which two
+//! parties could disagree are refused here (§11.2, request smuggling). Reads no body bytes: see
+//! [`BodyDecoder`](crate::BodyDecoder).
+
+use crate::{
+    error::FramingError,
+    head::{Method, Span, Version},
+    scan::is_token,
+    target::is_host,
+};
+
+/// How a message's body is delimited.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Framing {
+    /// There is no body.
+    None,
+    /// A body of so many bytes (Content-Length).
+    Length(u64),
+    /// A body in chunks (`Transfer-Encoding: chunked`).
+    Chunked,
+    /// The body ends where the connection does; responses alone.
+    UntilClose,
+}
+
+impl Framing {
+    /// Whether no body bytes follow the head.
+    pub const fn is_empty(&self) -> bool {
+        matches!(self, Self::None | Self::Length(0))
+    }
+}
+
+/// What the fields of a head say about the message itself.
+///
+/// A request in which one of these fields stands twice is refused with 400, whether or not the
+/// values agree: Host, Content-Length, Transfer-Encoding, Content-Type, Content-Range,
+/// Content-Location, Max-Forwards, User-Agent, ETag, Server. They are singletons (RFC 9110 §5.3),
+/// the list is aiohttp's, and two readers that pick different ones can be played off against each
+/// other. In responses that holds for Content-Length and Transfer-Encoding.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts {
+    length: u64,
+    host: Span,
+    upgrade: Span,
+    version: Version,
+    fields: u16,
+    seen: u32,
+}
+
+// Singletons: once seen, not again.
+const HOST: u32 = 1 << 0;
+const LENGTH: u32 = 1 << 1;
+const CHUNKED: u32 = 1 << 2;
+const CONTENT_TYPE: u32 = 1 << 3;
+const CONTENT_RANGE: u32 = 1 << 4;
+const CONTENT_LOCATION: u32 = 1 << 5;
+const MAX_FORWARDS: u32 = 1 << 6;
+const USER_AGENT: u32 = 1 << 7;
+const ETAG: u32 = 1 << 8;
+const SERVER: u32 = 1 << 9;
+// Marks.
+const CLOSE: u32 = 1 << 10;
+const KEEP_ALIVE: u32 = 1 << 11;
+const UPGRADE_TOKEN: u32 = 1 << 12;
+const UPGRADE: u32 = 1 << 13;
+const CONTINUE: u32 = 1 << 14;
+const HEAD: u32 = 1 << 15;
+const CONNECT: u32 = 1 << 16;
+
+impl Facts {
+    #[inline]
+    pub(crate) fn of_request(method: Method<'_>, version: Version) -> Self {
+        let seen = match method {
+            Method::Head => HEAD,
+            Method::Connect => CONNECT,
+            _ => 0,
+        };
+        Self { version, seen, ..Self::default() }
+    }
+
+    #[inline]
+    pub(crate) fn of_response(version: Version) -> Self {
+        Self { version, ..Self::default() }
+    }
+
+    /// Whether this is a HEAD request, whose response has no body (RFC 9110 §9.3.2).
+    #[inline]
+    pub fn is_head(&self) -> bool {
+        self.seen & HEAD != 0
+    }
+
+    /// Whether this is a CONNECT request, which turns the connection into a tunnel where it
+    /// succeeds (RFC 9110 §9.3.6).
+    #[inline]
+    pub fn is_connect(&self) -> bool {
+        self.seen & CONNECT != 0
+    }
+
+    /// The message's protocol version.
+    #[inline]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// How many fields the head has. Trailers count on from here.
+    #[inline]
+    pub fn field_count(&self) -> u16 {
+        self.fields
+    }
+
+    /// How this request's body is delimited (RFC 9112 §6.3).
+    #[inline]
+    pub fn framing(&self) -> Framing {
+        match self.seen & (CHUNKED | LENGTH) {
+            0 => Framing::None,
+            LENGTH => Framing::Length(self.length),
+            _ => Framing::Chunked,
+        }
+    }
+
+    /// How the body of this response to a request with `method` is delimited (RFC 9112 §6.3).
+    ///
+    /// Until-close means that the connection cannot persist, whatever
+    /// [`keep_alive`](Self::keep_alive) says.
+    pub fn response_framing(&self, status: u16, method: Method<'_>) -> Framing {
+        match (status, method) {
+            (100..=199 | 204 | 304, _) | (_, Method::Head) => Framing::None,
+            (200..=299, Method::Connect) => Framing::None,
+            _ => match self.framing() {
+                Framing::None => Framing::UntilClose,
+                framing => framing,
+            },
+        }
+    }
+
+    /// The Content-Length, as given; a HEAD or 304 response has one without a body.
+    #[inline]
+    pub fn content_length(&self) -> Option<u64> {
+        (self.seen & LENGTH != 0).then_some(self.length)
+    }
+
+    /// Whether the sender wants the connection to persist (RFC 9112 §9.3): 1.1 unless it says
+    /// `close`, 1.0 only if it says `keep-alive`.
+    #[inline]
+    pub fn keep_alive(&self) -> bool {
+        match self.version {
+            Version::Http11 => self.seen & CLOSE == 0,
+            Version::Http10 => self.seen & (CLOSE | KEEP_ALIVE) == KEEP_ALIVE,
+        }
+    }
+
+    /// Whether the client waits for `100 Continue` before it sends the body that it announced
+    /// (RFC 9110 §10.1.1). Never true for HTTP/1.0 or without a body.
+    #[inline]
+    pub fn expects_continue(&self) -> bool {
+        self.seen & CONTINUE != 0 && !self.framing().is_empty()
+    }
+
+    /// Value of the Upgrade field, where `Connection: upgrade` makes it count (RFC 9110 §7.8).
+    /// Never there for HTTP/1.0; the first line where there are several.
+    #[inline]
+    pub fn upgrade(&self) -> Option<Span> {
+        const BOTH: u32 = UPGRADE | UPGRADE_TOKEN;
+        (self.seen & BOTH == BOTH && self.version == Version::Http11).then_some(self.upgrade)
+    }
+
+    /// Value of the Host field.
+    #[inline]
+    pub fn host(&self) -> Option<Span> {
+        (self.seen & HOST != 0).then_some(self.host)
+    }
+
+    /// Looks at the next field of a request. Sorts by length first, so that a field without a
+    /// meaning here costs two jumps.
+    #[inline(always)]
+    pub(crate) fn request_field(
+        &mut self,
+        name: &[u8],
+        value: &[u8],
+        span: Span,
+    ) -> Result<(), FramingError> {
+        match name.len() {
+            4 if is(name, b"host") => self.add_host(value, span),
+            4 if is(name, b"etag") => self.once(ETAG, "etag"),
+            6 if is(name, b"expect") => self.add_expect(value),
+            6 if is(name, b"server") => self.once(SERVER, "server"),
+            10 if is(name, b"user-agent") => self.once(USER_AGENT, "user-agent"),
+            12 if is(name, b"content-type") => self.once(CONTENT_TYPE, "content-type"),
+            12 if is(name, b"max-forwards") => self.once(MAX_FORWARDS, "max-forwards"),
+            13 if is(name, b"content-range") => self.once(CONTENT_RANGE, "content-range"),
+            16 if is(name, b"content-location") => self.once(CONTENT_LOCATION, "content-location"),
+            7 | 10 | 14 | 17 => self.response_field(name, value, span),
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks at the next field of a response.
+    #[inline(always)]
+    pub(crate) fn response_field(
+        &mut self,
+        name: &[u8],
+        value: &[u8],
+        span: Span,
+    ) -> Result<(), FramingError> {
+        match name.len() {
+            7 if is(name, b"upgrade") => {
+                if self.seen & UPGRADE == 0 {
+                    (self.upgrade, self.seen) = (span, self.seen | UPGRADE);
+                }
+                Ok(())
+            }
+            10 if is(name, b"connection") => {
+                self.add_connection(value);
+                Ok(())
+            }
+            14 if is(name, b"content-length") => self.add_length(value),
+            17 if is(name, b"transfer-encoding") => self.add_encoding(value),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks what only the whole head of a request can tell.
+    #[inline]
+    pub(crate) fn end_request(&mut self, fields: u16) -> Result<(), FramingError> {
+        if self.seen & HOST == 0 && self.version == Version::Http11 {
+            return Err(FramingError::MissingHost);
+        }
+        self.end_response(fields)
+    }
+
+    /// Checks what only the whole head of a response can tell.
+    #[inline]
+    pub(crate) fn end_response(&mut self, fields: u16) -> Result<(), FramingError> {
+        self.fields = fields;
+        if self.seen & CHUNKED == 0 {
+            Ok(())
+        } else if self.seen & LENGTH != 0 {
+            Err(FramingError::LengthAndEncoding)
+        } else if self.version == Version::Http10 {
+            Err(FramingError::EncodingInHttp10)
+        } else {
+            Ok(())
+        }
+    }
+
+    #[inline]
+    fn once(&mut self, field: u32, name: &'static str) -> Result<(), FramingError> {
+        if self.seen & field != 0 {
+            return Err(FramingError::Repeated { name });
+        }
+        self.seen |= field;
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn add_host(&mut self, value: &[u8], span: Span) -> Result<(), FramingError> {
+        self.once(HOST, "host")?;
+        self.host = span;
+        if is_host(value) { Ok(()) } else { Err(FramingError::Host) }
+    }
+
+    #[inline(never)]
+    fn add_length(&mut self, value: &[u8]) -> Result<(), FramingError> {
+        self.once(LENGTH, "content-length")?;
+        if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+            return Err(FramingError::ContentLength);
+        }
+        self.length = value
+            .iter()
+            .try_fold(0u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+            .ok_or(FramingError::LengthOverflow)?;
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn add_encoding(&mut self, value: &[u8]) -> Result<(), FramingError> {
+        self.once(CHUNKED, "transfer-encoding")?;
+        if value.eq_ignore_ascii_case(b"chunked") {
+            return Ok(());
+        }
+        // Other codings are refused as unknown if the list makes sense at all: then the sender
+        // learns from a 501 that it may try again without them.
+        let mut chunked = false;
+        for coding in members(value) {
+            let (name, has_params) = match coding.iter().position(|&byte| byte == b';') {
+                Some(end) => (coding[..end].trim_ascii_end(), true),
+                None => (coding, false),
+            };
+            let is_chunked = name.eq_ignore_ascii_case(b"chunked");
+            if !is_token(name) || chunked || (is_chunked && has_params) {
+                return Err(FramingError::TransferEncoding);
+            }
+            chunked = is_chunked;
+        }
+        Err(FramingError::UnknownEncoding)
+    }
+
+    #[inline(never)]
+    fn add_connection(&mut self, value: &[u8]) {
+        self.seen |= match value.len() {
+            10 if is(value, b"keep-alive") => KEEP_ALIVE,
+            5 if is(value, b"close") => CLOSE,
+            _ => members(value).map(connection_option).fold(0, |all, one| all | one),
+        };
+    }
+
+    #[inline(never)]
+    fn add_expect(&mut self, value: &[u8]) -> Result<(), FramingError> {
+        match self.version {
+            // RFC 9110 §10.1.1: a server ignores it from an HTTP/1.0 client.
+            Version::Http10 => Ok(()),
+            Version::Http11 if value.eq_ignore_ascii_case(b"100-continue") => {
+                self.seen |= CONTINUE;
+                Ok(())
+            }
+            Version::Http11 => Err(FramingError::UnknownExpectation),
+        }
+    }
+}
+
+fn connection_option(option: &[u8]) -> u32 {
+    match option {
+        _ if option.eq_ignore_ascii_case(b"close") => CLOSE,
+        _ if option.eq_ignore_ascii_case(b"keep-alive") => KEEP_ALIVE,
+        _ if option.eq_ignore_ascii_case(b"upgrade") => UPGRADE_TOKEN,
+        _ => 0,
+    }
+}
+
+/// Members of a comma-separated list, without the whitespace around them (RFC 9110 §5.6.1).
+pub(crate) fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|&byte| byte == b',').map(|member| {
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+        let start = member.iter().position(|byte| !blank(byte)).unwrap_or(member.len());
+        let end = member.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
+        &member[start..end]
+    })
+}
+
+/// Whether `text`, of a length already compared, is `lower` but for case.
+///
+/// Setting one bit turns letters to lower case and leaves `-` alone. It would also turn CR into
+/// `-`, but neither names nor values hold one.
+#[inline(always)]
+fn is<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
+    match text.first_chunk::<N>() {
+        Some(text) => text.map(|byte| byte | 0x20) == *lower,
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, string::String};
+
+    use super::*;
+    use crate::{HeadError, Limits, RequestParser, ResponseParser};
+
+    /// Facts of a request with these field lines.
+    fn facts_in(version: &str, lines: &[&str]) -> Result<Facts, FramingError> {
+        let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+        let head = format!("POST / HTTP/{version}\r\nHost: a\r\n{lines}\r\n");
+        match RequestParser::new().parse(&mut head.as_bytes(), &Limits::default(), &mut ()) {
+            Ok(head) => Ok(*head.expect("complete").facts()),
+            Err(HeadError::Framing(error)) => Err(error),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn facts(lines: &[&str]) -> Result<Facts, FramingError> {
+        facts_in("1.1", lines)
+    }
+
+    fn framing(lines: &[&str]) -> Result<Framing, FramingError> {
+        facts(lines).map(|facts| facts.framing())
+    }
+
+    #[test]
+    fn a_length_is_one_run_of_digits() {
+        assert_eq!(framing(&["cOnTeNt-LeNgTh: 5"]), Ok(Framing::Length(5)));
+        assert_eq!(framing(&["Content-Length: 005"]), Ok(Framing::Length(5)));
+        assert_eq!(framing(&["Content-Length: 0"]), Ok(Framing::Length(0)));
+        for value in
+            ["", "+5", "-5", "-0", "0x5", "5.0", "five", "5 5", "5e0", "0_5", "5;a", "5,", "5, 5"]
+        {
+            let line = format!("Content-Length: {value}");
+            assert_eq!(framing(&[&line]), Err(FramingError::ContentLength), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_length_fits_in_64_bits() {
+        assert_eq!(
+            framing(&["Content-Length: 18446744073709551615"]),
+            Ok(Framing::Length(u64::MAX))
+        );
+        for value in ["18446744073709551616", "18446744073709551621", "1000000000000000000000000"] {
+            let line = format!("Content-Length: {value}");
+            assert_eq!(framing(&[&line]), Err(FramingError::LengthOverflow), "{value}");
+        }
+    }
+
+    #[test]
+    fn singletons_stand_once_even_if_equal() {
+        for name in [
+            "content-length",
+            "content-type",
+            "content-range",
+            "content-location",
+            "max-forwards",
+            "user-agent",
+            "etag",
+            "server",
+        ] {
+            let line = format!("{}: 5", name.to_ascii_uppercase());
+            assert_eq!(framing(&[&line, "X: y", &line]), Err(FramingError::Repeated { name }));
+        }
+    }
+
+    #[test]
+    fn chunked_is_the_only_coding() {
+        assert_eq!(framing(&["transfer-encoding: ChUnKeD"]), Ok(Framing::Chunked));
+        for value in
+            ["xchunked", "chunkedchunked", "identity", "gzip, chunked", "gzip;q=1 , chunked"]
+        {
+            let line = format!("Transfer-Encoding: {value}");
+            assert_eq!(framing(&[&line]), Err(FramingError::UnknownEncoding), "{value}");
+        }
+        for value in [
+            "",
+            "chunked, gzip",
+            "chunked, chunked",
+            "chunked,",
+            ", chunked",
+            "chunked;q=1",
+            "chunked ;q=1",
+            "\"chunked\"",
+            "\u{a0}chunked",
+        ] {
+            let line = format!("Transfer-Encoding: {value}");
+            assert_eq!(framing(&[&line]), Err(FramingError::TransferEncoding), "{value}");
+        }
+        let line = "Transfer-Encoding: chunked";
+        let repeated = FramingError::Repeated { name: "transfer-encoding" };
+        assert_eq!(framing(&[line, line]), Err(repeated));
+        assert_eq!(framing(&[line, "Transfer-Encoding: identity"]), Err(repeated));
+    }
+
+    #[test]
+    fn length_and_coding_exclude_each_other_in_either_order() {
+        let (length, coding) = ("Content-Length: 0", "Transfer-Encoding: chunked");
+        assert_eq!(framing(&[length, coding]), Err(FramingError::LengthAndEncoding));
+        assert_eq!(framing(&[coding, length]), Err(FramingError::LengthAndEncoding));
+        assert_eq!(facts_in("1.0", &[coding]).unwrap_err(), FramingError::EncodingInHttp10);
+    }
+
+    #[test]
+    fn connection_options_are_found_over_lines_and_in_any_case() {
+        let keeps = |version, lines: &[&str]| facts_in(version, lines).unwrap().keep_alive();
+        assert!(keeps("1.1", &[]));
+        assert!(keeps("1.1", &["Connection: x-foo"]));
+        assert!(!keeps("1.1", &["Connection: CLOSE"]));
+        assert!(!keeps("1.1", &["Connection: x-foo ,\tclose"]));
+        assert!(!keeps("1.1", &["Connection: x-foo", "connection: close"]));
+        assert!(!keeps("1.1", &["Connection: keep-alive, close"]));
+        assert!(!keeps("1.0", &[]));
+        assert!(keeps("1.0", &["Connection: Keep-Alive"]));
+        assert!(!keeps("1.0", &["Connection: keep-alive", "Connection: close"]));
+    }
+
+    #[test]
+    fn an_upgrade_counts_with_its_connection_option_and_version() {
+        let upgrade = |version, lines: &[&str]| {
+            let facts = facts_in(version, lines).unwrap();
+            facts.upgrade().map(|span| span.len)
+        };
+        let (field, option) = ("Upgrade: websocket", "Connection: keep-alive, Upgrade");
+        assert_eq!(upgrade("1.1", &[field, option]), Some(9));
+        assert_eq!(upgrade("1.1", &[field]), None);
+        assert_eq!(upgrade("1.1", &[option]), None);
+        assert_eq!(upgrade("1.0", &[field, option]), None);
+    }
+
+    #[test]
+    fn continue_is_the_only_expectation_and_needs_a_body() {
+        let expects = |version, lines: &[&str]| {
+            facts_in(version, lines).map(|facts| facts.expects_continue())
+        };
+        let (line, length) = ("Expect: 100-Continue", "Content-Length: 5");
+        assert_eq!(expects("1.1", &[line, length]), Ok(true));
+        assert_eq!(expects("1.1", &[line]), Ok(false));
+        assert_eq!(expects("1.0", &[line, length]), Ok(false));
+        assert_eq!(expects("1.1", &["Expect: 200-ok"]), Err(FramingError::UnknownExpectation));
+        assert_eq!(expects("1.0", &["Expect: 200-ok"]), Ok(false));
+    }
+
+    #[test]
+    fn a_response_is_framed_by_status_method_and_fields() {
+        let framing = |head: &str, method| {
+            let mut input = head.as_bytes();
+            let head = ResponseParser::new().parse(&mut input, &Limits::default(), &mut ());
+            head.unwrap().unwrap().framing(method)
+        };
+        let length = "Content-Length: 5\r\n\r\n";
+        let of = |status: u16| format!("HTTP/1.1 {status} X\r\n{length}");
+        assert_eq!(framing(&of(200), Method::Get), Framing::Length(5));
+        assert_eq!(framing(&of(200), Method::Head), Framing::None);
+        assert_eq!(framing(&of(200), Method::Connect), Framing::None);
+        assert_eq!(framing(&of(400), Method::Connect), Framing::Length(5));
+        for status in [100, 101, 204, 304] {
+            assert_eq!(framing(&of(status), Method::Get), Framing::None);
+        }
+        assert_eq!(framing("HTTP/1.1 200 \r\n\r\n", Method::Get), Framing::UntilClose);
+    }
+}

@@ -1,0 +1,145 @@
+//! Message heads: start line and fields (RFC 9112 §2 to §5).
+//!
+//! One pass over the bytes finds every name and value, checks the grammar and gathers the
+//! [`Facts`](crate::Facts) about framing on the way. Nothing is copied: what comes out are offsets.
+//!
+//! A head that arrives in pieces is parsed from where the last call stopped, so that all calls
+//! together look at each byte once, and the result is the same as in one piece.
+
+mod fields;
+#[cfg(feature = "std")]
+mod owned;
+mod request;
+mod response;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use fields::{Accepted, FieldLimits, FieldLines};
+pub use fields::{Field, FieldSink, Span};
+#[cfg(feature = "std")]
+pub use owned::{HeadDecoder, ResponseHeadDecoder};
+pub use request::{ParsedRequest, RequestParser};
+pub use response::{ParsedResponse, ResponseParser};
+
+/// Protocol version of a message; a codec for HTTP/1 knows no others.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    #[default]
+    Http11,
+}
+
+/// A request's method, borrowed from its head.
+///
+/// Methods are case-sensitive (RFC 9110 §9.1): `get` is an [`Other`](Self::Other).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Method<'i> {
+    /// GET
+    Get,
+    /// HEAD
+    Head,
+    /// POST
+    Post,
+    /// PUT
+    Put,
+    /// DELETE
+    Delete,
+    /// CONNECT
+    Connect,
+    /// OPTIONS
+    Options,
+    /// TRACE
+    Trace,
+    /// PATCH (RFC 5789)
+    Patch,
+    /// Any other token.
+    Other(&'i [u8]),
+}
+
+impl<'i> Method<'i> {
+    /// The method that `token` names.
+    #[inline]
+    pub const fn new(token: &'i [u8]) -> Self {
+        // The rest is worth a jump by length; this is worth one compare.
+        if matches!(token, b"GET") { Self::Get } else { Self::not_get(token) }
+    }
+
+    const fn not_get(token: &'i [u8]) -> Self {
+        match token {
+            b"HEAD" => Self::Head,
+            b"POST" => Self::Post,
+            b"PUT" => Self::Put,
+            b"DELETE" => Self::Delete,
+            b"CONNECT" => Self::Connect,
+            b"OPTIONS" => Self::Options,
+            b"TRACE" => Self::Trace,
+            b"PATCH" => Self::Patch,
+            other => Self::Other(other),
+        }
+    }
+
+    /// The token, as on the wire.
+    pub const fn as_bytes(&self) -> &'i [u8] {
+        match self {
+            Self::Get => b"GET",
+            Self::Head => b"HEAD",
+            Self::Post => b"POST",
+            Self::Put => b"PUT",
+            Self::Delete => b"DELETE",
+            Self::Connect => b"CONNECT",
+            Self::Options => b"OPTIONS",
+            Self::Trace => b"TRACE",
+            Self::Patch => b"PATCH",
+            Self::Other(token) => token,
+        }
+    }
+
+    /// The same without the token of another method, to keep across calls.
+    #[inline]
+    fn kind(self) -> Method<'static> {
+        match self {
+            Self::Get => Method::Get,
+            Self::Head => Method::Head,
+            Self::Post => Method::Post,
+            Self::Put => Method::Put,
+            Self::Delete => Method::Delete,
+            Self::Connect => Method::Connect,
+            Self::Options => Method::Options,
+            Self::Trace => Method::Trace,
+            Self::Patch => Method::Patch,
+            Self::Other(_) => Method::Other(b""),
+        }
+    }
+}
+
+/// What the ten bytes `HTTP/d.dCRLF` at the start of `rest` say, as far as they are there.
+///
+/// `Ok(None)` where they may still become a version; errors stand at the first byte that rules
+/// every version out, and count from `at`.
+#[cold]
+fn unusual_version(rest: &[u8], at: usize) -> Result<Option<Version>, crate::HeadError> {
+    use crate::HeadError;
+    for (i, &byte) in rest.iter().take(10).enumerate() {
+        let expected = match i {
+            5 | 7 => byte.is_ascii_digit(),
+            8 | 9 if byte != b"\r\n"[i - 8] && (i == 9 || byte == b'\n') => {
+                return Err(HeadError::LineEnd { at: at + i });
+            }
+            _ => byte == b"HTTP/0.0\r\n"[i],
+        };
+        if !expected {
+            return Err(HeadError::Version { at: at + i });
+        }
+    }
+    match rest.first_chunk::<10>() {
+        None => Ok(None),
+        Some(b"HTTP/1.1\r\n") => Ok(Some(Version::Http11)),
+        Some(b"HTTP/1.0\r\n") => Ok(Some(Version::Http10)),
+        Some(line) => Err(HeadError::UnsupportedVersion {
+            major: line[5].wrapping_sub(b'0'),
+            minor: line[7].wrapping_sub(b'0'),
+        }),
+    }
+}

@@ -1,0 +1,261 @@
+//! Heads that own their bytes, as the rest of the toolkit takes them.
+
+use dunlin_core::{FieldSpan, HeadBlock, ReasonPhrase, RequestHead, RequestLine, ResponseHead};
+
+use super::{Field, FieldSink, Method, RequestParser, ResponseParser, Span, Version};
+use crate::{error::HeadError, framing::Facts, limits::Limits};
+
+/// Decodes request heads into owned ones.
+///
+/// The span table is filled in place, in a block from the thread's pool, and the head's bytes are
+/// copied into that block once, when it is complete: in the steady state a head costs no
+/// allocation. Between heads the decoder holds no block.
+///
+/// ```
+/// use dunlin_codec::{HeadDecoder, Limits};
+///
+/// let mut input = &b"GET /birds HTTP/1.1\r\nHost: a.example\r\n\r\n"[..];
+/// let (head, facts) = HeadDecoder::new().decode(&mut input, &Limits::default())?.expect("whole");
+/// assert_eq!((head.path(), head.headers().get_str("host")), ("/birds", Some("a.example")));
+/// assert!(facts.keep_alive());
+/// # Ok::<(), dunlin_codec::HeadError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct HeadDecoder {
+    parser: RequestParser,
+    block: Option<HeadBlock>,
+}
+
+impl HeadDecoder {
+    /// A decoder at the start of a head.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Decodes the head at the front of `input` and takes it off there.
+    ///
+    /// Empty lines before the request line are taken off first (RFC 9112 §2.2). `Ok(None)` means
+    /// that the head is not complete. What is left of `input` must then be there again, with more
+    /// bytes behind it, at the next call with the same limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`RequestParser::parse`].
+    #[inline]
+    pub fn decode(
+        &mut self,
+        input: &mut &[u8],
+        limits: &Limits,
+    ) -> Result<Option<(RequestHead, Facts)>, HeadError> {
+        if input.is_empty() {
+            return Ok(None);
+        }
+        let mut block = self.block.take().unwrap_or_else(HeadBlock::take);
+        let Some(head) = self.parser.parse(input, limits, &mut Spans(block.spans_mut()))? else {
+            // Empty lines alone leave nothing to keep a block for.
+            if self.parser.is_within_head() {
+                self.block = Some(block);
+            }
+            return Ok(None);
+        };
+        let target = head.target();
+        let line = RequestLine {
+            method: owned_method(head.method(), head.method_span())?,
+            version: head.version().into(),
+            target: range(target.whole()),
+            path: range(target.path()),
+            query: target.query().map(range),
+        };
+        Ok(Some((block.into_request(head.bytes(), line), *head.facts())))
+    }
+
+    /// Whether a head has been begun: bytes of it were seen by [`decode`](Self::decode).
+    pub fn is_within_head(&self) -> bool {
+        self.parser.is_within_head()
+    }
+}
+
+/// Decodes response heads into owned ones.
+///
+/// The counterpart of [`HeadDecoder`], with the same costs.
+#[derive(Debug, Default)]
+pub struct ResponseHeadDecoder {
+    parser: ResponseParser,
+    block: Option<HeadBlock>,
+}
+
+impl ResponseHeadDecoder {
+    /// A decoder at the start of a head.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Decodes the head at the front of `input` and takes it off there.
+    ///
+    /// `Ok(None)` means that the head is not complete. `input` is then left alone: append bytes
+    /// and call again with the same front and limits. The reason phrase is kept only where it is
+    /// not the one that is registered for the status.
+    ///
+    /// # Errors
+    ///
+    /// As [`ResponseParser::parse`].
+    pub fn decode(
+        &mut self,
+        input: &mut &[u8],
+        limits: &Limits,
+    ) -> Result<Option<(ResponseHead, Facts)>, HeadError> {
+        if input.is_empty() {
+            return Ok(None);
+        }
+        let mut block = self.block.take().unwrap_or_else(HeadBlock::take);
+        let Some(parsed) = self.parser.parse(input, limits, &mut Spans(block.spans_mut()))? else {
+            self.block = Some(block);
+            return Ok(None);
+        };
+        let mut head = ResponseHead::default();
+        head.status =
+            http::StatusCode::from_u16(parsed.status()).map_err(|_| HeadError::Status { at: 9 })?;
+        head.version = parsed.version().into();
+        let registered = head.status.canonical_reason().unwrap_or_default();
+        if !parsed.reason().is_empty() && parsed.reason() != registered.as_bytes() {
+            // Never refused: the parser has let the same bytes through.
+            head.reason = ReasonPhrase::new(parsed.reason()).ok();
+        }
+        head.headers = block.into_headers(parsed.bytes());
+        Ok(Some((head, *parsed.facts())))
+    }
+
+    /// Whether a head has been begun: bytes of it were seen by [`decode`](Self::decode).
+    pub fn is_within_head(&self) -> bool {
+        self.parser.is_within_head()
+    }
+}
+
+/// The block's span table as a sink. A type of its own: were the `Vec` a sink itself, the feature
+/// that brings it would leave `Vec::new()` ambiguous for those who parse into their own.
+struct Spans<'b>(&'b mut Vec<FieldSpan>);
+
+impl FieldSink for Spans<'_> {
+    #[inline]
+    fn push(&mut self, Field { name, value }: Field) {
+        self.0.push(FieldSpan {
+            name_start: name.start,
+            name_len: name.len,
+            value_start: value.start,
+            value_len: value.len,
+        });
+    }
+}
+
+impl From<Version> for http::Version {
+    #[inline]
+    fn from(version: Version) -> Self {
+        match version {
+            Version::Http10 => Self::HTTP_10,
+            Version::Http11 => Self::HTTP_11,
+        }
+    }
+}
+
+impl<'m> From<&'m http::Method> for Method<'m> {
+    fn from(method: &'m http::Method) -> Self {
+        Self::new(method.as_str().as_bytes())
+    }
+}
+
+/// No allocation for the registered methods, nor for others up to 15 bytes.
+#[inline]
+fn owned_method(method: Method<'_>, span: Span) -> Result<http::Method, HeadError> {
+    Ok(match method {
+        Method::Get => http::Method::GET,
+        Method::Head => http::Method::HEAD,
+        Method::Post => http::Method::POST,
+        Method::Put => http::Method::PUT,
+        Method::Delete => http::Method::DELETE,
+        Method::Connect => http::Method::CONNECT,
+        Method::Options => http::Method::OPTIONS,
+        Method::Trace => http::Method::TRACE,
+        Method::Patch => http::Method::PATCH,
+        Method::Other(token) => {
+            // Both sides let the same bytes through; the error is for the day they do not.
+            let at = usize::from(span.start);
+            let byte = token.first().copied().unwrap_or_default();
+            http::Method::from_bytes(token).map_err(|_| HeadError::Method { byte, at })?
+        }
+    })
+}
+
+#[inline]
+fn range(span: Span) -> core::ops::Range<u16> {
+    span.start..span.start + span.len
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(head: &str) -> (RequestHead, Facts) {
+        let mut input = head.as_bytes();
+        HeadDecoder::new().decode(&mut input, &Limits::default()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_head_owns_what_was_parsed() {
+        let (head, facts) = decode("PUT /a?b=c HTTP/1.0\r\nX-A: 1\r\nx-a:2\r\n\r\n");
+        assert_eq!(head.method(), http::Method::PUT);
+        assert_eq!(head.version(), http::Version::HTTP_10);
+        assert_eq!((head.target(), head.path(), head.query()), ("/a?b=c", "/a", Some("b=c")));
+        let all: Vec<_> = head.headers().iter().collect();
+        assert_eq!(all, [(&b"X-A"[..], &b"1"[..]), (b"x-a", b"2")]);
+        assert_eq!(facts.field_count(), 2);
+    }
+
+    #[test]
+    fn every_token_is_a_method_of_http() {
+        for byte in (0..=u8::MAX).filter(|&byte| crate::scan::is_token(&[byte])) {
+            let method = format!("M{}", byte as char);
+            let (head, _) = decode(&format!("{method} / HTTP/1.0\r\n\r\n"));
+            assert_eq!(head.method().as_str(), method);
+        }
+    }
+
+    #[test]
+    fn targets_of_every_form_keep_their_parts() {
+        let (head, _) = decode("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!((head.target(), head.path()), ("*", "*"));
+        let (head, _) = decode("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n");
+        assert_eq!((head.target(), head.path()), ("a:1", ""));
+        let (head, _) = decode("GET http://a/b?c HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!((head.path(), head.query()), ("/b", Some("c")));
+    }
+
+    #[test]
+    fn a_head_in_pieces_is_the_same_head() {
+        let wire = b"\r\nGET /a HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\nrest";
+        let (mut decoder, limits) = (HeadDecoder::new(), Limits::default());
+        for end in 0..wire.len() - 4 {
+            let start = if end > 2 { 2 } else { 0 };
+            assert!(decoder.decode(&mut &wire[start..end], &limits).unwrap().is_none());
+            assert_eq!((decoder.is_within_head(), decoder.block.is_some()), (end > 2, end > 2));
+        }
+        let mut input = &wire[2..];
+        let (head, _) = decoder.decode(&mut input, &limits).unwrap().unwrap();
+        assert_eq!((head.path(), head.headers().get_str("x")), ("/a", Some("y")));
+        assert_eq!(input, b"rest");
+        assert!(!decoder.is_within_head() && decoder.block.is_none());
+    }
+
+    #[test]
+    fn a_response_head_keeps_a_reason_of_its_own() {
+        let decode = |mut input: &[u8]| {
+            let mut decoder = ResponseHeadDecoder::new();
+            decoder.decode(&mut input, &Limits::default()).unwrap().unwrap().0
+        };
+        let head = decode(b"HTTP/1.1 404 Not Found\r\nA: b\r\n\r\n");
+        assert_eq!((head.status.as_u16(), head.reason), (404, None));
+        assert_eq!(head.headers.get_str("a"), Some("b"));
+        let head = decode(b"HTTP/1.0 599 Own\r\n\r\n");
+        assert_eq!(head.reason.unwrap().as_bytes(), b"Own");
+        assert_eq!(head.version, http::Version::HTTP_10);
+    }
+}

@@ -1,0 +1,550 @@
+//! Request heads (RFC 9112 §3).
+
+use core::fmt;
+
+use super::{Field, FieldLimits, FieldLines, FieldSink, Method, Span, Version, unusual_version};
+use crate::{
+    error::HeadError,
+    framing::Facts,
+    limits::{Limits, MAX_SECTION},
+    scan::{Scan, WithScan, stands_at, with_scan},
+    target::Target,
+};
+
+/// Parses request heads, each from as many pieces as it comes in.
+///
+/// ```text
+///   ┌── empty line, skipped
+///   ▼ │
+///  Line ── method, target, version ──▶ Fields ── empty line ──▶ Line (of the next request)
+/// ```
+///
+/// ```
+/// use dunlin_codec::{Limits, Method, RequestParser};
+///
+/// let mut input = &b"GET /birds?page=2 HTTP/1.1\r\nHost: a.example\r\n\r\nGET /nex"[..];
+/// let (mut parser, mut fields) = (RequestParser::new(), Vec::new());
+/// let head = parser.parse(&mut input, &Limits::default(), &mut fields)?.expect("all there");
+/// assert_eq!((head.method(), head.path()), (Method::Get, &b"/birds"[..]));
+/// assert_eq!(head.field(fields[0]), (&b"Host"[..], &b"a.example"[..]));
+/// assert_eq!(input, b"GET /nex");
+/// # Ok::<(), dunlin_codec::HeadError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct RequestParser {
+    state: State,
+    facts: Facts,
+    empty_lines: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Line(RequestLine),
+    Fields { line: LineSpans, fields: FieldLines },
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Line(RequestLine::default())
+    }
+}
+
+impl RequestParser {
+    /// A parser at the start of a head.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Parses the head at the front of `input`; on success, takes it off there and hands its
+    /// fields to `fields`.
+    ///
+    /// Empty lines before the request line are taken off first (RFC 9112 §2.2). `Ok(None)` means
+    /// that the head is not complete. What is left of `input` must then be there again, with more
+    /// bytes behind it, at the next call with the same limits and sink.
+    ///
+    /// After a head, the parser is ready for the next.
+    ///
+    /// # Errors
+    ///
+    /// [`HeadError`] for input outside the grammar or past a limit. The connection must then
+    /// close, and the parser is of no further use.
+    #[inline]
+    pub fn parse<'i>(
+        &mut self,
+        input: &mut &'i [u8],
+        limits: &Limits,
+        fields: &mut impl FieldSink,
+    ) -> Result<Option<ParsedRequest<'i>>, HeadError> {
+        if input.first() == Some(&b'\r') && !self.is_within_head() {
+            self.skip_empty_lines(input, limits)?;
+        }
+        let bound = limits.max_head_bytes.min(MAX_SECTION);
+        let bytes: &'i [u8] = &input[..input.len().min(bound)];
+        match with_scan(bytes, Parse { parser: self, bytes, limits, fields })? {
+            Some(head) => {
+                *input = &input[head.bytes.len()..];
+                Ok(Some(head))
+            }
+            None if bytes.len() == bound => Err(HeadError::TooLarge { limit: bound }),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a head has been begun: bytes of it were seen by [`parse`](Self::parse).
+    pub fn is_within_head(&self) -> bool {
+        match &self.state {
+            State::Line(line) => line.scanned > 0,
+            State::Fields { .. } => true,
+        }
+    }
+
+    /// Takes empty lines off the front; leaves a CR there whose LF is still to come.
+    #[cold]
+    fn skip_empty_lines(&mut self, input: &mut &[u8], limits: &Limits) -> Result<(), HeadError> {
+        while let [b'\r', rest @ ..] = *input {
+            match rest {
+                [] => break,
+                [b'\n', ..] if self.empty_lines == limits.max_empty_lines => {
+                    return Err(HeadError::EmptyLines { limit: limits.max_empty_lines });
+                }
+                [b'\n', rest @ ..] => {
+                    self.empty_lines += 1;
+                    *input = rest;
+                }
+                _ => return Err(HeadError::LineEnd { at: 1 }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Parses as far as `bytes` go, with a scanner of the caller's choice.
+    #[inline]
+    pub(super) fn step<'i>(
+        &mut self,
+        bytes: &'i [u8],
+        mut scan: impl Scan,
+        limits: &Limits,
+        sink: &mut impl FieldSink,
+    ) -> Result<Option<ParsedRequest<'i>>, HeadError> {
+        let (line, mut fields) = match self.state {
+            State::Fields { line, fields } => (line, fields),
+            State::Line(mut line) => match line.parse(bytes, &mut scan, limits)? {
+                Some((line, version, start)) => {
+                    self.facts = Facts::of_request(line.kind, version);
+                    (line, FieldLines::at(start))
+                }
+                None => {
+                    self.state = State::Line(line);
+                    return Ok(None);
+                }
+            },
+        };
+        let bounds = FieldLimits { line: limits.max_field_bytes, count: limits.max_headers };
+        let facts = &mut self.facts;
+        let end = fields.parse(bytes, &mut scan, bounds, |name, value, field| {
+            facts.request_field(name, value, field.value)?;
+            sink.push(field);
+            Ok(())
+        })?;
+        let Some(end) = end else {
+            self.state = State::Fields { line, fields };
+            return Ok(None);
+        };
+        self.facts.end_request(fields.count())?;
+        let head = ParsedRequest { bytes: &bytes[..end], line, facts: self.facts };
+        self.state = State::default();
+        self.empty_lines = 0;
+        Ok(Some(head))
+    }
+}
+
+struct Parse<'p, 'i, S> {
+    parser: &'p mut RequestParser,
+    bytes: &'i [u8],
+    limits: &'p Limits,
+    fields: &'p mut S,
+}
+
+impl<'i, S: FieldSink> WithScan for Parse<'_, 'i, S> {
+    type Output = Result<Option<ParsedRequest<'i>>, HeadError>;
+
+    #[inline]
+    fn run(self, scan: impl Scan) -> Self::Output {
+        self.parser.step(self.bytes, scan, self.limits, self.fields)
+    }
+}
+
+/// A complete request head, borrowed from the input it was parsed from.
+#[derive(Clone, Copy)]
+pub struct ParsedRequest<'i> {
+    bytes: &'i [u8],
+    line: LineSpans,
+    facts: Facts,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct LineSpans {
+    kind: Method<'static>,
+    method: Span,
+    target: Target,
+}
+
+impl<'i> ParsedRequest<'i> {
+    /// The bytes of the head, its closing empty line included; every [`Span`] counts from here.
+    #[inline]
+    pub fn bytes(&self) -> &'i [u8] {
+        self.bytes
+    }
+
+    /// The method.
+    #[inline]
+    pub fn method(&self) -> Method<'i> {
+        match self.line.kind {
+            Method::Other(_) => Method::Other(&self.bytes[self.line.method.range()]),
+            known => known,
+        }
+    }
+
+    /// Where the method stands.
+    #[inline]
+    pub fn method_span(&self) -> Span {
+        self.line.method
+    }
+
+    /// Where the target's parts stand, and which form it has.
+    #[inline]
+    pub fn target(&self) -> Target {
+        self.line.target
+    }
+
+    /// The target's path, not decoded; empty for `http://a.example` and for CONNECT.
+    #[inline]
+    pub fn path(&self) -> &'i [u8] {
+        &self.bytes[self.line.target.path().range()]
+    }
+
+    /// The target's query, not decoded, without its `?`.
+    #[inline]
+    pub fn query(&self) -> Option<&'i [u8]> {
+        self.line.target.query().map(|span| &self.bytes[span.range()])
+    }
+
+    /// Whom the request is for: the target's authority where it has one, else the Host field
+    /// (RFC 9112 §3.2.2).
+    #[inline]
+    pub fn authority(&self) -> Option<&'i [u8]> {
+        let span = self.line.target.authority().or_else(|| self.facts.host())?;
+        Some(&self.bytes[span.range()])
+    }
+
+    /// The protocol version.
+    #[inline]
+    pub fn version(&self) -> Version {
+        self.facts.version()
+    }
+
+    /// Framing, persistence and what else the fields said about the message itself.
+    #[inline]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Name and value of one of this head's fields.
+    #[inline]
+    pub fn field(&self, field: Field) -> (&'i [u8], &'i [u8]) {
+        (&self.bytes[field.name.range()], &self.bytes[field.value.range()])
+    }
+}
+
+impl fmt::Debug for ParsedRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParsedRequest")
+            .field("method", &self.method().as_bytes().escape_ascii())
+            .field("target", &self.line.target)
+            .field("facts", &self.facts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the parser stands in the request line.
+#[derive(Clone, Copy, Debug, Default)]
+struct RequestLine {
+    /// Offset of the blank behind the method; 0 while unknown, as no method is empty.
+    method_end: u32,
+    /// Offset of the blank behind the target; 0 while unknown.
+    target_end: u32,
+    scanned: u32,
+}
+
+impl RequestLine {
+    /// Returns the line's parts and the offset behind it.
+    #[inline(always)]
+    fn parse(
+        &mut self,
+        input: &[u8],
+        scan: &mut impl Scan,
+        limits: &Limits,
+    ) -> Result<Option<(LineSpans, Version, usize)>, HeadError> {
+        if self.method_end == 0 {
+            // An empty line whose LF is still to come.
+            if input == b"\r" {
+                return Ok(None);
+            }
+            // Most requests are a GET: one compare finds the end of that.
+            let end = match stands_at(input, 0, b"GET ") {
+                true => 3,
+                false => scan.token_end(self.scanned as usize),
+            };
+            if end > limits.max_method_bytes {
+                let error = HeadError::MethodTooLong { limit: limits.max_method_bytes };
+                return Err(self.fail(limits.max_method_bytes, error, limits));
+            }
+            match input.get(end) {
+                Some(b' ') if end > 0 => self.method_end = end as u32,
+                Some(&byte) => {
+                    return Err(self.fail(end, HeadError::Method { byte, at: end }, limits));
+                }
+                None => return self.pause(input, end, limits),
+            }
+            self.scanned = end as u32 + 1;
+        }
+        let method_end = self.method_end as usize;
+        if self.target_end == 0 {
+            let end = scan.target_end(self.scanned as usize);
+            match input.get(end) {
+                Some(b' ') if end > method_end + 1 => self.target_end = end as u32,
+                // A line that ends here is HTTP/0.9, which has no version.
+                Some(b'\r') if end > method_end + 1 => {
+                    return Err(self.fail(end, HeadError::Version { at: end }, limits));
+                }
+                Some(&byte) => {
+                    return Err(self.fail(end, HeadError::Target { byte, at: end }, limits));
+                }
+                None => return self.pause(input, end, limits),
+            }
+        }
+        let target_end = self.target_end as usize;
+        let version = if stands_at(input, target_end + 1, b"HTTP/1.1\r\n") {
+            Version::Http11
+        } else {
+            let rest = input.get(target_end + 1..).unwrap_or_default();
+            match unusual_version(rest, target_end + 1) {
+                Ok(Some(version)) => version,
+                Ok(None) => return self.pause(input, target_end, limits),
+                Err(error) => return Err(self.version_error(error, limits)),
+            }
+        };
+        let end = target_end + 11;
+        if end > limits.max_line_bytes {
+            return Err(HeadError::LineTooLong { limit: limits.max_line_bytes });
+        }
+        let method = Span::between(0, method_end);
+        let kind = Method::new(method.of(input)).kind();
+        let target = Target::parse(kind, input, Span::between(method_end + 1, target_end))?;
+        Ok(Some((LineSpans { kind, method, target }, version, end)))
+    }
+
+    /// Notes how far the line has been scanned.
+    #[cold]
+    fn pause<T>(
+        &mut self,
+        input: &[u8],
+        scanned: usize,
+        limits: &Limits,
+    ) -> Result<Option<T>, HeadError> {
+        if input.len() >= limits.max_line_bytes {
+            return Err(HeadError::LineTooLong { limit: limits.max_line_bytes });
+        }
+        self.scanned = scanned as u32;
+        Ok(None)
+    }
+
+    /// The error for a bad byte at `at`: the line's bound where that comes first.
+    #[cold]
+    fn fail(&self, at: usize, error: HeadError, limits: &Limits) -> HeadError {
+        if at >= limits.max_line_bytes {
+            return HeadError::LineTooLong { limit: limits.max_line_bytes };
+        }
+        error
+    }
+
+    #[cold]
+    fn version_error(&self, error: HeadError, limits: &Limits) -> HeadError {
+        match error {
+            HeadError::Version { at } | HeadError::LineEnd { at } => self.fail(at, error, limits),
+            // Stands at the line's last byte.
+            _ => self.fail(self.target_end as usize + 10, error, limits),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, string::String, vec::Vec};
+
+    use super::*;
+    use crate::{error::FramingError, target::TargetForm};
+
+    fn parse(text: &[u8]) -> Result<Option<ParsedRequest<'_>>, HeadError> {
+        RequestParser::new().parse(&mut &*text, &Limits::default(), &mut ())
+    }
+
+    fn error(text: &[u8]) -> HeadError {
+        parse(text).unwrap_err()
+    }
+
+    /// The error of a GET with this request line.
+    fn line_error(line: &str) -> HeadError {
+        error(format!("{line}\r\nHost: a\r\n\r\n").as_bytes())
+    }
+
+    #[test]
+    fn a_head_falls_into_its_parts() {
+        let mut input = &b"PUT /a/b?c=d HTTP/1.0\r\nHost: x\r\nETag:  \"1\" \r\n\r\nrest"[..];
+        let mut fields = Vec::new();
+        let head = RequestParser::new()
+            .parse(&mut input, &Limits::default(), &mut fields)
+            .unwrap()
+            .unwrap();
+        assert_eq!((head.method(), head.version()), (Method::Put, Version::Http10));
+        assert_eq!((head.path(), head.query()), (&b"/a/b"[..], Some(&b"c=d"[..])));
+        assert_eq!(head.target().form(), TargetForm::Origin);
+        assert_eq!(head.facts().field_count(), 2);
+        assert_eq!(head.field(fields[1]), (&b"ETag"[..], &b"\"1\""[..]));
+        assert_eq!(head.bytes().last_chunk(), Some(b"\r\n\r\n"));
+        assert_eq!(input, b"rest");
+    }
+
+    #[test]
+    fn the_authority_of_an_absolute_target_wins_over_host() {
+        let head = parse(b"GET http://a.example/ HTTP/1.1\r\nHost: b.example\r\n\r\n");
+        assert_eq!(head.unwrap().unwrap().authority(), Some(&b"a.example"[..]));
+    }
+
+    #[test]
+    fn a_method_is_a_token_of_bounded_length() {
+        assert_eq!(
+            parse(b"get / HTTP/1.0\r\n\r\n").unwrap().unwrap().method(),
+            Method::Other(b"get")
+        );
+        assert_eq!(line_error(" / HTTP/1.1"), HeadError::Method { byte: b' ', at: 0 });
+        assert_eq!(line_error("G\0T / HTTP/1.1"), HeadError::Method { byte: 0, at: 1 });
+        assert_eq!(line_error("G=T / HTTP/1.1"), HeadError::Method { byte: b'=', at: 1 });
+        assert_eq!(line_error("GET\t/ HTTP/1.1"), HeadError::Method { byte: b'\t', at: 3 });
+        assert_eq!(error(b"\x16\x03\x01"), HeadError::Method { byte: 0x16, at: 0 });
+        assert_eq!(error(b"\nGET / HTTP/1.1"), HeadError::Method { byte: b'\n', at: 0 });
+        assert_eq!(line_error("BAD"), HeadError::Method { byte: b'\r', at: 3 });
+        let long = "M".repeat(33);
+        assert_eq!(error(long.as_bytes()), HeadError::MethodTooLong { limit: 32 });
+        assert!(parse(format!("{} / HTTP/1.0\r\n\r\n", &long[1..]).as_bytes()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_target_is_visible_ascii_without_fragment() {
+        for (target, byte, at) in [
+            (" /", b' ', 4),
+            ("/a\0", 0, 6),
+            ("/a\rb", b'\r', 6),
+            ("/a\nb", b'\n', 6),
+            ("/a#b", b'#', 6),
+            ("/a\x7f", 0x7f, 6),
+            ("/\u{e9}", 0xc3, 5),
+        ] {
+            let expected = match byte {
+                b'\r' => HeadError::Version { at },
+                byte => HeadError::Target { byte, at },
+            };
+            assert_eq!(line_error(&format!("GET {target} HTTP/1.1")), expected, "{target:?}");
+        }
+        assert!(parse(b"GET /\"<>\\^`{|} HTTP/1.0\r\n\r\n").unwrap().is_some());
+        assert_eq!(line_error("GET plain HTTP/1.1"), HeadError::TargetForm);
+        assert_eq!(line_error("GET /a b HTTP/1.1"), HeadError::Version { at: 7 });
+    }
+
+    #[test]
+    fn versions_are_one_digit_each_and_known() {
+        for (version, at) in
+            [("http/1.1", 0), ("HTTP/1.1x", 8), ("HTTP/1.10", 8), ("HTTP/01.1", 6), ("HTTP/1", 6)]
+        {
+            let expected = HeadError::Version { at: at + 6 };
+            assert_eq!(line_error(&format!("GET / {version}")), expected, "{version}");
+        }
+        assert_eq!(line_error("GET / HTTP/1.1 "), HeadError::Version { at: 14 });
+        assert_eq!(line_error("GET /"), HeadError::Version { at: 5 });
+        for (major, minor) in [(1, 2), (2, 0), (0, 9)] {
+            let expected = HeadError::UnsupportedVersion { major, minor };
+            assert_eq!(line_error(&format!("GET / HTTP/{major}.{minor}")), expected);
+        }
+        assert_eq!(
+            error(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+            HeadError::UnsupportedVersion { major: 2, minor: 0 }
+        );
+    }
+
+    #[test]
+    fn the_request_line_ends_with_both_cr_and_lf() {
+        assert_eq!(error(b"GET / HTTP/1.1\nHost: a\n\n"), HeadError::LineEnd { at: 14 });
+        assert_eq!(error(b"GET / HTTP/1.1\rHost: a\r\r"), HeadError::LineEnd { at: 15 });
+    }
+
+    #[test]
+    fn a_few_empty_lines_before_a_request_are_skipped() {
+        let request = "GET / HTTP/1.0\r\n\r\n";
+        let after = |lines: usize| format!("{}{request}", "\r\n".repeat(lines));
+        assert_eq!(parse(after(8).as_bytes()).unwrap().unwrap().method(), Method::Get);
+        assert_eq!(error(after(9).as_bytes()), HeadError::EmptyLines { limit: 8 });
+        assert_eq!(error(b"\r\n\rGET"), HeadError::LineEnd { at: 1 });
+        let (mut parser, limits) = (RequestParser::new(), Limits::default());
+        let mut input = &b"\r\n\r"[..];
+        assert!(parser.parse(&mut input, &limits, &mut ()).unwrap().is_none());
+        assert!(input == b"\r" && !parser.is_within_head());
+        let mut input = &b"\r\nG"[..];
+        assert!(parser.parse(&mut input, &limits, &mut ()).unwrap().is_none());
+        assert!(input == b"G" && parser.is_within_head());
+    }
+
+    #[test]
+    fn every_bound_has_its_status() {
+        let line = |n: usize| format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(n - 16));
+        assert!(parse(line(8190).as_bytes()).unwrap().is_some());
+        assert_eq!(error(line(8191).as_bytes()).status(), 414);
+        assert_eq!(error(&line(9000).as_bytes()[..8190]).status(), 414);
+        let fields = |field: &str, n: usize| {
+            error(format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", field.repeat(n)).as_bytes())
+        };
+        assert_eq!(fields("a:b\r\n", 128), HeadError::TooManyFields { limit: 128 });
+        assert_eq!(fields(&"n".repeat(9000), 1), HeadError::FieldTooLong { limit: 8190 });
+        let field = format!("a: {}\r\n", "v".repeat(8000));
+        assert_eq!(fields(&field, 9), HeadError::TooLarge { limit: 65_536 });
+    }
+
+    #[test]
+    fn the_largest_head_has_positions_that_fit() {
+        let field = format!("a: {}\r\n", "v".repeat(8000));
+        let mut head = format!("GET / HTTP/1.0\r\n{}b: ", field.repeat(8));
+        head.extend(core::iter::repeat_n('w', 65_536 - 4 - head.len()));
+        head.push_str("\r\n\r\n");
+        let mut fields = Vec::new();
+        let parsed = RequestParser::new()
+            .parse(&mut head.as_bytes(), &Limits::default(), &mut fields)
+            .unwrap()
+            .unwrap();
+        assert_eq!(parsed.bytes().len(), 65_536);
+        assert!(parsed.field(fields[8]).1.iter().all(|&byte| byte == b'w'));
+        head.insert(20, 'v');
+        assert_eq!(error(head.as_bytes()), HeadError::TooLarge { limit: 65_536 });
+    }
+
+    #[test]
+    fn host_is_there_once_and_valid() {
+        let hosts = |hosts: &[&str]| {
+            let lines: String = hosts.iter().map(|host| format!("Host: {host}\r\n")).collect();
+            parse(format!("GET / HTTP/1.1\r\n{lines}\r\n").as_bytes()).map(|_| ())
+        };
+        assert_eq!(hosts(&[]), Err(FramingError::MissingHost.into()));
+        assert_eq!(hosts(&["a", "a"]), Err(FramingError::Repeated { name: "host" }.into()));
+        assert_eq!(hosts(&["a b"]), Err(FramingError::Host.into()));
+        assert_eq!(hosts(&[""]), Ok(()));
+        assert!(parse(b"GET / HTTP/1.0\r\n\r\n").unwrap().unwrap().facts().host().is_none());
+    }
+}

@@ -1,0 +1,234 @@
+//! Settings of a server.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dunlin_codec::Limits;
+use dunlin_core::{BoxError, Connection, IntoService, Service};
+use http::HeaderValue;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::accept::OnAcceptError;
+use crate::config::Config;
+use crate::conn::Http1;
+use crate::error::ServeError;
+use crate::listener::Address;
+use crate::runner::{Running, start};
+use crate::timer::Sweep;
+use crate::workers::Workers;
+
+/// An HTTP server.
+///
+/// ```no_run
+/// use dunlin_core::{IntoResponse, Request};
+/// use dunlin_server::Server;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), dunlin_server::ServeError> {
+/// let hello = |_req: Request| async { "hello\n".into_response() };
+/// Server::builder().bind("127.0.0.1:8080").serve(hello).await
+/// # }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Server;
+
+impl Server {
+    /// A server with default settings and no address.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+}
+
+/// Settings of a [`Server`]; each has its default in its documentation.
+#[derive(Clone)]
+#[must_use]
+pub struct ServerBuilder {
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) unix: Vec<PathBuf>,
+    pub(crate) listeners: Vec<Arc<std::net::TcpListener>>,
+    pub(crate) workers: Workers,
+    pub(crate) backlog: u32,
+    pub(crate) max_connections: usize,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) on_accept_error: Option<OnAcceptError>,
+    pub(crate) config: Config,
+}
+
+impl Default for ServerBuilder {
+    fn default() -> Self {
+        Self {
+            addresses: Vec::new(),
+            unix: Vec::new(),
+            listeners: Vec::new(),
+            workers: Workers::Shared,
+            backlog: 1024,
+            max_connections: 100_000,
+            shutdown_timeout: Duration::from_secs(60),
+            on_accept_error: None,
+            config: Config::default(),
+        }
+    }
+}
+
+impl ServerBuilder {
+    /// Listens on a TCP address; may be called several times. Port 0 takes a free one. A host name is
+    /// looked up when the server starts, and every address that it has is listened on.
+    pub fn bind(mut self, address: impl Into<Address>) -> Self {
+        self.addresses.push(address.into());
+        self
+    }
+
+    /// Listens on a unix socket; may be called several times. A socket file on which nobody listens
+    /// any more is replaced, and the file goes when the server ends.
+    #[cfg(unix)]
+    pub fn bind_unix(mut self, path: impl Into<PathBuf>) -> Self {
+        self.unix.push(path.into());
+        self
+    }
+
+    /// Listens on a socket that is open already; may be called several times. With
+    /// [`Workers::PerCore`] all workers accept from it.
+    pub fn listener(mut self, listener: std::net::TcpListener) -> Self {
+        self.listeners.push(Arc::new(listener));
+        self
+    }
+
+    /// Which threads run connections. Default: [`Workers::Shared`].
+    pub fn workers(mut self, workers: Workers) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Connections that the kernel holds until they are accepted. Default: 1,024.
+    pub fn backlog(mut self, connections: u32) -> Self {
+        self.backlog = connections;
+        self
+    }
+
+    /// Connections at a time; further ones wait in the backlog. Default: 100,000.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections.max(1);
+        self
+    }
+
+    /// Longest wait for a head: from the accept, or from the first byte of a later request, to the
+    /// head's end; past it, 408, or a close where no byte came. Zero for no limit. Default: 30 s.
+    pub fn head_timeout(mut self, timeout: Duration) -> Self {
+        self.config.head_timeout = timeout;
+        self
+    }
+
+    /// Longest silence between two requests of a connection. Zero for no limit. Default: 75 s.
+    pub fn keep_alive(mut self, timeout: Duration) -> Self {
+        self.config.keep_alive = timeout;
+        self
+    }
+
+    /// Longest silence inside a request's body that the handler waits for; past it, the body fails
+    /// with 408. Zero for no limit. Default: 30 s.
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.config.body_timeout = timeout;
+        self
+    }
+
+    /// Longest time in which a peer takes no byte of a response that is ready; past it, the connection
+    /// is cut. Zero for no limit. Default: 30 s.
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.config.write_timeout = timeout;
+        self
+    }
+
+    /// Longest wait for the peer's own close after ours, so that it can read an answer while it still
+    /// sends. Default: 2 s.
+    pub fn linger_timeout(mut self, timeout: Duration) -> Self {
+        self.config.linger = timeout;
+        self
+    }
+
+    /// How long requests may take to finish after the signal to shut down. Default: 60 s.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Bounds on heads, chunk lines and trailers. Default: [`Limits::default`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.config.limits = Arc::new(limits);
+        self
+    }
+
+    /// Whether a client that has closed its half while it waits still gets its answer; if not, its
+    /// handler is dropped. Default: yes.
+    pub fn half_close(mut self, answer: bool) -> Self {
+        self.config.half_close = answer;
+        self
+    }
+
+    /// The Server field of responses that set none themselves; `None` sends none. Default: `dunlin`.
+    pub fn server_name(mut self, name: Option<HeaderValue>) -> Self {
+        self.config.server_name = name;
+        self
+    }
+
+    /// Is told when a connection cannot be accepted, such as for want of file descriptors; the server
+    /// pauses and goes on. Default: nobody is.
+    pub fn on_accept_error(mut self, hook: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
+        self.on_accept_error = Some(Arc::new(hook));
+        self
+    }
+
+    /// Serves until SIGINT or SIGTERM, then finishes what is under way; a second signal ends that too.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] where the service cannot be built, started or bound, or its cleanup fails.
+    pub async fn serve<A: IntoService>(self, app: A) -> Result<(), ServeError> {
+        self.start(app).await?.run_until_signal().await
+    }
+
+    /// Starts to serve and returns at once; the handle tells the addresses and ends the run.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] where the service cannot be built, started or bound.
+    pub async fn start<A: IntoService>(self, app: A) -> Result<Running<A::Service>, ServeError> {
+        let service = app.into_service().map_err(|error| ServeError::Build(boxed(error)))?;
+        start(self, Arc::new(service)).await
+    }
+
+    /// Serves one connection that is open already, to its end: a pipe in a test, or a transport of
+    /// your own. Lifecycle, addresses and workers play no part in it.
+    pub async fn serve_io<S, T>(self, service: S, io: T)
+    where
+        S: Service,
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let sweep = Sweep::new();
+        let (service, config) = (Arc::new(service), Arc::new(self.config));
+        let connection = Connection::default();
+        let http = Http1::new(io, service, connection, config, Arc::clone(&sweep), None);
+        tokio::select! {
+            () = http => {}
+            () = sweep.run() => {}
+        }
+    }
+}
+
+fn boxed(error: impl Into<BoxError>) -> BoxError {
+    error.into()
+}
+
+impl fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerBuilder")
+            .field("addresses", &self.addresses)
+            .field("unix", &self.unix)
+            .field("workers", &self.workers)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,35 @@
+//! What a connection must know of its server's settings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dunlin_codec::Limits;
+use http::HeaderValue;
+
+/// Settings of one connection; the builder documents them.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) head_timeout: Duration,
+    pub(crate) keep_alive: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    pub(crate) linger: Duration,
+    pub(crate) half_close: bool,
+    pub(crate) server_name: Option<HeaderValue>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Arc::new(Limits::default()),
+            head_timeout: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(75),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            linger: Duration::from_secs(2),
+            half_close: true,
+            server_name: Some(HeaderValue::from_static("dunlin")),
+        }
+    }
+}

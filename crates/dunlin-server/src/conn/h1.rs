@@ -1,0 +1,475 @@
+//! The HTTP/1.1 driver: joins a transport, the codec's state machine and a service.
+//!
+//! A hand-written future, because what it holds between polls is paid for by every idle connection,
+//! and because it borrows its buffers from the thread for the length of one poll.
+//!
+//! ```text
+//!            ┌──────────────── Again ────────────────┐
+//!   poll ──▶ step ──▶ receive: parse, else flush, read
+//!                 ──▶ answer:  poll handler and body, render        (exchange.rs)
+//!                 ──▶ close:   flush, say FIN, read the peer's
+//! ```
+//!
+//! It parses on while a whole head is there and writes when there is none, so that pipelined
+//! requests are answered by one write. Nothing is read for a body before the handler asks.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use dunlin_codec::{Event, Phase, ServerConn};
+use dunlin_core::{
+    BodyError, BodySender, BoxFuture, Connection, OnUpgrade, Refusal, Request, Scratch, Service,
+};
+use http::StatusCode;
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::exchange::{Incoming, Outgoing, begin_body};
+use super::input::{HEAD_READ, Input};
+use super::output::{Backlog, Output};
+use super::wait::Wait;
+use crate::config::Config;
+use crate::timer::{Slot, Sweep};
+use crate::tracker::Tracked;
+
+/// Most bytes of an unwanted body that are read so that the connection can go on.
+pub(super) const DRAIN_MAX: u64 = 64 * 1024;
+
+/// Most bytes that are read ahead while a handler runs, to notice a peer that goes.
+const READ_AHEAD_MAX: usize = 16 * 1024;
+
+pin_project! {
+    /// Drives one connection to its end, the protocol that it is handed over to included.
+    ///
+    /// Spawned as it is: an `async` block around it would hold it twice.
+    pub(crate) struct Http1<S: Service, T> {
+        #[pin]
+        handler: Option<S::Future>,
+        service: Arc<S>,
+        link: Link<T>,
+        rest: Vec<u8>,
+        upgraded: Option<BoxFuture<'static, ()>>,
+        _tracked: Option<Tracked>,
+    }
+}
+
+/// Everything of a connection but the service and its future.
+pub(super) struct Link<T> {
+    io: Option<T>,
+    pub(super) conn: ServerConn,
+    pub(super) config: Arc<Config>,
+    pub(super) sweep: Arc<Sweep>,
+    slot: Arc<Slot>,
+    info: Arc<Connection>,
+    pub(super) backlog: Backlog,
+    pub(super) incoming: Option<BodySender>,
+    pub(super) outgoing: Outgoing,
+    wait: Wait,
+    /// Identity of the waker that the slot holds.
+    waker: usize,
+    drained: u64,
+    /// The peer has closed its half.
+    pub(super) eof: bool,
+    /// The server shuts down: the present response is the last.
+    pub(super) closing: bool,
+    /// Bytes moved since the last wait began.
+    pub(super) progress: bool,
+    /// Our half is closed.
+    shut: bool,
+    /// A request has come: from here on the connection may idle.
+    served: bool,
+    /// A response could not be sent; its replacement is the last try.
+    pub(super) failed: bool,
+}
+
+/// The buffers of one poll.
+pub(super) struct Turn<'a> {
+    pub(super) input: Input<'a>,
+    pub(super) output: Output<'a>,
+}
+
+/// What a step leads to.
+pub(super) enum Step {
+    /// The next step.
+    Again,
+    /// Wait, after everything rendered has been written.
+    Park(Wait),
+    /// The end.
+    Done,
+    Upgrade(OnUpgrade),
+}
+
+impl<S, T> Http1<S, T>
+where
+    S: Service,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    pub(crate) fn new(
+        io: T,
+        service: Arc<S>,
+        info: Connection,
+        config: Arc<Config>,
+        sweep: Arc<Sweep>,
+        tracked: Option<Tracked>,
+    ) -> Self {
+        let slot = sweep.register();
+        let link = Link {
+            io: Some(io),
+            conn: ServerConn::new(Arc::clone(&config.limits)),
+            config,
+            sweep,
+            slot,
+            info: Arc::new(info),
+            backlog: Backlog::default(),
+            incoming: None,
+            outgoing: Outgoing::None,
+            wait: Wait::Fresh,
+            waker: 0,
+            drained: 0,
+            eof: false,
+            closing: false,
+            progress: false,
+            shut: false,
+            served: false,
+            failed: false,
+        };
+        Self { handler: None, service, link, rest: Vec::new(), upgraded: None, _tracked: tracked }
+    }
+}
+
+impl<S, T> Future for Http1<S, T>
+where
+    S: Service,
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let link = this.link;
+        let mut refusal = match link.attend(cx) {
+            Attend::Go => None,
+            Attend::Refuse(why) => Some(why),
+            Attend::Gone => return Poll::Ready(()),
+        };
+        if let Some(upgraded) = this.upgraded {
+            return upgraded.as_mut().poll(cx);
+        }
+        // Taken, not borrowed: a handler polled here may drive a connection of its own.
+        let mut lent = Scratch::lend();
+        let Scratch { input, output, .. } = &mut *lent;
+        let mut turn = Turn {
+            input: Input::new(input, std::mem::take(this.rest)),
+            output: Output::new(output),
+        };
+
+        loop {
+            let step = if let Some(why) = refusal.take() {
+                link.refuse(&**this.service, why, &mut turn)
+            } else if !link.backlog.is_empty() || turn.output.is_full() {
+                match link.poll_flush(cx, &mut turn) {
+                    Poll::Ready(Ok(())) => Step::Again,
+                    Poll::Ready(Err(_)) => Step::Done,
+                    Poll::Pending => Step::Park(Wait::Write),
+                }
+            } else {
+                match link.conn.phase() {
+                    phase @ (Phase::Idle | Phase::Head) if turn.input.bytes().is_empty() => {
+                        link.read_on(&**this.service, phase, cx, &mut turn)
+                    }
+                    Phase::Idle | Phase::Head | Phase::Drain => {
+                        link.receive(&**this.service, this.handler.as_mut(), cx, &mut turn)
+                    }
+                    Phase::Exchange => {
+                        link.answer(&**this.service, this.handler.as_mut(), cx, &mut turn)
+                    }
+                    Phase::Upgrade => link.upgrade(cx, &mut turn),
+                    Phase::Close => link.close(cx, &mut turn),
+                }
+            };
+            match step {
+                Step::Again => {}
+                Step::Park(wait) => {
+                    if wait != Wait::Write && !turn.output.is_empty() {
+                        match link.poll_flush(cx, &mut turn) {
+                            Poll::Ready(Ok(())) => {}
+                            Poll::Ready(Err(_)) => return Poll::Ready(()),
+                            Poll::Pending => {
+                                link.park(Wait::Write);
+                                *this.rest = turn.input.into_rest();
+                                return Poll::Pending;
+                            }
+                        }
+                    }
+                    link.park(wait);
+                    *this.rest = turn.input.into_rest();
+                    return Poll::Pending;
+                }
+                Step::Done => return Poll::Ready(()),
+                Step::Upgrade(then) => {
+                    link.slot.clear_deadline();
+                    let read_ahead = Bytes::from(turn.input.into_rest());
+                    let Some(io) = link.io.take() else { return Poll::Ready(()) };
+                    // From here on it ends by itself, or when the time to shut down is over.
+                    return this.upgraded.insert(then.run(io, read_ahead)).as_mut().poll(cx);
+                }
+            }
+        }
+    }
+}
+
+/// What the sweep or the shutdown asks of a connection.
+enum Attend {
+    Go,
+    Refuse(Refusal),
+    Gone,
+}
+
+impl<T> Link<T>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    /// Looks at what was signalled since the last poll.
+    fn attend(&mut self, cx: &Context<'_>) -> Attend {
+        let waker = cx.waker().data() as usize;
+        if self.waker != waker {
+            self.waker = waker;
+            self.slot.set_waker(cx.waker());
+        }
+        let signals = self.slot.signals();
+        if signals.abort() {
+            return Attend::Gone;
+        }
+        self.closing |= signals.close();
+        if !signals.expired() {
+            return Attend::Go;
+        }
+        match self.wait {
+            Wait::Head if self.conn.phase() == Phase::Head => Attend::Refuse(Refusal::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "the request's head did not arrive in time",
+            )),
+            Wait::Head | Wait::KeepAlive | Wait::Write | Wait::Linger => Attend::Gone,
+            Wait::Body => {
+                if let Some(incoming) = self.incoming.take() {
+                    incoming.fail(BodyError::TimedOut);
+                }
+                self.conn.close_input();
+                Attend::Go
+            }
+            Wait::Fresh | Wait::Handler => Attend::Go,
+        }
+    }
+
+    /// Sets the deadline of what is waited for now.
+    fn park(&mut self, wait: Wait) {
+        let anew = self.progress && matches!(wait, Wait::Body | Wait::Write);
+        if self.wait != wait || anew {
+            self.wait = wait;
+            match wait.timeout(&self.config) {
+                Some(timeout) => self.slot.set_deadline(&self.sweep.clock, timeout),
+                None => self.slot.clear_deadline(),
+            }
+        }
+        self.progress = false;
+    }
+
+    pub(super) fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
+        ready!(self.backlog.poll_flush(io, cx, &mut self.progress))?;
+        turn.output.poll_flush(io, cx, &mut self.backlog, &mut self.progress)
+    }
+
+    /// Reads more input; `Ready(false)` at the end of the stream, or where reading fails.
+    pub(super) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        turn: &mut Turn<'_>,
+        max: usize,
+    ) -> Poll<Result<(), Closed>> {
+        let Some(io) = &mut self.io else { return Poll::Ready(Err(Closed::Broken)) };
+        if self.eof {
+            return Poll::Ready(Err(Closed::Half));
+        }
+        match ready!(turn.input.poll_fill(io, cx, max)) {
+            Ok(0) => {
+                self.eof = true;
+                Poll::Ready(Err(Closed::Half))
+            }
+            Ok(_) => {
+                self.progress = true;
+                Poll::Ready(Ok(()))
+            }
+            Err(_) => Poll::Ready(Err(Closed::Broken)),
+        }
+    }
+
+    /// Parses the next request, or reads what it lacks.
+    fn receive<S: Service>(
+        &mut self,
+        service: &S,
+        mut handler: Pin<&mut Option<S::Future>>,
+        cx: &mut Context<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Step {
+        if self.incoming.is_some() {
+            return self.feed_late(cx, turn);
+        }
+        let mut bytes = turn.input.bytes();
+        let before = bytes.len();
+        let event = self.conn.next_event(&mut bytes);
+        let used = before - bytes.len();
+        match event {
+            Ok(Some(Event::Head { head, framing })) => {
+                turn.input.consume(used);
+                self.wait = Wait::Fresh;
+                self.served = true;
+                self.drained = 0;
+                let body = begin_body(self, framing, turn);
+                let mut req = Request::from_head(head, body);
+                req.set_connection(Arc::clone(&self.info));
+                handler.set(Some(service.call(req)));
+                self.answer(service, handler, cx, turn)
+            }
+            // Events of a body that nobody wants any more.
+            Ok(Some(_)) => {
+                turn.input.consume(used);
+                self.drained += used as u64;
+                if self.drained > DRAIN_MAX {
+                    self.conn.close_input();
+                }
+                Step::Again
+            }
+            Ok(None) => {
+                turn.input.consume(used);
+                self.read_on(service, self.conn.phase(), cx, turn)
+            }
+            Err(error) => {
+                self.refuse(service, Refusal::new(error.status(), error.to_string()), turn)
+            }
+        }
+    }
+
+    /// There is no whole event: writes what is rendered, then reads.
+    fn read_on<S: Service>(
+        &mut self,
+        service: &S,
+        phase: Phase,
+        cx: &mut Context<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Step {
+        match self.poll_flush(cx, turn) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return Step::Done,
+            Poll::Pending => return Step::Park(Wait::Write),
+        }
+        if phase == Phase::Idle && self.closing {
+            return Step::Done;
+        }
+        match self.poll_fill(cx, turn, HEAD_READ) {
+            Poll::Ready(Ok(())) => Step::Again,
+            Poll::Ready(Err(Closed::Broken)) => Step::Done,
+            Poll::Ready(Err(Closed::Half)) => match self.conn.handle_eof() {
+                Err(error) if phase == Phase::Head => {
+                    self.refuse(service, Refusal::new(error.status(), error.to_string()), turn)
+                }
+                Ok(()) | Err(_) => Step::Done,
+            },
+            Poll::Pending => Step::Park(match phase {
+                Phase::Drain => Wait::Linger,
+                Phase::Head => Wait::Head,
+                // The deadline for the first head runs from the accept.
+                _ if !self.served => Wait::Head,
+                _ => Wait::KeepAlive,
+            }),
+        }
+    }
+
+    /// The response is sent and its request's body is still read, by a task of the program's own.
+    fn feed_late(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Step {
+        match self.feed(cx, turn) {
+            Incoming::Moved => Step::Again,
+            Incoming::Broken => Step::Done,
+            Incoming::Unwanted if self.incoming.is_none() => Step::Again,
+            // Whoever keeps a body and does not read it must not keep the connection for ever.
+            Incoming::Unwanted | Incoming::Starved => Step::Park(Wait::Body),
+        }
+    }
+
+    /// Answers what cannot become a request, and closes.
+    fn refuse<S: Service>(&mut self, service: &S, why: Refusal, turn: &mut Turn<'_>) -> Step {
+        if !self.conn.refuse() {
+            return Step::Done;
+        }
+        self.respond(service, service.refuse(why), turn)
+    }
+
+    /// While a handler runs, reads ahead a little to notice a peer that goes.
+    pub(super) fn watch_peer(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Step {
+        while !self.eof && turn.input.bytes().len() < READ_AHEAD_MAX {
+            match self.poll_fill(cx, turn, READ_AHEAD_MAX) {
+                Poll::Ready(Ok(())) => {}
+                // A peer that closes its half may still read the answer.
+                Poll::Ready(Err(Closed::Half)) if self.config.half_close => break,
+                Poll::Ready(Err(_)) => return Step::Done,
+                Poll::Pending => break,
+            }
+        }
+        Step::Park(Wait::Handler)
+    }
+
+    fn upgrade(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Step {
+        match self.poll_flush(cx, turn) {
+            Poll::Ready(Ok(())) => match std::mem::replace(&mut self.outgoing, Outgoing::None) {
+                Outgoing::Upgrade(then) => Step::Upgrade(*then),
+                _ => Step::Done,
+            },
+            Poll::Ready(Err(_)) => Step::Done,
+            Poll::Pending => Step::Park(Wait::Write),
+        }
+    }
+
+    /// Writes what is left, closes our half, and reads until the peer closes its own: closing with
+    /// unread input would reset the connection and could destroy the answer on its way (RFC 9112
+    /// §9.6).
+    fn close(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Step {
+        match self.poll_flush(cx, turn) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return Step::Done,
+            Poll::Pending => return Step::Park(Wait::Write),
+        }
+        let Some(io) = &mut self.io else { return Step::Done };
+        if self.eof {
+            return Step::Done;
+        }
+        if !self.shut {
+            match Pin::new(io).poll_shutdown(cx) {
+                Poll::Ready(Ok(())) => self.shut = true,
+                Poll::Ready(Err(_)) => return Step::Done,
+                Poll::Pending => return Step::Park(Wait::Write),
+            }
+        }
+        let unread = turn.input.bytes().len();
+        turn.input.consume(unread);
+        match self.poll_fill(cx, turn, usize::MAX) {
+            Poll::Ready(Ok(())) => Step::Again,
+            Poll::Ready(Err(_)) => Step::Done,
+            Poll::Pending => Step::Park(Wait::Linger),
+        }
+    }
+}
+
+/// Why nothing more can be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Closed {
+    /// The peer has closed its half.
+    Half,
+    /// The connection is gone.
+    Broken,
+}

@@ -1,0 +1,60 @@
+//! Why a server did not start, or did not end as it should.
+
+use std::io;
+use std::path::PathBuf;
+
+use dunlin_core::BoxError;
+
+/// Why a server did not start, or what went wrong around its run.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The app or service could not be built.
+    #[error("the application is not sound:\n{0}")]
+    Build(BoxError),
+    /// A startup step failed; what had been set up has been taken down again.
+    #[error("startup failed: {0}")]
+    Startup(BoxError),
+    /// An address could not be listened on.
+    #[error("cannot listen on {address}: {source}{}", hint(source))]
+    Bind {
+        /// The address as given.
+        address: Box<str>,
+        /// Why.
+        source: io::Error,
+    },
+    /// A unix socket could not be listened on.
+    #[error("cannot listen on the unix socket {}: {source}{}", path.display(), hint(source))]
+    BindUnix {
+        /// The path as given.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The builder was given no address.
+    #[error("no address to listen on: call `bind`, `bind_unix` or `listener`")]
+    NoAddress,
+    /// A worker thread or its runtime could not be started.
+    #[error("cannot start a worker: {0}")]
+    Worker(io::Error),
+    /// The handlers for SIGINT and SIGTERM could not be set.
+    #[error("cannot listen for signals: {0}")]
+    Signals(io::Error),
+    /// Cleaning up after the last request failed.
+    #[error("cleanup failed: {0}")]
+    Cleanup(BoxError),
+}
+
+/// What to do about the common failures.
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another process listens there: stop it or choose another port"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need privileges: choose a higher one or grant CAP_NET_BIND_SERVICE"
+        }
+        io::ErrorKind::AddrNotAvailable => "; no interface of this machine has that address",
+        _ => "",
+    }
+}

@@ -1,0 +1,251 @@
+//! A server that runs, and its end.
+//!
+//! ```text
+//! startup ─▶ bind ─▶ accept … signal ─▶ listeners closed ─▶ idle connections closed ─▶ shutdown
+//!                                       ─▶ requests finish, or are cut ─▶ cleanup
+//! ```
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dunlin_core::{Lifecycle, Service};
+use tokio_util::sync::CancellationToken;
+
+use crate::accept::Worker;
+use crate::builder::ServerBuilder;
+use crate::error::ServeError;
+use crate::listener::{SocketFile, bind_tcp, bind_unix};
+use crate::timer::Sweep;
+use crate::tracker::Tracker;
+use crate::workers::{Crew, Sockets, Workers};
+
+/// Connections that were told to end at once get so long to drop what they hold.
+const ABORT_GRACE: Duration = Duration::from_secs(1);
+
+/// A server that runs. Dropping it cuts its connections and runs no cleanup;
+/// [`shutdown`](Self::shutdown) ends it well.
+pub struct Running<S: Service + Lifecycle> {
+    service: Arc<S>,
+    addresses: Vec<SocketAddr>,
+    crew: Option<Crew>,
+    tracker: Arc<Tracker>,
+    stop: CancellationToken,
+    shutdown_timeout: Duration,
+    _socket_files: Vec<SocketFile>,
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Ended {
+    /// Connections that were cut because their requests did not finish in time.
+    pub cut: usize,
+}
+
+pub(crate) async fn start<S: Service + Lifecycle>(
+    builder: ServerBuilder,
+    service: Arc<S>,
+) -> Result<Running<S>, ServeError> {
+    service.startup().await.map_err(ServeError::Startup)?;
+    match bind_and_accept(builder, &service).await {
+        Ok(running) => Ok(running),
+        Err(error) => {
+            // What startup has set up is taken down; the first error is the one to tell.
+            let _ = service.cleanup().await;
+            Err(error)
+        }
+    }
+}
+
+async fn bind_and_accept<S: Service + Lifecycle>(
+    builder: ServerBuilder,
+    service: &Arc<S>,
+) -> Result<Running<S>, ServeError> {
+    let (mut sockets, socket_files) = open(&builder).await?;
+    let addresses = sockets.first().map(Sockets::addresses).unwrap_or_default();
+    let tracker = Tracker::new(builder.max_connections);
+    let stop = CancellationToken::new();
+    let worker = Worker {
+        service: Arc::clone(service),
+        config: Arc::new(builder.config),
+        sweep: Sweep::new(),
+        tracker: Arc::clone(&tracker),
+        stop: stop.clone(),
+        on_error: builder.on_accept_error,
+    };
+    let crew = match builder.workers {
+        Workers::Shared => Crew::shared(sockets.pop().unwrap_or_default(), &worker)?,
+        Workers::PerCore(_) => Crew::per_core(sockets, &worker)?,
+    };
+    Ok(Running {
+        service: Arc::clone(service),
+        addresses,
+        crew: Some(crew),
+        tracker,
+        stop,
+        shutdown_timeout: builder.shutdown_timeout,
+        _socket_files: socket_files,
+    })
+}
+
+/// Opens every socket once for each worker.
+async fn open(builder: &ServerBuilder) -> Result<(Vec<Sockets>, Vec<SocketFile>), ServeError> {
+    let workers = match builder.workers {
+        Workers::Shared => 1,
+        Workers::PerCore(n) => n.max(1),
+    };
+    let mut wanted = Vec::new();
+    for address in &builder.addresses {
+        wanted.extend(address.resolve().await?);
+    }
+    let mut first = Sockets::default();
+    for address in wanted {
+        first.tcp.push(bind_tcp(address, builder.backlog, workers > 1)?);
+    }
+    let bound = first.addresses();
+    let mut given = Sockets::default();
+    let mut files = Vec::new();
+    for listener in &builder.listeners {
+        listener.set_nonblocking(true).map_err(ServeError::Worker)?;
+        given.tcp.push(listener.try_clone().map_err(ServeError::Worker)?);
+    }
+    #[cfg(unix)]
+    for path in &builder.unix {
+        let (listener, file) = bind_unix(path)?;
+        given.unix.push(listener);
+        files.push(file);
+    }
+    if bound.is_empty() && given.tcp.is_empty() && files.is_empty() {
+        return Err(ServeError::NoAddress);
+    }
+    let mut all = vec![first];
+    for _ in 1..workers {
+        let mut own = Sockets::default();
+        for address in &bound {
+            own.tcp.push(bind_tcp(*address, builder.backlog, true)?);
+        }
+        all.push(own);
+    }
+    for sockets in &mut all {
+        let shared = given.try_clone().map_err(ServeError::Worker)?;
+        sockets.tcp.extend(shared.tcp);
+        #[cfg(unix)]
+        sockets.unix.extend(shared.unix);
+    }
+    Ok((all, files))
+}
+
+impl<S: Service + Lifecycle> Running<S> {
+    /// The TCP addresses that are listened on, with the ports that the kernel chose.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Live connections at this moment.
+    pub fn connections(&self) -> usize {
+        self.tracker.live()
+    }
+
+    /// Serves until SIGINT or SIGTERM, then [shuts down](Self::shutdown); a second signal cuts what is
+    /// still under way.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Signals`], and those of [`shutdown`](Self::shutdown).
+    pub async fn run_until_signal(self) -> Result<(), ServeError> {
+        let mut signals = Signals::new().map_err(ServeError::Signals)?;
+        signals.next().await;
+        self.end(signals.next()).await.map(drop)
+    }
+
+    /// Ends the run: closes the listeners and idle connections, lets requests finish for as long as
+    /// the shutdown timeout says, cuts the rest, and cleans up.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Cleanup`] where the service's cleanup fails.
+    pub async fn shutdown(self) -> Result<Ended, ServeError> {
+        self.end(std::future::pending()).await
+    }
+
+    async fn end(mut self, hurry: impl Future<Output = ()>) -> Result<Ended, ServeError> {
+        let mut ended = Ended::default();
+        self.stop.cancel();
+        if let Some(mut crew) = self.crew.take() {
+            crew.stopped().await;
+            crew.sweeps.iter().for_each(|sweep| sweep.close_all());
+            let finish = async {
+                tokio::join!(self.service.shutdown(), self.tracker.empty());
+            };
+            tokio::select! {
+                _ = tokio::time::timeout(self.shutdown_timeout, finish) => {}
+                () = hurry => {}
+            }
+            ended.cut = self.tracker.live();
+            if ended.cut > 0 {
+                crew.sweeps.iter().for_each(|sweep| sweep.abort_all());
+                let _ = tokio::time::timeout(ABORT_GRACE, self.tracker.empty()).await;
+            }
+            crew.join().await;
+        }
+        self.service.cleanup().await.map_err(ServeError::Cleanup)?;
+        Ok(ended)
+    }
+}
+
+impl<S: Service + Lifecycle> Drop for Running<S> {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(crew) = &self.crew {
+            crew.sweeps.iter().for_each(|sweep| sweep.abort_all());
+        }
+    }
+}
+
+impl<S: Service + Lifecycle> fmt::Debug for Running<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running")
+            .field("addresses", &self.addresses)
+            .field("connections", &self.connections())
+            .finish_non_exhaustive()
+    }
+}
+
+/// SIGINT and SIGTERM; elsewhere than on unix, Ctrl-C.
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

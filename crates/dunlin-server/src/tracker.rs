@@ -1,0 +1,85 @@
+//! Counts the live connections: the cap on them, and the end of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+/// The connections of a server, over all its workers.
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    live: AtomicUsize,
+    max: usize,
+    left: Notify,
+}
+
+/// One live connection.
+#[derive(Debug)]
+pub(crate) struct Tracked(Arc<Tracker>);
+
+impl Tracker {
+    pub(crate) fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { live: AtomicUsize::new(0), max, left: Notify::new() })
+    }
+
+    pub(crate) fn live(&self) -> usize {
+        self.live.load(Ordering::Acquire)
+    }
+
+    /// Counts a connection until the guard is dropped.
+    pub(crate) fn enter(self: &Arc<Self>) -> Tracked {
+        self.live.fetch_add(1, Ordering::AcqRel);
+        Tracked(Arc::clone(self))
+    }
+
+    /// Waits until a further connection is allowed.
+    pub(crate) async fn room(&self) {
+        self.until(|live| live < self.max).await;
+    }
+
+    /// Waits until no connection is left.
+    pub(crate) async fn empty(&self) {
+        self.until(|live| live == 0).await;
+    }
+
+    async fn until(&self, reached: impl Fn(usize) -> bool) {
+        loop {
+            let left = self.left.notified();
+            if reached(self.live()) {
+                return;
+            }
+            left.await;
+        }
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        let before = self.0.live.fetch_sub(1, Ordering::AcqRel);
+        if before == 1 || before >= self.0.max {
+            self.0.left.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn room_comes_when_a_connection_goes() {
+        let tracker = Tracker::new(1);
+        tracker.room().await;
+        let held = tracker.enter();
+        let waits = tokio::time::timeout(Duration::from_millis(20), tracker.room());
+        assert!(waits.await.is_err());
+        let (after, ()) =
+            tokio::join!(tokio::time::timeout(Duration::from_secs(5), tracker.empty()), async {
+                drop(held)
+            },);
+        assert!(after.is_ok());
+        tracker.room().await;
+    }
+}

@@ -1,0 +1,113 @@
+//! `run_app`: from an app to a served address in one call.
+
+use std::future::IntoFuture;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dunlin_core::{BoxFuture, IntoService};
+use dunlin_server::{Address, ServeError, Server, ServerBuilder};
+
+/// Port that [`run_app`] listens on where it is given no address.
+const DEFAULT_PORT: u16 = 8080;
+
+/// Serves an app until SIGINT or SIGTERM and finishes what is under way: await the result, after
+/// setting what should differ from the defaults.
+///
+/// Listens on all interfaces at port 8080 and prints a banner with the address.
+///
+/// ```no_run
+/// # async fn f(app: dunlin::web::App) -> dunlin::Result<()> {
+/// dunlin::run_app(app).bind("127.0.0.1:9000").bind_unix("/run/app.sock").await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn run_app<A: IntoService>(app: A) -> RunApp<A> {
+    RunApp { app, server: Server::builder(), bound: false, unix: Vec::new(), banner: true }
+}
+
+/// An app about to be served; see [`run_app`].
+#[derive(Debug)]
+#[must_use = "await it to serve"]
+pub struct RunApp<A> {
+    app: A,
+    server: ServerBuilder,
+    bound: bool,
+    unix: Vec<PathBuf>,
+    banner: bool,
+}
+
+impl<A: IntoService> RunApp<A> {
+    /// Listens on that address instead of port 8080; may be called several times.
+    pub fn bind(mut self, address: impl Into<Address>) -> Self {
+        self.server = self.server.bind(address);
+        self.bound = true;
+        self
+    }
+
+    /// Listens on a unix socket instead of port 8080; may be called several times.
+    #[cfg(unix)]
+    pub fn bind_unix(mut self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.unix.push(path.clone());
+        self.server = self.server.bind_unix(path);
+        self.bound = true;
+        self
+    }
+
+    /// How long requests may take to finish after the signal. Default: 60 s.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.server = self.server.shutdown_timeout(timeout);
+        self
+    }
+
+    /// Whether the addresses are printed. Default: yes.
+    pub fn banner(mut self, banner: bool) -> Self {
+        self.banner = banner;
+        self
+    }
+
+    /// Any other setting of the server.
+    pub fn server(mut self, settings: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+        self.server = settings(self.server);
+        self
+    }
+
+    async fn run(self) -> Result<(), ServeError> {
+        let server = if self.bound {
+            self.server
+        } else {
+            self.server.bind(SocketAddr::from(([0, 0, 0, 0], DEFAULT_PORT)))
+        };
+        let running = server.start(self.app).await?;
+        if self.banner {
+            // A closed standard output is no reason not to serve.
+            let _ = print_banner(running.addresses(), &self.unix);
+        }
+        running.run_until_signal().await
+    }
+}
+
+fn print_banner(addresses: &[SocketAddr], unix: &[PathBuf]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for address in addresses {
+        writeln!(out, "======== Running on http://{address} ========")?;
+    }
+    for path in unix {
+        writeln!(out, "======== Running on unix:{} ========", path.display())?;
+    }
+    writeln!(out, "(Press Ctrl+C to quit)")
+}
+
+impl<A> IntoFuture for RunApp<A>
+where
+    A: IntoService + Send + 'static,
+{
+    type Output = Result<(), ServeError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}

@@ -1,1 +1,0 @@
-//! Example programs; each is a file beside this folder, run with `cargo run --example NAME`.

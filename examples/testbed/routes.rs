@@ -1,0 +1,204 @@
+//! The routes, each with the handler that answers it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use dunlin::core::StateKey;
+use dunlin::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, SET_COOKIE, WWW_AUTHENTICATE};
+use dunlin::http::{HeaderName, HeaderValue, StatusCode};
+use dunlin::web::{App, HttpError, Json, Path, Query, Redirect, Result, State, any, get, post};
+use dunlin::{Body, BoxError, IntoResponse, Request, Response};
+use futures_util::stream;
+use serde::{Deserialize, Serialize};
+
+use crate::files::Root;
+
+static ROOT: StateKey<Arc<Root>> = StateKey::new("static files");
+
+pub(crate) fn app(root: Arc<Root>) -> App {
+    App::new().state(&ROOT, root).routes([
+        get("/plaintext", plaintext),
+        get("/json", json),
+        get("/users/{id}/posts/{post}", user_post),
+        post("/echo", echo),
+        any("/headers", headers),
+        get("/static/{path:.*}", static_file),
+        get("/set-header", set_header),
+        get("/chunked", chunked),
+        get("/close", close),
+        get("/slow", slow),
+        post("/ignore", ignore),
+        get("/status/{n}", status),
+        get("/cookies/set", set_cookies),
+        get("/redirect/{n}", redirect),
+        get("/stream", stream_query),
+        get("/stream/{n}", stream_path),
+        get("/basic-auth/{user}/{pass}", basic_auth),
+    ])
+}
+
+async fn plaintext() -> &'static str {
+    "Hello, World!"
+}
+
+#[derive(Serialize)]
+struct Message {
+    message: &'static str,
+}
+
+async fn json() -> Json<Message> {
+    Json(Message { message: "Hello, World!" })
+}
+
+#[derive(Serialize)]
+struct UserPost<'a> {
+    id: Cow<'a, str>,
+    post: Cow<'a, str>,
+}
+
+async fn user_post(req: Request) -> Response {
+    let param = |name| req.param(name).unwrap_or_default();
+    Json(UserPost { id: param("id"), post: param("post") }).into_response()
+}
+
+/// Reads the whole body first: one that breaks off is answered with 400, not with half a 200.
+async fn echo(req: Request) -> Result {
+    let media = req.headers().get(CONTENT_TYPE).map(HeaderValue::from_bytes);
+    let media = media.unwrap_or(Ok(HeaderValue::from_static("application/octet-stream")));
+    let media = media.map_err(refuse)?;
+    let body = req.into_body().into_vec().await?;
+    Ok(Response::new(body).with_header(CONTENT_TYPE, media))
+}
+
+/// What was received, field by field.
+async fn headers(req: Request) -> Json<serde_json::Value> {
+    let mut fields = BTreeMap::<String, Vec<Cow<'_, str>>>::new();
+    for (name, value) in req.headers() {
+        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+        fields.entry(name).or_default().push(String::from_utf8_lossy(value));
+    }
+    let about = [
+        ("method", req.method().to_string()),
+        ("target", req.head().target().to_owned()),
+        ("version", format!("{:?}", req.version())),
+        ("remote", req.peer().map_or_else(String::new, |peer| peer.ip().to_string())),
+    ];
+    let mut all = serde_json::json!(fields);
+    for (name, text) in about {
+        all[name] = text.into();
+    }
+    all["headers"] = serde_json::json!(fields);
+    Json(all)
+}
+
+async fn static_file(root: State<Arc<Root>>, Path(path): Path<String>) -> Result {
+    root.read(&path).await
+}
+
+#[derive(Deserialize)]
+struct Value {
+    v: String,
+}
+
+async fn set_header(Query(Value { v }): Query<Value>) -> Result {
+    let value = HeaderValue::try_from(v).map_err(refuse)?;
+    Ok(Response::new(()).with_header(HeaderName::from_static("x-value"), value))
+}
+
+async fn chunked() -> Body {
+    Body::from_stream(stream::iter(["one", "two", "three"].map(Ok::<_, BoxError>)))
+}
+
+async fn close() -> Response {
+    "bye".into_response().with_header(CONNECTION, HeaderValue::from_static("close"))
+}
+
+#[derive(Deserialize)]
+struct Delay {
+    #[serde(default = "one_second")]
+    ms: u64,
+}
+
+fn one_second() -> u64 {
+    1000
+}
+
+async fn slow(Query(Delay { ms }): Query<Delay>) -> &'static str {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+    "slow"
+}
+
+async fn ignore() -> &'static str {
+    "ignored"
+}
+
+async fn status(Path(n): Path<u16>) -> Result<StatusCode> {
+    match n {
+        200..=599 => StatusCode::from_u16(n).map_err(refuse),
+        _ => Err(HttpError::bad_request().with_message("a status is from 200 to 599")),
+    }
+}
+
+async fn set_cookies(Query(cookies): Query<Vec<(String, String)>>) -> Result {
+    let mut response = Response::default();
+    for (name, value) in cookies {
+        let cookie = HeaderValue::try_from(format!("{name}={value}; Path=/")).map_err(refuse)?;
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+async fn redirect(Path(n): Path<u32>) -> Response {
+    match n.checked_sub(1) {
+        Some(next) => Redirect::found(format!("/redirect/{next}")).into_response(),
+        None => "arrived".into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+struct Size {
+    n: u64,
+}
+
+async fn stream_query(Query(Size { n }): Query<Size>) -> Body {
+    filler(n)
+}
+
+async fn stream_path(Path(n): Path<u64>) -> Body {
+    filler(n)
+}
+
+/// `n` bytes in pieces of 64 KiB, without a length.
+fn filler(n: u64) -> Body {
+    static PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+    let piece = Bytes::from_static(&PIECE);
+    let len = PIECE.len() as u64;
+    let pieces = (0..n.div_ceil(len)).map(move |i| {
+        let left = (n - i * len).min(len);
+        Ok::<_, BoxError>(piece.slice(..left as usize))
+    });
+    Body::from_stream(stream::iter(pieces))
+}
+
+async fn basic_auth(Path((user, pass)): Path<(String, String)>, req: Request) -> Response {
+    let given = req.headers().get_str(AUTHORIZATION).and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("basic").then(|| BASE64_STANDARD.decode(token.trim()).ok())?
+    });
+    if given.is_some_and(|given| given == format!("{user}:{pass}").as_bytes()) {
+        return "welcome".into_response();
+    }
+    StatusCode::UNAUTHORIZED
+        .into_response()
+        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"testbed\""))
+}
+
+/// 400 with what is wrong.
+fn refuse(error: impl std::error::Error + Send + Sync + 'static) -> HttpError {
+    HttpError::bad_request().with_message(error.to_string()).with_source(error)
+}

@@ -1,0 +1,42 @@
+//! Replays the seeds and everything a fuzzer ever found.
+
+use std::{fs, path::Path};
+
+fn replay(target: &str, run: fn(&[u8])) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for folder in ["corpus", "regressions"] {
+        // A target without findings has no such folder.
+        let Ok(entries) = fs::read_dir(root.join(folder).join(target)) else { continue };
+        for entry in entries {
+            let path = entry.unwrap().path();
+            println!("{}", path.display());
+            let input = fs::read(&path).unwrap();
+            run(&input);
+            // A cut seed is the next best input.
+            run(&input[..input.len() / 2]);
+            count += 1;
+        }
+    }
+    assert!(count > 0, "{target} has no seeds");
+}
+
+#[test]
+fn request_heads_hold() {
+    replay("request_head", dunlin_fuzz::request_head);
+}
+
+#[test]
+fn response_heads_hold() {
+    replay("response_head", dunlin_fuzz::response_head);
+}
+
+#[test]
+fn chunked_bodies_hold() {
+    replay("chunked_body", dunlin_fuzz::chunked_body);
+}
+
+#[test]
+fn chunks_round_trip() {
+    replay("chunk_round_trip", dunlin_fuzz::chunk_round_trip);
+}
