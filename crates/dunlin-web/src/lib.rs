@@ -117,6 +117,6 @@ pub use self::middleware::{Middleware, Next, Run};
 pub use self::respond::Json;
 pub use self::respond::{Html, Redirect};
 pub use self::route::{
-    Dispatch, Group, RouteDef, RouteInfo, Routes, any, delete, get, group, head, options, patch,
+    Dispatch, Group, RouteDef, RouteView, Routes, any, delete, get, group, head, options, patch,
     post, put, resource, route,
 };

@@ -8,7 +8,7 @@ use dunlin_core::{
 
 use super::lifecycle::Lifecycles;
 use crate::error::word;
-use crate::route::{Dispatch, RouteInfo, Routes, Tables};
+use crate::route::{Dispatch, RouteView, Routes, Tables};
 
 /// An app that was checked, ready to be served: made by [`App::build`](crate::App::build).
 ///
@@ -42,7 +42,7 @@ impl BuiltApp {
         for (index, table) in self.tables.tables.iter().enumerate() {
             let host = index.checked_sub(1).and_then(|host| self.hosts.get(host)).map(|h| &**h);
             for (route, name) in table.router.routes().zip(&table.names) {
-                routes.push(RouteInfo { route, host, name: name.as_deref() });
+                routes.push(RouteView { route, host, name: name.as_deref() });
             }
         }
         Routes(routes.into_iter())

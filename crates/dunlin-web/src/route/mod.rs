@@ -12,4 +12,4 @@ pub(crate) use self::dispatch::{Guard, Misses, Mounted, Table, Tables, Watched, 
 pub(crate) use self::endpoint::{Endpoint, Hooks, OnError, Prepare};
 pub use self::group::{Group, group};
 pub(crate) use self::group::{Item, Place};
-pub use self::table::{RouteInfo, Routes};
+pub use self::table::{RouteView, Routes};

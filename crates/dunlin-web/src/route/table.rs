@@ -10,13 +10,13 @@ use super::endpoint::Endpoint;
 
 /// One route of a built app: a method of a pattern, and what handles it.
 #[derive(Clone, Copy)]
-pub struct RouteInfo<'a> {
+pub struct RouteView<'a> {
     pub(crate) route: Route<'a, Arc<Endpoint>>,
     pub(crate) host: Option<&'a str>,
     pub(crate) name: Option<&'a str>,
 }
 
-impl<'a> RouteInfo<'a> {
+impl<'a> RouteView<'a> {
     /// The pattern, prefixes of groups and mounts included.
     pub fn pattern(&self) -> &'a str {
         self.route.pattern().as_str()
@@ -48,9 +48,9 @@ impl<'a> RouteInfo<'a> {
     }
 }
 
-impl fmt::Debug for RouteInfo<'_> {
+impl fmt::Debug for RouteView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RouteInfo")
+        f.debug_struct("RouteView")
             .field("methods", &self.methods().collect::<Vec<_>>())
             .field("pattern", &self.pattern())
             .field("name", &self.name)
@@ -62,12 +62,12 @@ impl fmt::Debug for RouteInfo<'_> {
 
 /// The routes of a built app, in the order of registration; `Display` is a table.
 #[derive(Clone, Debug)]
-pub struct Routes<'a>(pub(crate) std::vec::IntoIter<RouteInfo<'a>>);
+pub struct Routes<'a>(pub(crate) std::vec::IntoIter<RouteView<'a>>);
 
 impl<'a> Iterator for Routes<'a> {
-    type Item = RouteInfo<'a>;
+    type Item = RouteView<'a>;
 
-    fn next(&mut self) -> Option<RouteInfo<'a>> {
+    fn next(&mut self) -> Option<RouteView<'a>> {
         self.0.next()
     }
 
