@@ -114,11 +114,8 @@ impl RequestHead {
 
     /// The request target as received (RFC 9112 §3.2).
     pub fn target(&self) -> &str {
-        let (start, len) = self.inner().target.span;
-        match &self.inner().target.own {
-            Some(own) => own,
-            None => self.block_text(start, len),
-        }
+        let (_, len) = self.inner().target.span;
+        self.part((0, len))
     }
 
     /// The path of the target, not decoded; `*` in asterisk form, empty for an authority.
@@ -126,26 +123,36 @@ impl RequestHead {
         self.part(self.inner().target.path)
     }
 
+    /// [`path`](Self::path) as bytes, for those who compare bytes: nothing is checked for it.
+    #[inline]
+    pub fn path_bytes(&self) -> &[u8] {
+        self.part_bytes(self.inner().target.path)
+    }
+
     /// The query of the target, not decoded and without its `?`.
     pub fn query(&self) -> Option<&str> {
         self.inner().target.query.map(|span| self.part(span))
     }
 
-    fn part(&self, (start, len): (u16, u16)) -> &str {
-        let target = &self.inner().target;
-        match &target.own {
-            Some(own) => {
-                own.get(usize::from(start)..usize::from(start) + usize::from(len)).unwrap_or("")
-            }
-            None => self.block_text(target.span.0.saturating_add(start), len),
-        }
+    fn part(&self, span: (u16, u16)) -> &str {
+        // Decoders let only ASCII through in a target, so this is never empty for one of theirs.
+        std::str::from_utf8(self.part_bytes(span)).unwrap_or("")
     }
 
-    /// Text of the block. Decoders let only ASCII through in a target, so this never comes out empty
-    /// for one of theirs.
-    fn block_text(&self, start: u16, len: u16) -> &str {
-        let bytes = self.inner().headers.block().map_or(&[][..], |block| block.slice(start, len));
-        std::str::from_utf8(bytes).unwrap_or("")
+    /// A part of the target, by its offset from the target's start.
+    #[inline]
+    fn part_bytes(&self, (start, len): (u16, u16)) -> &[u8] {
+        let inner = self.inner();
+        match &inner.target.own {
+            Some(own) => {
+                let start = usize::from(start);
+                own.as_bytes().get(start..start + usize::from(len)).unwrap_or_default()
+            }
+            None => {
+                let start = inner.target.span.0.saturating_add(start);
+                inner.headers.block().map_or(&[], |block| block.slice(start, len))
+            }
+        }
     }
 
     /// The target as [`http::Uri`]: built at the first call, then kept. A target that `http` does not

@@ -196,7 +196,8 @@ impl Request {
 
     /// The capture at `index` in the pattern's order, as received.
     pub fn raw_param(&self, index: usize) -> Option<&str> {
-        self.path().get(self.route.captures.get(index)?)
+        let bytes = self.head.path_bytes().get(self.route.captures.get(index)?)?;
+        std::str::from_utf8(bytes).ok()
     }
 
     /// The value that the app keeps under `key`.

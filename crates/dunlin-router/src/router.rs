@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::builder::RouterBuilder;
-use crate::escape::{DecodeError, decode, find_percent, map_back, normalise};
+use crate::escape::{DecodeError, decode, has_percent, map_back, normalise};
 use crate::methods::{Allow, Method, Methods};
 use crate::params::Captures;
 use crate::pattern::Pattern;
@@ -93,7 +93,7 @@ pub enum Outcome<'r, 'p, T> {
 pub struct Match<'r, 'p, T> {
     router: &'r Router<T>,
     route: RouteId,
-    path: &'p str,
+    path: &'p [u8],
     captures: Captures,
 }
 
@@ -109,6 +109,13 @@ impl<T> Router<T> {
     /// are case-sensitive (RFC 9110 §9.1). Where the most specific pattern lacks the method, less
     /// specific ones that match are asked too; only if all lack it, it is not allowed.
     pub fn find<'r, 'p>(&'r self, method: &str, path: &'p str) -> Outcome<'r, 'p, T> {
+        self.find_bytes(method, path.as_bytes())
+    }
+
+    /// As [`find`](Self::find), for a path that nobody has checked to be UTF-8: matching compares
+    /// bytes, so a caller that has bytes need not pay for the check.
+    #[inline]
+    pub fn find_bytes<'r, 'p>(&'r self, method: &str, path: &'p [u8]) -> Outcome<'r, 'p, T> {
         let method = Method::new(method);
         let mut allow: Option<Allow<'r>> = None;
         let found = self.search(path, |resource| {
@@ -136,7 +143,7 @@ impl<T> Router<T> {
             Some(route) => ControlFlow::Break(route),
             None => ControlFlow::Continue(()),
         };
-        self.search(path, first).ok().flatten()
+        self.search(path.as_bytes(), first).ok().flatten()
     }
 
     /// Begins a URL for the pattern with a route named `name`.
@@ -176,7 +183,7 @@ impl<T> Router<T> {
 
     fn search<'r, 'p>(
         &'r self,
-        path: &'p str,
+        path: &'p [u8],
         mut visit: impl FnMut(&'r Resource) -> ControlFlow<RouteId>,
     ) -> Result<Option<Match<'r, 'p, T>>, DecodeError> {
         if u32::try_from(path.len()).is_err() {
@@ -184,8 +191,8 @@ impl<T> Router<T> {
         }
         let mut captures = Captures::new();
         let visit = |resource| visit(&self.resources[resource as usize]);
-        let flow = if find_percent(path.as_bytes()).is_none() {
-            self.tree.walk(path.as_bytes(), &mut captures, visit)
+        let flow = if !has_percent(path) {
+            self.tree.walk(path, &mut captures, visit)
         } else {
             let flow = self.tree.walk(&normalise(path)?, &mut captures, visit);
             map_back(path, &mut captures);
@@ -226,7 +233,7 @@ impl<'r, 'p, T> Match<'r, 'p, T> {
     }
 
     /// The path that was matched.
-    pub fn path(&self) -> &'p str {
+    pub fn path(&self) -> &'p [u8] {
         self.path
     }
 
@@ -245,10 +252,11 @@ impl<'r, 'p, T> Match<'r, 'p, T> {
         self.captures
     }
 
-    /// The capture `name` as it stands in the path: still percent-encoded.
+    /// The capture `name` as it stands in the path: still percent-encoded. `None` too where the path
+    /// was given as bytes and these are not UTF-8.
     pub fn get(&self, name: &str) -> Option<&'p str> {
         let index = self.names().iter().position(|other| **other == *name)?;
-        self.captures.slice(index, self.path)
+        std::str::from_utf8(self.path.get(self.captures.get(index)?)?).ok()
     }
 
     /// The capture `name`, decoded.
@@ -275,7 +283,7 @@ impl<T> fmt::Debug for Match<'_, '_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Match")
             .field("route", &self.route())
-            .field("path", &self.path)
+            .field("path", &self.path.escape_ascii())
             .field("captures", &self.captures)
             .finish()
     }

@@ -8,7 +8,18 @@ use super::{Headers, List, SPARE_LISTS, Store, pool};
 
 impl Headers {
     /// Sets the field to this one value; values that it had are gone.
+    #[inline]
     pub fn insert(&mut self, name: HeaderName, value: HeaderValue) {
+        match &mut self.store {
+            // The first field of a response made here: nothing to replace, nothing derived.
+            Store::List(list) if list.is_empty() && self.map.get().is_none() => {
+                push(list, name, value);
+            }
+            _ => self.replace(name, value),
+        }
+    }
+
+    fn replace(&mut self, name: HeaderName, value: HeaderValue) {
         match self.store_mut() {
             Edit::Map(map) => {
                 map.insert(name, value);

@@ -70,7 +70,7 @@ impl Parser<'_> {
     fn literal(&mut self, at: usize) -> Result<usize, PatternError> {
         let rest = &self.source[at..];
         let len = rest.find(['{', '}', '?', '#', '/']).unwrap_or(rest.len());
-        let bytes = normalise(&rest[..len]).map_err(|error| match error {
+        let bytes = normalise(&rest.as_bytes()[..len]).map_err(|error| match error {
             DecodeError::BadEscape { at: inner } => PatternError::BadEscape { at: at + inner },
             DecodeError::NotUtf8 { .. } => PatternError::NotUtf8 { at },
         })?;

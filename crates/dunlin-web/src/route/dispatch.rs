@@ -89,7 +89,8 @@ impl Tables {
             None => 0,
         };
         let table = &self.tables[table];
-        if let Outcome::Found(found) = table.router.find(req.method().as_str(), req.path())
+        if let Outcome::Found(found) =
+            table.router.find_bytes(req.method().as_str(), req.head().path_bytes())
             && found.value().covers.is_empty()
         {
             let endpoint = found.value();
