@@ -5,6 +5,7 @@ use std::fmt;
 use std::panic::Location;
 
 use crate::error::{BuildError, BuildErrors};
+use crate::literals::Literals;
 use crate::methods::{Methods, is_token};
 use crate::pattern::{Pattern, is_identifier};
 use crate::router::{Entry, Resource, RouteId, Router};
@@ -124,6 +125,7 @@ impl<T> RouterBuilder<T> {
                 resources: Vec::new(),
                 routes: Vec::with_capacity(self.records.len()),
                 names: HashMap::new(),
+                literals: Literals::default(),
             },
             stamps: Vec::new(),
             locations: self.records.iter().map(|record| record.location).collect(),
@@ -320,6 +322,12 @@ impl<T> Build<T> {
                 methods.insert("HEAD", get);
             }
             methods.finish();
+        }
+        for (index, resource) in self.router.resources.iter().enumerate() {
+            // A pattern's literal is in the normal form that paths are compared in.
+            if let Some(path) = resource.pattern.literal() {
+                self.router.literals.insert(path, index as u32);
+            }
         }
         Ok(self.router)
     }

@@ -73,6 +73,7 @@ mod constraint;
 mod error;
 mod escape;
 mod host;
+mod literals;
 mod methods;
 mod params;
 mod pattern;

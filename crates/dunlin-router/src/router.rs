@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::builder::RouterBuilder;
 use crate::escape::{DecodeError, decode, has_percent, map_back, normalise};
+use crate::literals::Literals;
 use crate::methods::{Allow, Method, Methods};
 use crate::params::Captures;
 use crate::pattern::Pattern;
@@ -40,6 +41,8 @@ pub struct Router<T> {
     pub(crate) routes: Vec<Entry<T>>,
     /// Route names to indices of resources.
     pub(crate) names: HashMap<Box<str>, u32>,
+    /// Resources whose pattern captures nothing: where such a one fits, it goes before all others.
+    pub(crate) literals: Literals,
 }
 
 /// One shape of path: what the tree leads to.
@@ -117,6 +120,12 @@ impl<T> Router<T> {
     #[inline]
     pub fn find_bytes<'r, 'p>(&'r self, method: &str, path: &'p [u8]) -> Outcome<'r, 'p, T> {
         let method = Method::new(method);
+        if let Some(resource) = self.literals.get(path)
+            && let Some(route) = self.resources[resource as usize].methods.find(method)
+        {
+            let captures = Captures::new();
+            return Outcome::Found(Match { router: self, route, path, captures });
+        }
         let mut allow: Option<Allow<'r>> = None;
         let found = self.search(path, |resource| {
             if let Some(route) = resource.methods.find(method) {

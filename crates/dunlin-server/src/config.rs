@@ -1,14 +1,17 @@
 //! What a connection must know of its server's settings.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use dunlin_codec::Limits;
+use dunlin_codec::{Limits, Signature};
 use http::HeaderValue;
 
 /// Settings of one connection; the builder documents them.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
+    /// Tells one server's settings from another's on the same thread.
+    pub(crate) id: u64,
     pub(crate) limits: Arc<Limits>,
     pub(crate) head_timeout: Duration,
     pub(crate) keep_alive: Duration,
@@ -21,7 +24,9 @@ pub(crate) struct Config {
 
 impl Default for Config {
     fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             limits: Arc::new(Limits::default()),
             head_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(75),
@@ -31,5 +36,12 @@ impl Default for Config {
             half_close: true,
             server_name: Some(HeaderValue::from_static("dunlin")),
         }
+    }
+}
+
+impl Config {
+    /// The fields that go onto every response.
+    pub(crate) fn signature(&self) -> Signature {
+        Signature::new(self.server_name.as_ref().map_or(b"", |name| name.as_bytes()))
     }
 }

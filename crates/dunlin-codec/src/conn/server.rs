@@ -330,6 +330,7 @@ impl ServerConn {
     ///
     /// [`SendError`] where no response is due or the head breaks a rule; nothing is appended then, and
     /// another head may be tried.
+    #[inline]
     pub fn send_head(
         &mut self,
         head: &ResponseHead,

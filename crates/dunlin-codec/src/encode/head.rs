@@ -114,6 +114,7 @@ struct Wishes {
     has_server: bool,
 }
 
+#[inline(always)]
 fn append_head(
     head: &ResponseHead,
     len: BodyLen,
@@ -165,7 +166,7 @@ fn append_head(
 
 impl Wishes {
     /// Notes a field that the encoder decides on; `false` where it is to go out as it is.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, name: &[u8], value: &[u8]) -> Result<bool, EncodeError> {
         let is = |lower: &str| name.eq_ignore_ascii_case(lower.as_bytes());
         match name.len() {
@@ -412,8 +413,8 @@ mod tests {
 
     #[test]
     fn a_whole_response_has_its_length_date_and_server() {
-        let mut signature = Signature::new();
-        let ctx = ctx().signature(signature.at(784_111_777, b"dunlin"));
+        let mut signature = Signature::new(b"dunlin");
+        let ctx = ctx().signature(signature.at(784_111_777));
         let (text, encoder) = encode(&response(200, &[("x-a", "1"), ("x-a", "2")]), Some(13), ctx);
         assert_eq!(
             text,
@@ -426,8 +427,8 @@ mod tests {
 
     #[test]
     fn date_and_server_of_the_user_replace_ours() {
-        let mut signature = Signature::new();
-        let ctx = ctx().signature(signature.at(1, b"dunlin"));
+        let signature = Signature::new(b"dunlin");
+        let ctx = ctx().signature(&signature);
         let (text, _) = encode(&response(200, &[("server", "s"), ("date", "d")]), Some(0), ctx);
         assert_eq!(text, "server: s\r\ndate: d\r\ncontent-length: 0\r\n\r\n");
     }
@@ -466,7 +467,7 @@ mod tests {
     fn a_switch_of_protocols_says_only_what_the_user_said() {
         let wishes = [("upgrade", "websocket"), ("connection", "upgrade")];
         let (text, encoder) =
-            encode(&response(101, &wishes), Some(0), ctx().signature(Signature::new().at(1, b"x")));
+            encode(&response(101, &wishes), Some(0), ctx().signature(&Signature::new(b"x")));
         assert_eq!(text, "upgrade: websocket\r\nconnection: upgrade\r\n\r\n");
         assert_eq!(encoder.kind(), BodyKind::Empty);
     }

@@ -4,57 +4,53 @@ use crate::{date::DateCache, scan};
 
 /// The Server and Date lines of a response's head.
 ///
-/// Rendered anew when the second or the name changes, otherwise copied as they are.
+/// Rendered anew when the second changes, otherwise copied as they are.
 ///
 /// ```
-/// let mut signature = dunlin_codec::Signature::new();
-/// let lines = signature.at(784_111_777, b"dunlin").lines();
+/// let mut signature = dunlin_codec::Signature::new(b"dunlin");
+/// let lines = signature.at(784_111_777).lines();
 /// assert_eq!(lines, b"server: dunlin\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Signature {
     date: DateCache,
-    second: Option<u64>,
+    second: u64,
     lines: Vec<u8>,
     /// Bytes of `lines` that are the Server line.
     server: usize,
 }
 
-const SERVER: &[u8] = b"server: ";
-
 impl Signature {
-    /// A signature that has not been rendered.
-    pub const fn new() -> Self {
-        Self { date: DateCache::new(), second: None, lines: Vec::new(), server: 0 }
+    /// Lines with that Server name; an empty name, or one that no field can hold, leaves the Server
+    /// line out. Default: no name.
+    pub fn new(server: &[u8]) -> Self {
+        let mut lines = Vec::with_capacity(server.len() + 64);
+        if !server.is_empty() && scan::is_field_value(server) {
+            for part in [b"server: ", server, b"\r\n"] {
+                lines.extend_from_slice(part);
+            }
+        }
+        let mut signature = Self { date: DateCache::new(), second: 0, server: lines.len(), lines };
+        signature.render(0);
+        signature
     }
 
-    /// The lines at `second`, counted from the start of 1970 in UTC, with that name; an empty name, or
-    /// one that no field can hold, leaves the Server line out.
+    /// The lines at `second`, counted from the start of 1970 in UTC.
     #[inline]
-    pub fn at(&mut self, second: u64, server: &[u8]) -> &Self {
-        if self.second != Some(second) || self.name() != server {
-            self.render(second, server);
+    pub fn at(&mut self, second: u64) -> &Self {
+        if self.second != second {
+            self.render(second);
         }
         self
     }
 
     #[cold]
-    fn render(&mut self, second: u64, server: &[u8]) {
-        self.lines.clear();
-        if !server.is_empty() && scan::is_field_value(server) {
-            for part in [SERVER, server, b"\r\n"] {
-                self.lines.extend_from_slice(part);
-            }
-        }
-        self.server = self.lines.len();
+    fn render(&mut self, second: u64) {
+        self.lines.truncate(self.server);
         for part in [b"date: ", &self.date.at(second)[..], b"\r\n"] {
             self.lines.extend_from_slice(part);
         }
-        self.second = Some(second);
-    }
-
-    fn name(&self) -> &[u8] {
-        self.lines.get(SERVER.len()..self.server.wrapping_sub(2)).unwrap_or_default()
+        self.second = second;
     }
 
     /// Both lines.
@@ -74,21 +70,27 @@ impl Signature {
     }
 }
 
+impl Default for Signature {
+    fn default() -> Self {
+        Self::new(b"")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn lines_follow_the_second_and_the_name() {
-        let mut signature = Signature::new();
-        assert_eq!(signature.at(0, b"a").server_line(), b"server: a\r\n");
-        assert_eq!(signature.at(0, b"bc").server_line(), b"server: bc\r\n");
-        assert_eq!(signature.at(0, b"").lines(), b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n");
-        assert_eq!(signature.at(1, b"").date_line(), b"date: Thu, 01 Jan 1970 00:00:01 GMT\r\n");
+    fn lines_follow_the_second() {
+        let mut signature = Signature::new(b"a");
+        assert_eq!(signature.at(0).date_line(), b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n");
+        assert_eq!(signature.at(1).date_line(), b"date: Thu, 01 Jan 1970 00:00:01 GMT\r\n");
+        assert_eq!(signature.server_line(), b"server: a\r\n");
+        assert_eq!(Signature::default().at(1).lines(), signature.date_line());
     }
 
     #[test]
     fn a_name_that_would_split_the_head_is_left_out() {
-        assert_eq!(Signature::new().at(0, b"a\r\nb").server_line(), b"");
+        assert_eq!(Signature::new(b"a\r\nb").server_line(), b"");
     }
 }

@@ -128,7 +128,7 @@ fn spare_list() -> List {
 }
 
 /// Adds to a list that may have no buffer yet: then it gets one of this thread's.
-#[inline]
+#[inline(always)]
 fn push(list: &mut List, name: HeaderName, value: HeaderValue) {
     if list.capacity() == 0 {
         *list = spare_list();

@@ -209,7 +209,7 @@ enum IterStore<'a> {
 impl<'a> Iterator for Iter<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         let typed = |name: &'a HeaderName, value: &'a HeaderValue| {
             (name.as_str().as_bytes(), value.as_bytes())

@@ -87,6 +87,18 @@ impl Pattern {
         self.names.is_empty()
     }
 
+    /// The path that it matches, in normal form, where it captures nothing.
+    pub(crate) fn literal(&self) -> Option<Vec<u8>> {
+        let mut path = Vec::new();
+        for piece in &*self.pieces {
+            match piece {
+                Piece::Literal(text) => path.extend_from_slice(text.as_bytes()),
+                Piece::Segment(_) | Piece::Tail { .. } => return None,
+            }
+        }
+        Some(path)
+    }
+
     pub(crate) fn pieces(&self) -> &[Piece] {
         &self.pieces
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use dunlin_codec::{Event, Framing, Phase, SendCtx, SendError, Signature};
 use dunlin_core::{Body, BodyError, OnUpgrade, Refusal, Response, Service};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::h1::{Closed, DRAIN_MAX, Link, Step, Turn};
@@ -20,7 +20,10 @@ const WHOLE_MAX: u64 = 16 * 1024;
 /// Bytes of a request body that may wait for the handler.
 const QUEUE_MAX: usize = 64 * 1024;
 
-thread_local!(static SIGNATURE: RefCell<Signature> = const { RefCell::new(Signature::new()) });
+thread_local! {
+    /// Server and Date lines of the server that answered last on this thread, and its number.
+    static SIGNATURE: RefCell<Option<(u64, Signature)>> = const { RefCell::new(None) };
+}
 
 /// What is still to be sent after the head; boxed, because idle connections pay for its size.
 #[derive(Debug)]
@@ -171,9 +174,12 @@ where
     ) -> Step {
         let (head, mut body) = response.into_parts();
         let close = self.must_close();
-        let sent = SIGNATURE.with_borrow_mut(|signature| {
-            let server = self.config.server_name.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
-            let signature = signature.at(self.sweep.clock.unix(), server);
+        let sent = SIGNATURE.with_borrow_mut(|last| {
+            let signature = match last {
+                Some((id, signature)) if *id == self.config.id => signature,
+                other => &mut other.insert((self.config.id, self.config.signature())).1,
+            };
+            let signature = signature.at(self.sweep.clock.unix());
             let ctx = SendCtx::default().signature(signature).close(close);
             match body.as_whole() {
                 Some(whole) if whole.len() <= COPY_MAX => {

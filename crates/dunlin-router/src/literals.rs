@@ -1,0 +1,94 @@
+//! Paths without captures, by hash.
+//!
+//! Most requests of most programs go to such a path, and the tree takes a step for each byte at which
+//! two patterns part. The hash is quick rather than safe against chosen keys: what is in the table
+//! comes from the program, and a path that only looks for it cannot make it slower.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// From a path in normal form to its resource.
+#[derive(Debug, Default)]
+pub(crate) struct Literals(HashMap<Box<[u8]>, u32, BuildHasherDefault<WordHasher>>);
+
+impl Literals {
+    pub(crate) fn insert(&mut self, path: Vec<u8>, resource: u32) {
+        self.0.entry(path.into()).or_insert(resource);
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, path: &[u8]) -> Option<u32> {
+        self.0.get(path).copied()
+    }
+}
+
+/// Eight bytes at a time: rotate, mix, multiply.
+#[derive(Clone, Copy, Debug, Default)]
+struct WordHasher(u64);
+
+impl WordHasher {
+    #[inline(always)]
+    fn add(&mut self, word: u64) {
+        // An odd number with its bits spread evenly, so that each bit of the word reaches the top.
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+impl Hasher for WordHasher {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.add(u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
+            self.add(rest.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)));
+        }
+    }
+
+    #[inline]
+    fn write_usize(&mut self, n: usize) {
+        self.add(n as u64);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        // The table takes its slot from the low bits, which a product mixes least.
+        self.0 ^ (self.0 >> 32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_is_found_again_and_no_other() {
+        let mut literals = Literals::default();
+        let path = |n: u32| format!("/{}{n}", "a/".repeat(n as usize % 20)).into_bytes();
+        for n in 0..2000 {
+            literals.insert(path(n), n);
+        }
+        for n in 0..2000 {
+            assert_eq!(literals.get(&path(n)), Some(n));
+            assert_eq!(literals.get(&path(n + 2000)), None);
+        }
+    }
+
+    #[test]
+    fn hashes_of_like_paths_differ_in_their_low_and_high_bits() {
+        let hashes: Vec<u64> = (0..256u64)
+            .map(|n| {
+                let mut hasher = WordHasher::default();
+                hasher.write(format!("/items/{n}").as_bytes());
+                hasher.finish()
+            })
+            .collect();
+        let distinct = |of: fn(u64) -> u64| {
+            hashes.iter().map(|hash| of(*hash)).collect::<std::collections::BTreeSet<_>>().len()
+        };
+        // 256 balls in as many bins hit about 162 of them by chance.
+        assert!(distinct(|hash| hash & 0xff) > 120);
+        assert!(distinct(|hash| hash >> 57) > 90);
+    }
+}
