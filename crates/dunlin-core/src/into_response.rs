@@ -78,7 +78,9 @@ impl IntoResponse for Body {
 }
 
 fn typed(content_type: HeaderValue, body: impl Into<Body>) -> Response {
-    Response::new(body).with_header(CONTENT_TYPE, content_type)
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
 }
 
 impl IntoResponse for &'static str {

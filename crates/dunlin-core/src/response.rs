@@ -82,6 +82,7 @@ impl fmt::Debug for ReasonPhrase {
 
 impl Response {
     /// 200 with that body. Sets no Content-Type: [`IntoResponse`](crate::IntoResponse) for text does.
+    #[inline]
     pub fn new(body: impl Into<Body>) -> Self {
         Self { head: ResponseHead::default(), body: body.into(), extensions: Extensions::new() }
     }
@@ -93,6 +94,7 @@ impl Response {
 
     /// The same with another status.
     #[must_use]
+    #[inline]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.head.status = status;
         self
@@ -100,6 +102,7 @@ impl Response {
 
     /// The same with the field set; values that it had are replaced.
     #[must_use]
+    #[inline]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.head.headers.insert(name, value);
         self

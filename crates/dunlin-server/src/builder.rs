@@ -208,7 +208,7 @@ impl ServerBuilder {
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let sweep = Sweep::new();
-        let (service, config) = (Arc::new(service), Arc::new(self.config));
+        let (service, config) = (Arc::new(service), self.config.share());
         let connection = Connection::default();
         let http = Http1::new(io, service, connection, config, Arc::clone(&sweep), None);
         tokio::select! {

@@ -24,9 +24,8 @@ pub(crate) struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id: 0,
             limits: Arc::new(Limits::default()),
             head_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(75),
@@ -40,6 +39,13 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The settings of one server, under a number of their own.
+    pub(crate) fn share(mut self) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        self.id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Arc::new(self)
+    }
+
     /// The fields that go onto every response.
     pub(crate) fn signature(&self) -> Signature {
         Signature::new(self.server_name.as_ref().map_or(b"", |name| name.as_bytes()))

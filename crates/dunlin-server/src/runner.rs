@@ -69,7 +69,7 @@ async fn bind_and_accept<S: Service + Lifecycle>(
     let stop = CancellationToken::new();
     let worker = Worker {
         service: Arc::clone(service),
-        config: Arc::new(builder.config),
+        config: builder.config.share(),
         sweep: Sweep::new(),
         tracker: Arc::clone(&tracker),
         stop: stop.clone(),

@@ -361,6 +361,7 @@ impl ServerConn {
     /// # Errors
     ///
     /// As [`send_head`](Self::send_head).
+    #[inline]
     pub fn send_whole(
         &mut self,
         head: &ResponseHead,

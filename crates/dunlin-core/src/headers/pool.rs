@@ -23,22 +23,25 @@ impl<T> Pool<T> {
 }
 
 /// Takes a spare value of this thread, if there is one.
+#[inline]
 pub(crate) fn take<T>(pool: &'static LocalKey<Pool<T>>) -> Option<T> {
     // A destructor that runs while its thread ends finds the list gone: then nothing is spare.
     pool.try_with(|pool| pool.spare.borrow_mut().pop()).ok().flatten()
 }
 
 /// Gives a value to this thread's list, or drops it where the list is full or gone.
+#[inline]
 pub(crate) fn give<T>(pool: &'static LocalKey<Pool<T>>, value: T) {
-    let mut value = Some(value);
     let _ = pool.try_with(|pool| {
         let mut spare = pool.spare.borrow_mut();
         if spare.len() < MAX_SPARE {
-            spare.extend(value.take());
+            spare.push(value);
+        } else {
+            // After the borrow: a value's own destructor may come back to a list.
+            drop(spare);
+            drop(value);
         }
     });
-    // What did not fit is dropped here, after the borrow: its own destructor may come back to a list.
-    drop(value);
 }
 
 #[cfg(test)]

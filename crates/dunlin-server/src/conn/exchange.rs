@@ -78,6 +78,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     /// Drives the exchange until neither handler nor bodies move.
+    #[inline]
     pub(super) fn answer<S: Service>(
         &mut self,
         service: &S,
@@ -86,9 +87,9 @@ where
         turn: &mut Turn<'_>,
     ) -> Step {
         if let Some(future) = handler.as_mut().as_pin_mut() {
-            if let Poll::Ready(response) = future.poll(cx) {
+            if let Poll::Ready(mut response) = future.poll(cx) {
                 handler.set(None);
-                return self.respond(service, response, turn);
+                return self.respond(service, &mut response, turn);
             }
         } else {
             match self.stream(cx, turn) {
@@ -169,10 +170,10 @@ where
     pub(super) fn respond<S: Service>(
         &mut self,
         service: &S,
-        response: Response,
+        response: &mut Response,
         turn: &mut Turn<'_>,
     ) -> Step {
-        let (head, mut body) = response.into_parts();
+        let (head, body) = (response.head(), response.body());
         let close = self.must_close();
         let sent = SIGNATURE.with_borrow_mut(|last| {
             let signature = match last {
@@ -183,9 +184,9 @@ where
             let ctx = SendCtx::default().signature(signature).close(close);
             match body.as_whole() {
                 Some(whole) if whole.len() <= COPY_MAX => {
-                    self.conn.send_whole(&head, whole, ctx, turn.output.buf)
+                    self.conn.send_whole(head, whole, ctx, turn.output.buf)
                 }
-                _ => self.conn.send_head(&head, body.exact_len().into(), ctx, turn.output.buf),
+                _ => self.conn.send_head(head, body.exact_len().into(), ctx, turn.output.buf),
             }
         });
         if let Err(error) = sent {
@@ -193,7 +194,7 @@ where
         }
         if self.conn.phase() != Phase::Exchange {
             // Sent whole; or handed over, once that is flushed.
-            if let Some(then) = body.take_upgrade() {
+            if let Some(then) = response.body_mut().take_upgrade() {
                 self.outgoing = Outgoing::Upgrade(Box::new(then));
             }
             return Step::Again;
@@ -201,7 +202,7 @@ where
         if !self.conn.is_sending_body() {
             return self.end(turn);
         }
-        match body.try_into_whole() {
+        match std::mem::take(response.body_mut()).try_into_whole() {
             Ok(bytes) => match self.send_uncopied(bytes, turn) {
                 Step::Again => self.end(turn),
                 step => step,
@@ -229,7 +230,7 @@ where
             StatusCode::INTERNAL_SERVER_ERROR,
             format!("the response cannot be sent: {error}"),
         );
-        self.respond(service, service.refuse(why), turn)
+        self.respond(service, &mut service.refuse(why), turn)
     }
 
     /// Whether the connection has to end with this response: the server shuts down, or more of the

@@ -407,7 +407,7 @@ where
         if !self.conn.refuse() {
             return Step::Done;
         }
-        self.respond(service, service.refuse(why), turn)
+        self.respond(service, &mut service.refuse(why), turn)
     }
 
     /// While a handler runs, reads ahead a little to notice a peer that goes.
