@@ -16,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use crate::accept::Worker;
 use crate::builder::ServerBuilder;
 use crate::error::ServeError;
-use crate::listener::{SocketFile, bind_tcp, bind_unix};
+#[cfg(unix)]
+use crate::listener::bind_unix;
+use crate::listener::{SocketFile, adopt, bind_each, bind_tcp};
 use crate::timer::Sweep;
 use crate::tracker::Tracker;
 use crate::workers::{Crew, Sockets, Workers};
@@ -96,24 +98,19 @@ async fn open(builder: &ServerBuilder) -> Result<(Vec<Sockets>, Vec<SocketFile>)
         Workers::Shared => 1,
         Workers::PerCore(n) => n.max(1),
     };
-    let mut wanted = Vec::new();
-    for address in &builder.addresses {
-        wanted.extend(address.resolve().await?);
-    }
     let mut first = Sockets::default();
-    for address in wanted {
-        first.tcp.push(bind_tcp(address, builder.backlog, workers > 1)?);
+    for address in &builder.addresses {
+        first.tcp.extend(bind_each(address, builder.backlog, workers > 1).await?);
     }
     let bound = first.addresses();
     let mut given = Sockets::default();
     let mut files = Vec::new();
     for listener in &builder.listeners {
-        listener.set_nonblocking(true).map_err(ServeError::Worker)?;
-        given.tcp.push(listener.try_clone().map_err(ServeError::Worker)?);
+        given.tcp.push(adopt(listener)?);
     }
     #[cfg(unix)]
     for path in &builder.unix {
-        let (listener, file) = bind_unix(path)?;
+        let (listener, file) = bind_unix(path, builder.backlog)?;
         given.unix.push(listener);
         files.push(file);
     }
