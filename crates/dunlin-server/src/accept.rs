@@ -55,13 +55,14 @@ impl<S: Service> Worker<S> {
                 match listener.accept().await {
                     Ok((io, connection)) => {
                         pause = FIRST_PAUSE;
+                        let tracked = self.tracker.enter().await;
                         tokio::spawn(Http1::new(
                             io,
                             Arc::clone(&self.service),
                             connection,
                             Arc::clone(&self.config),
                             Arc::clone(&self.sweep),
-                            Some(self.tracker.enter()),
+                            Some(tracked),
                         ));
                     }
                     Err(error) => {

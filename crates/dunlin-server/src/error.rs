@@ -24,7 +24,7 @@ pub enum ServeError {
         source: io::Error,
     },
     /// A unix socket could not be listened on.
-    #[error("cannot listen on the unix socket {}: {source}{}", path.display(), hint(source))]
+    #[error("cannot listen on the unix socket {}: {source}{}", path.display(), hint_unix(source))]
     BindUnix {
         /// The path as given.
         path: PathBuf,
@@ -56,5 +56,27 @@ fn hint(error: &io::Error) -> &'static str {
         }
         io::ErrorKind::AddrNotAvailable => "; no interface of this machine has that address",
         _ => "",
+    }
+}
+
+fn hint_unix(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another process listens there, or the file is no socket: stop it, remove the file or \
+             choose another path"
+        }
+        io::ErrorKind::PermissionDenied => "; the process may not create files there",
+        io::ErrorKind::NotFound => "; the folder does not exist",
+        _ => "",
+    }
+}
+
+impl ServeError {
+    /// Whether the address was free to take but is none of this machine's; where IPv6 is off, there is
+    /// not even a socket for it.
+    pub(crate) fn is_lacking(&self) -> bool {
+        use io::ErrorKind::{AddrInUse, PermissionDenied};
+        matches!(self, Self::Bind { source, .. }
+            if !matches!(source.kind(), AddrInUse | PermissionDenied))
     }
 }

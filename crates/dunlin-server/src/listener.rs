@@ -2,9 +2,14 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+#[cfg(unix)]
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+#[cfg(unix)]
 use std::path::{Path, PathBuf};
 
 use dunlin_core::Connection;
+#[cfg(unix)]
+use socket2::SockAddr;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -104,6 +109,42 @@ impl Address {
     }
 }
 
+/// The listening sockets of an address, which may be a name with several.
+pub(crate) async fn bind_each(
+    address: &Address,
+    backlog: u32,
+    share: bool,
+) -> Result<Vec<std::net::TcpListener>, ServeError> {
+    let is_name = matches!(address.0, AddressKind::Name(_));
+    bind_found(&address.resolve().await?, is_name, backlog, share)
+}
+
+fn bind_found(
+    found: &[SocketAddr],
+    is_name: bool,
+    backlog: u32,
+    share: bool,
+) -> Result<Vec<std::net::TcpListener>, ServeError> {
+    let (mut bound, mut lacking) = (Vec::new(), None);
+    for (index, address) in found.iter().enumerate() {
+        if found[..index].contains(address) {
+            continue;
+        }
+        // Without the first look, two servers would share their ports as workers do.
+        let free = if share { bind_tcp(*address, 0, false).map(drop) } else { Ok(()) };
+        match free.and_then(|()| bind_tcp(*address, backlog, share)) {
+            Ok(listener) => bound.push(listener),
+            // "localhost" often names ::1 where IPv6 is off.
+            Err(error) if is_name && error.is_lacking() => lacking = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match lacking {
+        Some(error) if bound.is_empty() => Err(error),
+        _ => Ok(bound),
+    }
+}
+
 /// A listening TCP socket; `share` lets further sockets listen on the same address (SO_REUSEPORT), and
 /// the kernel spreads connections over them.
 pub(crate) fn bind_tcp(
@@ -133,40 +174,101 @@ pub(crate) fn bind_tcp(
     bind().map_err(|source| ServeError::Bind { address: address.to_string().into(), source })
 }
 
+/// Another descriptor of a socket that the caller has opened.
+pub(crate) fn adopt(listener: &std::net::TcpListener) -> Result<std::net::TcpListener, ServeError> {
+    let adopt = || {
+        listener.set_nonblocking(true)?;
+        listener.try_clone()
+    };
+    adopt().map_err(|source| {
+        let address = listener.local_addr().map(|address| address.to_string());
+        ServeError::Bind { address: address.unwrap_or_default().into(), source }
+    })
+}
+
 /// A listening unix socket. A socket file on which nobody listens any more is replaced; the file goes
 /// when the guard is dropped.
 #[cfg(unix)]
 pub(crate) fn bind_unix(
     path: &Path,
+    backlog: u32,
 ) -> Result<(std::os::unix::net::UnixListener, SocketFile), ServeError> {
-    use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
-
-    let bind = || match StdListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => match StdStream::connect(path) {
-            Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
+    let bind = || {
+        let address = SockAddr::unix(path)?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        match socket.bind(&address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path, &address) => {
                 std::fs::remove_file(path)?;
-                StdListener::bind(path)
+                socket.bind(&address)?;
             }
-            _ => Err(error),
-        },
-        other => other,
+            bound => bound?,
+        }
+        let file = SocketFile::new(path)?;
+        socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+        Ok((socket.into(), file))
     };
-    let listener = bind().and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    match listener {
-        Ok(listener) => Ok((listener, SocketFile(path.to_owned()))),
-        Err(source) => Err(ServeError::BindUnix { path: path.to_owned(), source }),
+    bind().map_err(|source| ServeError::BindUnix { path: path.to_owned(), source })
+}
+
+/// Whether a socket lies there on which nobody listens. The kernel refuses a connection to an
+/// ordinary file just the same, and that must not be deleted.
+#[cfg(unix)]
+fn is_stale(path: &Path, address: &SockAddr) -> bool {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    let connect = || {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        // A live listener whose backlog is full would make this wait.
+        socket.set_nonblocking(true)?;
+        socket.connect(address)
+    };
+    is_socket && connect().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// Removes a unix socket's file when dropped, unless another socket has taken its place since.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    #[cfg(unix)]
+    path: PathBuf,
+    #[cfg(unix)]
+    id: (u64, u64),
+}
+
+#[cfg(unix)]
+impl SocketFile {
+    fn new(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: std::path::absolute(path)?, id: Self::id(path)? })
+    }
+
+    /// What tells this file from a later one of the same name.
+    fn id(path: &Path) -> io::Result<(u64, u64)> {
+        let file = std::fs::symlink_metadata(path)?;
+        Ok((file.dev(), file.ino()))
     }
 }
 
-/// Removes a unix socket's file when dropped.
-#[derive(Debug)]
-pub(crate) struct SocketFile(PathBuf);
-
+#[cfg(unix)]
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        if Self::id(&self.path).is_ok_and(|id| id == self.id) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_have_addresses_that_this_machine_lacks() {
+        let here = SocketAddr::from(([127, 0, 0, 1], 0));
+        // Set aside for documentation (RFC 5737), so nobody has it.
+        let lacking = SocketAddr::from(([192, 0, 2, 1], 0));
+        let bound = bind_found(&[lacking, here, here], true, 16, false).unwrap();
+        assert_eq!(bound.len(), 1);
+        assert!(bound[0].local_addr().unwrap().ip().is_loopback());
+        assert!(bind_found(&[lacking], true, 16, false).is_err());
+        assert!(bind_found(&[lacking, here], false, 16, false).is_err());
     }
 }

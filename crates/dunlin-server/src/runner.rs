@@ -16,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use crate::accept::Worker;
 use crate::builder::ServerBuilder;
 use crate::error::ServeError;
-use crate::listener::{SocketFile, bind_tcp, bind_unix};
+#[cfg(unix)]
+use crate::listener::bind_unix;
+use crate::listener::{SocketFile, adopt, bind_each, bind_tcp};
 use crate::timer::Sweep;
 use crate::tracker::Tracker;
 use crate::workers::{Crew, Sockets, Workers};
@@ -33,7 +35,7 @@ pub struct Running<S: Service + Lifecycle> {
     tracker: Arc<Tracker>,
     stop: CancellationToken,
     shutdown_timeout: Duration,
-    _socket_files: Vec<SocketFile>,
+    socket_files: Vec<SocketFile>,
 }
 
 /// How a server ended.
@@ -67,6 +69,8 @@ async fn bind_and_accept<S: Service + Lifecycle>(
     let addresses = sockets.first().map(Sockets::addresses).unwrap_or_default();
     let tracker = Tracker::new(builder.max_connections);
     let stop = CancellationToken::new();
+    // Workers that started before one failed must not go on.
+    let failed = stop.clone().drop_guard();
     let worker = Worker {
         service: Arc::clone(service),
         config: builder.config.share(),
@@ -79,6 +83,7 @@ async fn bind_and_accept<S: Service + Lifecycle>(
         Workers::Shared => Crew::shared(sockets.pop().unwrap_or_default(), &worker)?,
         Workers::PerCore(_) => Crew::per_core(sockets, &worker)?,
     };
+    let _ = failed.disarm();
     Ok(Running {
         service: Arc::clone(service),
         addresses,
@@ -86,7 +91,7 @@ async fn bind_and_accept<S: Service + Lifecycle>(
         tracker,
         stop,
         shutdown_timeout: builder.shutdown_timeout,
-        _socket_files: socket_files,
+        socket_files,
     })
 }
 
@@ -96,24 +101,19 @@ async fn open(builder: &ServerBuilder) -> Result<(Vec<Sockets>, Vec<SocketFile>)
         Workers::Shared => 1,
         Workers::PerCore(n) => n.max(1),
     };
-    let mut wanted = Vec::new();
-    for address in &builder.addresses {
-        wanted.extend(address.resolve().await?);
-    }
     let mut first = Sockets::default();
-    for address in wanted {
-        first.tcp.push(bind_tcp(address, builder.backlog, workers > 1)?);
+    for address in &builder.addresses {
+        first.tcp.extend(bind_each(address, builder.backlog, workers > 1).await?);
     }
     let bound = first.addresses();
     let mut given = Sockets::default();
     let mut files = Vec::new();
     for listener in &builder.listeners {
-        listener.set_nonblocking(true).map_err(ServeError::Worker)?;
-        given.tcp.push(listener.try_clone().map_err(ServeError::Worker)?);
+        given.tcp.push(adopt(listener)?);
     }
     #[cfg(unix)]
     for path in &builder.unix {
-        let (listener, file) = bind_unix(path)?;
+        let (listener, file) = bind_unix(path, builder.backlog)?;
         given.unix.push(listener);
         files.push(file);
     }
@@ -174,9 +174,12 @@ impl<S: Service + Lifecycle> Running<S> {
         let mut ended = Ended::default();
         self.stop.cancel();
         if let Some(mut crew) = self.crew.take() {
-            crew.stopped().await;
-            crew.sweeps.iter().for_each(|sweep| sweep.close_all());
+            // A handler that blocks its thread holds up the accept loop on it: the limit is on that too.
             let finish = async {
+                crew.stopped().await;
+                // A successor may take over the path while the last requests finish here.
+                self.socket_files.clear();
+                crew.sweeps.iter().for_each(|sweep| sweep.close_all());
                 tokio::join!(self.service.shutdown(), self.tracker.empty());
             };
             tokio::select! {
@@ -188,7 +191,7 @@ impl<S: Service + Lifecycle> Running<S> {
                 crew.sweeps.iter().for_each(|sweep| sweep.abort_all());
                 let _ = tokio::time::timeout(ABORT_GRACE, self.tracker.empty()).await;
             }
-            crew.join().await;
+            crew.join(ABORT_GRACE).await;
         }
         self.service.cleanup().await.map_err(ServeError::Cleanup)?;
         Ok(ended)

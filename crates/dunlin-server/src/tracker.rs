@@ -26,26 +26,32 @@ impl Tracker {
         self.live.load(Ordering::Acquire)
     }
 
-    /// Counts a connection until the guard is dropped.
-    pub(crate) fn enter(self: &Arc<Self>) -> Tracked {
-        self.live.fetch_add(1, Ordering::AcqRel);
+    /// Counts a connection until the guard is dropped, once there is room for it: several listeners
+    /// may have seen the same last place.
+    pub(crate) async fn enter(self: &Arc<Self>) -> Tracked {
+        self.until(|| self.take_place()).await;
         Tracked(Arc::clone(self))
     }
 
     /// Waits until a further connection is allowed.
     pub(crate) async fn room(&self) {
-        self.until(|live| live < self.max).await;
+        self.until(|| self.live() < self.max).await;
     }
 
     /// Waits until no connection is left.
     pub(crate) async fn empty(&self) {
-        self.until(|live| live == 0).await;
+        self.until(|| self.live() == 0).await;
     }
 
-    async fn until(&self, reached: impl Fn(usize) -> bool) {
+    fn take_place(&self) -> bool {
+        let further = |live| (live < self.max).then_some(live + 1);
+        self.live.fetch_update(Ordering::AcqRel, Ordering::Acquire, further).is_ok()
+    }
+
+    async fn until(&self, reached: impl Fn() -> bool) {
         loop {
             let left = self.left.notified();
-            if reached(self.live()) {
+            if reached() {
                 return;
             }
             left.await;
@@ -72,9 +78,12 @@ mod tests {
     async fn room_comes_when_a_connection_goes() {
         let tracker = Tracker::new(1);
         tracker.room().await;
-        let held = tracker.enter();
+        let held = tracker.enter().await;
         let waits = tokio::time::timeout(Duration::from_millis(20), tracker.room());
         assert!(waits.await.is_err());
+        let waits = tokio::time::timeout(Duration::from_millis(20), tracker.enter());
+        assert!(waits.await.is_err());
+        assert_eq!(tracker.live(), 1);
         let (after, ()) =
             tokio::join!(tokio::time::timeout(Duration::from_secs(5), tracker.empty()), async {
                 drop(held)

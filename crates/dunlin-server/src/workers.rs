@@ -4,8 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use dunlin_core::Service;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle as Task;
 use tokio_util::sync::CancellationToken;
 
@@ -98,7 +100,10 @@ pub(crate) struct Crew {
 
 struct Thread {
     handle: JoinHandle<()>,
-    stopped: tokio::sync::oneshot::Receiver<()>,
+    /// Resolves when its listeners are closed,
+    stopped: oneshot::Receiver<()>,
+    /// and when its runtime is gone.
+    ended: oneshot::Receiver<()>,
 }
 
 impl Crew {
@@ -148,7 +153,8 @@ impl Crew {
             let _entered = runtime.enter();
             sockets.spawn(&worker)?
         };
-        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let (stop, stopped) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
         let done = self.done.clone();
         let handle =
             std::thread::Builder::new().name(format!("dunlin-{index}")).spawn(move || {
@@ -157,8 +163,10 @@ impl Crew {
                     let _ = stop.send(());
                     done.cancelled().await;
                 });
+                drop(runtime);
+                let _ = end.send(());
             })?;
-        Ok(Thread { handle, stopped })
+        Ok(Thread { handle, stopped, ended })
     }
 
     /// Waits until no listener is open.
@@ -171,19 +179,17 @@ impl Crew {
         }
     }
 
-    /// Ends the threads.
-    pub(crate) async fn join(mut self) {
+    /// Ends the threads. One that a handler blocks for longer than `grace` is left to itself.
+    pub(crate) async fn join(mut self, grace: Duration) {
         self.done.cancel();
         let threads = std::mem::take(&mut self.threads);
-        if threads.is_empty() {
-            return;
-        }
-        let _ = tokio::task::spawn_blocking(|| {
+        let ended = async {
             for thread in threads {
+                let _ = thread.ended.await;
                 let _ = thread.handle.join();
             }
-        })
-        .await;
+        };
+        let _ = tokio::time::timeout(grace, ended).await;
     }
 }
 

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(unreachable_pub, reason = "shared by several test crates")]
 
+pub mod sockets;
+
 use std::time::Duration;
 
 use dunlin_core::Service;
@@ -42,6 +44,19 @@ impl Answer {
 impl<T: AsyncRead + AsyncWrite + Unpin> Raw<T> {
     pub fn new(io: T) -> Self {
         Self { io, read: Vec::new() }
+    }
+
+    pub fn io(&self) -> &T {
+        &self.io
+    }
+
+    pub fn io_mut(&mut self) -> &mut T {
+        &mut self.io
+    }
+
+    /// What has been read and not yet taken.
+    pub fn unread(&self) -> &[u8] {
+        &self.read
     }
 
     /// Two clients of the same connection, one to send and one to read.
