@@ -22,15 +22,16 @@ impl Literals {
     }
 }
 
-/// Eight bytes at a time: rotate, mix, multiply.
+/// Eight bytes at a time: rotate, mix, multiply, fold.
 #[derive(Clone, Copy, Debug, Default)]
 struct WordHasher(u64);
 
 impl WordHasher {
     #[inline(always)]
     fn add(&mut self, word: u64) {
-        // An odd number with its bits spread evenly, so that each bit of the word reaches the top.
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // Both halves of the product, so that each bit of the word reaches the low bits and the high.
+        let product = u128::from(self.0.rotate_left(5) ^ word) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = product as u64 ^ (product >> 64) as u64;
     }
 }
 
@@ -53,8 +54,7 @@ impl Hasher for WordHasher {
 
     #[inline]
     fn finish(&self) -> u64 {
-        // The table takes its slot from the low bits, which a product mixes least.
-        self.0 ^ (self.0 >> 32)
+        self.0
     }
 }
 
