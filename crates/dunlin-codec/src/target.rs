@@ -1,6 +1,6 @@
 //! Request targets (RFC 9112 §3.2) and the authority in them and in Host (RFC 3986 §3.2).
 
-use core::{net::Ipv6Addr, str};
+use core::{net::Ipv6Addr, ops::Range, str};
 
 use crate::{
     error::HeadError,
@@ -77,13 +77,14 @@ impl Target {
     pub(crate) fn parse(method: Method<'_>, head: &[u8], whole: Span) -> Result<Self, HeadError> {
         let target = whole.of(head);
         if target.first() == Some(&b'/') && method != Method::Connect {
-            return Ok(Self::with_path(TargetForm::Origin, target, whole, 0, NONE));
+            return Ok(Self::with_path(TargetForm::Origin, head, whole, 0, NONE));
         }
-        Self::parse_rare(method, target, whole)
+        Self::parse_rare(method, head, whole)
     }
 
     #[cold]
-    fn parse_rare(method: Method<'_>, target: &[u8], whole: Span) -> Result<Self, HeadError> {
+    fn parse_rare(method: Method<'_>, head: &[u8], whole: Span) -> Result<Self, HeadError> {
+        let target = whole.of(head);
         let without_parts = |form, path| Self { form, whole, path, query: NONE, authority: NONE };
         if method == Method::Connect {
             let Some(Authority { has_port: true }) = parse_authority(target) else {
@@ -102,25 +103,22 @@ impl Target {
             return Err(HeadError::TargetAuthority);
         }
         let authority = Span { start: whole.start + scheme as u16, len: len as u16 };
-        Ok(Self::with_path(TargetForm::Absolute, target, whole, scheme + len, authority))
+        Ok(Self::with_path(TargetForm::Absolute, head, whole, scheme + len, authority))
     }
 
-    /// Finds path and query in what is left of `target` from `start` on.
+    /// Finds path and query in what is left of the target from `start` on.
     #[inline]
     fn with_path(
         form: TargetForm,
-        target: &[u8],
+        head: &[u8],
         whole: Span,
         start: usize,
         authority: Span,
     ) -> Self {
-        let end = start + scan::find(&target[start..], b'?');
-        let at = |start: usize, end: usize| Span {
-            start: whole.start + start as u16,
-            len: (end - start) as u16,
-        };
-        let query = if end < target.len() { at(end + 1, target.len()) } else { NONE };
-        Self { form, whole, path: at(start, end), query, authority }
+        let Range { start: first, end } = whole.range();
+        let mark = scan::find(head, first + start..end, b'?');
+        let query = if mark < end { Span::between(mark + 1, end) } else { NONE };
+        Self { form, whole, path: Span::between(first + start, mark), query, authority }
     }
 }
 
@@ -147,7 +145,7 @@ struct Authority {
 /// `uri-host [ ":" port ]` (RFC 9110 §7.2) with a host that is not empty.
 #[inline]
 fn parse_authority(authority: &[u8]) -> Option<Authority> {
-    let end = authority.iter().take_while(|&&byte| HOST[usize::from(byte)]).count();
+    let end = scan::name_run(authority);
     match authority.get(end..)? {
         [] if end > 0 => Some(Authority { has_port: false }),
         [b':', port @ ..] if end > 0 => parse_port(port),
@@ -155,7 +153,7 @@ fn parse_authority(authority: &[u8]) -> Option<Authority> {
     }
 }
 
-/// The same for addresses in brackets and names with percent-encoded bytes (RFC 3986 §3.2.2).
+/// The same for addresses in brackets and names with other bytes than most (RFC 3986 §3.2.2).
 #[cold]
 fn parse_rare_authority(authority: &[u8]) -> Option<Authority> {
     let end = match authority.first()? {

@@ -136,20 +136,27 @@ impl FieldLines {
         let mut line = self.line as usize;
         let mut colon = self.colon as usize;
         let mut scanned = self.scanned as usize;
+        let mut count = self.count;
         loop {
             if colon == line {
                 if input.get(line) == Some(&b'\r') {
                     return match input.get(line + 1) {
-                        Some(b'\n') => Ok(Some(line + 2)),
+                        Some(b'\n') => {
+                            self.count = count;
+                            Ok(Some(line + 2))
+                        }
                         Some(_) => Err(HeadError::LineEnd { at: line + 1 }),
-                        None => self.pause(input, line, line, line, limits),
+                        None => self.pause(input, Self::within(line, line, line, count), limits),
                     };
                 }
                 colon = scan.token_end(scanned);
                 match input.get(colon) {
                     Some(b':') if colon > line => {}
                     Some(&byte) => return Err(name_error(line, colon, byte, limits)),
-                    None => return self.pause(input, line, line, colon, limits),
+                    None => {
+                        let here = Self::within(line, line, colon, count);
+                        return self.pause(input, here, limits);
+                    }
                 }
                 scanned = colon + 1;
             }
@@ -157,13 +164,13 @@ impl FieldLines {
             if !stands_at(input, end, b"\r\n") {
                 return match value_error(input, line, end, limits) {
                     Some(error) => Err(error),
-                    None => self.pause(input, line, colon, end, limits),
+                    None => self.pause(input, Self::within(line, colon, end, count), limits),
                 };
             }
             if end + 2 - line > limits.line {
                 return Err(HeadError::FieldTooLong { limit: limits.line });
             }
-            if self.count == limits.count {
+            if count == limits.count {
                 return Err(HeadError::TooManyFields { limit: limits.count });
             }
             let value = trim(input, colon + 1, end);
@@ -172,27 +179,30 @@ impl FieldLines {
                 value: Span::between(value.start, value.end),
             };
             each(&input[line..colon], &input[value], field)?;
-            self.count += 1;
+            count += 1;
             line = end + 2;
             colon = line;
             scanned = line;
         }
     }
 
+    #[inline]
+    fn within(line: usize, colon: usize, scanned: usize, count: u16) -> Self {
+        Self { line: line as u32, colon: colon as u32, scanned: scanned as u32, count }
+    }
+
     /// Notes where to go on when there is more input.
-    #[cold]
+    #[inline(always)]
     fn pause(
         &mut self,
         input: &[u8],
-        line: usize,
-        colon: usize,
-        scanned: usize,
+        here: Self,
         limits: FieldLimits,
     ) -> Result<Option<usize>, HeadError> {
-        if input.len() - line >= limits.line {
+        if input.len() - here.line as usize >= limits.line {
             return Err(HeadError::FieldTooLong { limit: limits.line });
         }
-        (self.line, self.colon, self.scanned) = (line as u32, colon as u32, scanned as u32);
+        *self = here;
         Ok(None)
     }
 }
@@ -200,10 +210,10 @@ impl FieldLines {
 /// The value between the colon and the end of the line, without the whitespace around it.
 #[inline]
 fn trim(input: &[u8], start: usize, end: usize) -> Range<usize> {
-    // One blank in front and none behind: what nearly every sender writes. A value of blanks alone
-    // has one before its end, and goes the other way too.
+    // One blank in front and none behind: what nearly every sender writes. All else goes the other
+    // way, an empty value too: of the bytes that end or fill a value, blanks and CR are the lowest.
     let first = start + usize::from(input[start] == b' ');
-    if is_blank(input[first]) || is_blank(input[end - 1]) {
+    if input[first] <= b' ' || input[end - 1] <= b' ' {
         return trim_rare(input, start, end);
     }
     first..end
@@ -271,7 +281,7 @@ impl<'i> Iterator for Accepted<'i> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let colon = self.lines.iter().position(|&byte| !is_token_byte(byte))?;
-        let end = crate::scan::find(self.lines, b'\r');
+        let end = crate::scan::find(self.lines, 0..self.lines.len(), b'\r');
         // The empty line: its CR is where a name would start.
         if end <= colon {
             return None;

@@ -128,15 +128,12 @@ impl RequestParser {
     ) -> Result<Option<ParsedRequest<'i>>, HeadError> {
         let (line, mut fields) = match self.state {
             State::Fields { line, fields } => (line, fields),
-            State::Line(mut line) => match line.parse(bytes, &mut scan, limits)? {
+            State::Line(ref mut line) => match line.parse(bytes, &mut scan, limits)? {
                 Some((line, version, start)) => {
                     self.facts = Facts::of_request(line.kind, version);
                     (line, FieldLines::at(start))
                 }
-                None => {
-                    self.state = State::Line(line);
-                    return Ok(None);
-                }
+                None => return Ok(None),
             },
         };
         let bounds = FieldLimits { line: limits.max_field_bytes, count: limits.max_headers };
@@ -270,10 +267,10 @@ impl fmt::Debug for ParsedRequest<'_> {
 #[derive(Clone, Copy, Debug, Default)]
 struct RequestLine {
     /// Offset of the blank behind the method; 0 while unknown, as no method is empty.
-    method_end: u32,
+    method_end: usize,
     /// Offset of the blank behind the target; 0 while unknown.
-    target_end: u32,
-    scanned: u32,
+    target_end: usize,
+    scanned: usize,
 }
 
 impl RequestLine {
@@ -285,53 +282,69 @@ impl RequestLine {
         scan: &mut impl Scan,
         limits: &Limits,
     ) -> Result<Option<(LineSpans, Version, usize)>, HeadError> {
-        if self.method_end == 0 {
-            // An empty line whose LF is still to come.
-            if input == b"\r" {
-                return Ok(None);
-            }
+        let Self { mut method_end, mut target_end, mut scanned } = *self;
+        if method_end == 0 {
             // Most requests are a GET: one compare finds the end of that.
-            let end = match stands_at(input, 0, b"GET ") {
+            method_end = match stands_at(input, 0, b"GET ") {
                 true => 3,
-                false => scan.token_end(self.scanned as usize),
+                false => scan.token_end(scanned),
             };
-            if end > limits.max_method_bytes {
+            if method_end > limits.max_method_bytes {
                 let error = HeadError::MethodTooLong { limit: limits.max_method_bytes };
-                return Err(self.fail(limits.max_method_bytes, error, limits));
+                return Err(fail(limits.max_method_bytes, error, limits));
             }
-            match input.get(end) {
-                Some(b' ') if end > 0 => self.method_end = end as u32,
+            match input.get(method_end) {
+                Some(b' ') if method_end > 0 => scanned = method_end + 1,
+                // An empty line whose LF is still to come.
+                Some(b'\r') if input.len() == 1 => return Ok(None),
                 Some(&byte) => {
-                    return Err(self.fail(end, HeadError::Method { byte, at: end }, limits));
+                    let error = HeadError::Method { byte, at: method_end };
+                    return Err(fail(method_end, error, limits));
                 }
-                None => return self.pause(input, end, limits),
+                None => {
+                    return self.pause(
+                        input,
+                        Self { scanned: method_end, ..Self::default() },
+                        limits,
+                    );
+                }
             }
-            self.scanned = end as u32 + 1;
         }
-        let method_end = self.method_end as usize;
-        if self.target_end == 0 {
-            let end = scan.target_end(self.scanned as usize);
-            match input.get(end) {
-                Some(b' ') if end > method_end + 1 => self.target_end = end as u32,
+        if target_end == 0 {
+            target_end = scan.target_end(scanned);
+            match input.get(target_end) {
+                Some(b' ') if target_end > method_end + 1 => {}
                 // A line that ends here is HTTP/0.9, which has no version.
-                Some(b'\r') if end > method_end + 1 => {
-                    return Err(self.fail(end, HeadError::Version { at: end }, limits));
+                Some(b'\r') if target_end > method_end + 1 => {
+                    return Err(fail(target_end, HeadError::Version { at: target_end }, limits));
                 }
                 Some(&byte) => {
-                    return Err(self.fail(end, HeadError::Target { byte, at: end }, limits));
+                    let error = HeadError::Target { byte, at: target_end };
+                    return Err(fail(target_end, error, limits));
                 }
-                None => return self.pause(input, end, limits),
+                None => {
+                    return self.pause(
+                        input,
+                        Self { method_end, target_end: 0, scanned: target_end },
+                        limits,
+                    );
+                }
             }
         }
-        let target_end = self.target_end as usize;
         let version = if stands_at(input, target_end + 1, b"HTTP/1.1\r\n") {
             Version::Http11
         } else {
             let rest = input.get(target_end + 1..).unwrap_or_default();
             match unusual_version(rest, target_end + 1) {
                 Ok(Some(version)) => version,
-                Ok(None) => return self.pause(input, target_end, limits),
-                Err(error) => return Err(self.version_error(error, limits)),
+                Ok(None) => {
+                    return self.pause(
+                        input,
+                        Self { method_end, target_end, scanned: target_end },
+                        limits,
+                    );
+                }
+                Err(error) => return Err(version_error(error, target_end, limits)),
             }
         };
         let end = target_end + 11;
@@ -349,32 +362,32 @@ impl RequestLine {
     fn pause<T>(
         &mut self,
         input: &[u8],
-        scanned: usize,
+        here: Self,
         limits: &Limits,
     ) -> Result<Option<T>, HeadError> {
         if input.len() >= limits.max_line_bytes {
             return Err(HeadError::LineTooLong { limit: limits.max_line_bytes });
         }
-        self.scanned = scanned as u32;
+        *self = here;
         Ok(None)
     }
+}
 
-    /// The error for a bad byte at `at`: the line's bound where that comes first.
-    #[cold]
-    fn fail(&self, at: usize, error: HeadError, limits: &Limits) -> HeadError {
-        if at >= limits.max_line_bytes {
-            return HeadError::LineTooLong { limit: limits.max_line_bytes };
-        }
-        error
+/// The error for a bad byte at `at`: the line's bound where that comes first.
+#[cold]
+fn fail(at: usize, error: HeadError, limits: &Limits) -> HeadError {
+    if at >= limits.max_line_bytes {
+        return HeadError::LineTooLong { limit: limits.max_line_bytes };
     }
+    error
+}
 
-    #[cold]
-    fn version_error(&self, error: HeadError, limits: &Limits) -> HeadError {
-        match error {
-            HeadError::Version { at } | HeadError::LineEnd { at } => self.fail(at, error, limits),
-            // Stands at the line's last byte.
-            _ => self.fail(self.target_end as usize + 10, error, limits),
-        }
+#[cold]
+fn version_error(error: HeadError, target_end: usize, limits: &Limits) -> HeadError {
+    match error {
+        HeadError::Version { at } | HeadError::LineEnd { at } => fail(at, error, limits),
+        // Stands at the line's last byte.
+        _ => fail(target_end + 10, error, limits),
     }
 }
 

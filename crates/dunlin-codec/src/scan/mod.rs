@@ -2,12 +2,23 @@
 //!
 //! A parser asks "where does this run of token bytes end" and never looks at how that is found.
 //! The faces are made once per head and chosen once per head, so that an implementation may keep
-//! what it learnt about a block of bytes for the next question. This module is the only place in
-//! the crate where `unsafe` may ever come (for vector instructions); today it has none.
+//! what it learnt about a block of bytes for the next question.
+//!
+//! Vectors are used where every processor of the target has them, and a test holds them equal to
+//! the portable scanner, byte for byte. They are the only `unsafe` code in the crate.
 
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod sse2;
 
+use core::ops::Range;
+
+#[cfg(not(target_arch = "x86_64"))]
+use scalar::{self as best, Scalar as Best};
 pub(crate) use scalar::{Scalar, is_token_byte};
+#[cfg(target_arch = "x86_64")]
+use sse2::{self as best, Sse2 as Best};
 
 /// Finds where runs of one byte class end.
 ///
@@ -38,7 +49,7 @@ pub(crate) trait WithScan {
 /// Picks the scanner for this machine and runs `work` with it over `input`.
 #[inline]
 pub(crate) fn with_scan<W: WithScan>(input: &[u8], work: W) -> W::Output {
-    work.run(Scalar::new(input))
+    work.run(Best::new(input))
 }
 
 /// Whether `bytes` is a token (RFC 9110 §5.6.2).
@@ -73,8 +84,15 @@ fn padded(bytes: &[u8]) -> u64 {
     }
 }
 
-/// Offset of the first `byte` in `input`, or its length.
+/// Offset of the first `byte` in `range` of `input`, or the range's end.
 #[inline]
-pub(crate) fn find(input: &[u8], byte: u8) -> usize {
-    scalar::find(input, byte)
+pub(crate) fn find(input: &[u8], range: Range<usize>, byte: u8) -> usize {
+    best::find(input, range, byte)
+}
+
+/// Length of the run, at the start of `input`, of what host names and IPv4 addresses are made of:
+/// letters, digits, `-` and `.`.
+#[inline]
+pub(crate) fn name_run(input: &[u8]) -> usize {
+    best::name_run(input)
 }

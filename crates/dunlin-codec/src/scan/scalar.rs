@@ -3,6 +3,8 @@
 //! The arithmetic on words tells exactly where the *first* hit is: a borrow out of a hit can only
 //! disturb the bytes above it, and those are looked at again from behind the hit.
 
+use core::ops::Range;
+
 use super::Scan;
 
 /// Scans `input` without vector instructions.
@@ -98,19 +100,25 @@ fn run_of_words(
     Ok(input.len() - rest.len() + run)
 }
 
-/// Offset of the first `byte` in `input`, or its length.
+/// Offset of the first `byte` in `range` of `input`, or the range's end.
 #[inline]
-pub(super) fn find(input: &[u8], byte: u8) -> usize {
-    let mut rest = input;
+pub(super) fn find(input: &[u8], range: Range<usize>, byte: u8) -> usize {
+    let mut rest = input.get(range.clone()).unwrap_or_default();
     while let Some((word, tail)) = rest.split_first_chunk::<WORD>() {
         let marks = zero_bytes(u64::from_le_bytes(*word) ^ splat(byte));
         if marks != 0 {
-            return input.len() - rest.len() + (marks.trailing_zeros() / 8) as usize;
+            return range.end - rest.len() + (marks.trailing_zeros() / 8) as usize;
         }
         rest = tail;
     }
     let run = rest.iter().take_while(|&&other| other != byte).count();
-    input.len() - rest.len() + run
+    range.end - rest.len() + run
+}
+
+/// Length of the run of name bytes at the start of `input`.
+#[inline]
+pub(super) fn name_run(input: &[u8]) -> usize {
+    input.iter().take_while(|&&byte| CLASSES[usize::from(byte)] & NAME != 0).count()
 }
 
 /// Whether a token may hold `byte` (RFC 9110 §5.6.2).
@@ -168,6 +176,7 @@ const DEL: u8 = 0x7f;
 const TOKEN: u8 = 1;
 const TARGET: u8 = 2;
 const FIELD: u8 = 4;
+const NAME: u8 = 8;
 
 static CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
@@ -188,6 +197,9 @@ static CLASSES: [u8; 256] = {
         }
         if b == b'\t' || (b >= b' ' && b != DEL) {
             classes[byte] |= FIELD;
+        }
+        if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.') {
+            classes[byte] |= NAME;
         }
         byte += 1;
     }
@@ -243,7 +255,7 @@ mod tests {
             prop_assert_eq!(scan.token_end(from), by_table(input, from, TOKEN));
             prop_assert_eq!(scan.target_end(from), by_table(input, from, TARGET));
             prop_assert_eq!(scan.field_end(from), by_table(input, from, FIELD));
-            prop_assert_eq!(find(input, b'?'), input.iter().position(|&b| b == b'?').unwrap_or(input.len()));
+            prop_assert_eq!(find(input, from..input.len(), b'?'), input.iter().skip(from).position(|&b| b == b'?').map_or(input.len(), |at| from + at));
         }
     }
 }
