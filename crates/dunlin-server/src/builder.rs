@@ -76,14 +76,15 @@ impl Default for ServerBuilder {
 
 impl ServerBuilder {
     /// Listens on a TCP address; may be called several times. Port 0 takes a free one. A host name is
-    /// looked up when the server starts, and every address that it has is listened on.
+    /// looked up when the server starts, and every address that it has is listened on, but for those
+    /// that this machine lacks (::1 where IPv6 is off).
     pub fn bind(mut self, address: impl Into<Address>) -> Self {
         self.addresses.push(address.into());
         self
     }
 
     /// Listens on a unix socket; may be called several times. A socket file on which nobody listens
-    /// any more is replaced, and the file goes when the server ends.
+    /// any more is replaced, any other file is left alone; the file goes when the listener closes.
     #[cfg(unix)]
     pub fn bind_unix(mut self, path: impl Into<PathBuf>) -> Self {
         self.unix.push(path.into());
