@@ -7,8 +7,7 @@ use dunlin::web::{App, Path};
 #[tokio::main]
 async fn main() -> dunlin::Result<()> {
     let app = App::new().add_get("/", index).add_get("/hello/{name}", hello);
-    dunlin::run_app(app).await?;
-    Ok(())
+    dunlin::run_app(app).await
 }
 
 async fn index() -> &'static str {

@@ -35,7 +35,5 @@ async fn serve(options: Options) -> dunlin::Result<()> {
     if let Some(path) = options.unix {
         server = server.bind_unix(path);
     }
-    let running = server.start(app).await?;
-    println!("{}", running.addresses()[0]);
-    Ok(running.run_until_signal().await?)
+    Ok(server.on_listening(|addresses| println!("{}", addresses[0])).serve(app).await?)
 }

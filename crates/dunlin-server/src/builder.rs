@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::config::Config;
 use crate::conn::Http1;
 use crate::error::ServeError;
 use crate::listener::Address;
-use crate::runner::{Running, start};
+use crate::runner::{OnListening, Running, Signals, start};
 use crate::timer::Sweep;
 use crate::workers::Workers;
 
@@ -55,6 +56,7 @@ pub struct ServerBuilder {
     pub(crate) max_connections: usize,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) on_accept_error: Option<OnAcceptError>,
+    pub(crate) on_listening: Option<OnListening>,
     pub(crate) config: Config,
 }
 
@@ -69,6 +71,7 @@ impl Default for ServerBuilder {
             max_connections: 100_000,
             shutdown_timeout: Duration::from_secs(60),
             on_accept_error: None,
+            on_listening: None,
             config: Config::default(),
         }
     }
@@ -182,13 +185,22 @@ impl ServerBuilder {
         self
     }
 
+    /// Is told the TCP addresses once they are listened on, with the ports that the kernel chose.
+    /// Default: nobody is.
+    pub fn on_listening(mut self, hook: impl Fn(&[SocketAddr]) + Send + Sync + 'static) -> Self {
+        self.on_listening = Some(Arc::new(hook));
+        self
+    }
+
     /// Serves until SIGINT or SIGTERM, then finishes what is under way; a second signal ends that too.
     ///
     /// # Errors
     ///
     /// [`ServeError`] where the service cannot be built, started or bound, or its cleanup fails.
     pub async fn serve<A: IntoService>(self, app: A) -> Result<(), ServeError> {
-        self.start(app).await?.run_until_signal().await
+        // Before anything is started or told: a signal that comes meanwhile ends the run well too.
+        let signals = Signals::new().map_err(ServeError::Signals)?;
+        self.start(app).await?.run_until(signals).await
     }
 
     /// Starts to serve and returns at once; the handle tells the addresses and ends the run.

@@ -1,13 +1,16 @@
 //! Why a server did not start, or did not end as it should.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 use dunlin_core::BoxError;
 
 /// Why a server did not start, or what went wrong around its run.
+///
+/// Its `Debug` output is its message too, because that is what a `main` that returns it prints.
 #[non_exhaustive]
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum ServeError {
     /// The app or service could not be built.
     #[error("the application is not sound:\n{0}")]
@@ -43,6 +46,12 @@ pub enum ServeError {
     /// Cleaning up after the last request failed.
     #[error("cleanup failed: {0}")]
     Cleanup(BoxError),
+}
+
+impl fmt::Debug for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// What to do about the common failures.

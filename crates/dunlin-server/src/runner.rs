@@ -23,6 +23,9 @@ use crate::timer::Sweep;
 use crate::tracker::Tracker;
 use crate::workers::{Crew, Sockets, Workers};
 
+/// Is told the addresses that are listened on.
+pub(crate) type OnListening = Arc<dyn Fn(&[SocketAddr]) + Send + Sync>;
+
 /// Connections that were told to end at once get so long to drop what they hold.
 const ABORT_GRACE: Duration = Duration::from_secs(1);
 
@@ -84,6 +87,9 @@ async fn bind_and_accept<S: Service + Lifecycle>(
         Workers::PerCore(_) => Crew::per_core(sockets, &worker)?,
     };
     let _ = failed.disarm();
+    if let Some(tell) = builder.on_listening {
+        tell(&addresses);
+    }
     Ok(Running {
         service: Arc::clone(service),
         addresses,
@@ -149,13 +155,18 @@ impl<S: Service + Lifecycle> Running<S> {
     }
 
     /// Serves until SIGINT or SIGTERM, then [shuts down](Self::shutdown); a second signal cuts what is
-    /// still under way.
+    /// still under way. A signal that came before this was first polled ends the process as it would
+    /// any other: [`ServerBuilder::serve`](crate::ServerBuilder::serve) is there from the start.
     ///
     /// # Errors
     ///
     /// [`ServeError::Signals`], and those of [`shutdown`](Self::shutdown).
     pub async fn run_until_signal(self) -> Result<(), ServeError> {
-        let mut signals = Signals::new().map_err(ServeError::Signals)?;
+        let signals = Signals::new().map_err(ServeError::Signals)?;
+        self.run_until(signals).await
+    }
+
+    pub(crate) async fn run_until(self, mut signals: Signals) -> Result<(), ServeError> {
         signals.next().await;
         self.end(signals.next()).await.map(drop)
     }
@@ -217,7 +228,7 @@ impl<S: Service + Lifecycle> fmt::Debug for Running<S> {
 }
 
 /// SIGINT and SIGTERM; elsewhere than on unix, Ctrl-C.
-struct Signals {
+pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -226,7 +237,7 @@ struct Signals {
 
 impl Signals {
     #[cfg(unix)]
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -243,7 +254,7 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self {})
     }
 

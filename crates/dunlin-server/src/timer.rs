@@ -61,12 +61,15 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// Reads what was signalled; an expired deadline is told once.
+    /// Reads what was signalled; an expired deadline is told once, and not where another was set since.
     #[inline]
     pub(crate) fn signals(&self) -> Signals {
-        let signals = self.signals.load(Relaxed);
+        let mut signals = self.signals.load(Relaxed);
         if signals & Signals::EXPIRED != 0 {
             self.signals.fetch_and(!Signals::EXPIRED, Relaxed);
+            if self.deadline.load(Relaxed) != NEVER {
+                signals &= !Signals::EXPIRED;
+            }
         }
         Signals(signals)
     }
@@ -302,6 +305,17 @@ mod tests {
         sweep.sweep();
         assert!(slot.signals().expired());
         sweep.sweep();
+        assert!(!slot.signals().expired());
+    }
+
+    #[test]
+    fn a_deadline_that_passed_is_forgotten_where_another_was_set() {
+        let sweep = Sweep::new();
+        let slot = sweep.register();
+        slot.set_deadline(&sweep.clock, Duration::ZERO);
+        thread::sleep(2 * TICK);
+        sweep.sweep();
+        slot.set_deadline(&sweep.clock, Duration::from_secs(60));
         assert!(!slot.signals().expired());
     }
 

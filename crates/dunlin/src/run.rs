@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dunlin_core::{BoxFuture, IntoService};
-use dunlin_server::{Address, ServeError, Server, ServerBuilder};
+use dunlin_server::{Address, Server, ServerBuilder};
 
 /// Port that [`run_app`] listens on where it is given no address.
 const DEFAULT_PORT: u16 = 8080;
@@ -15,7 +15,9 @@ const DEFAULT_PORT: u16 = 8080;
 /// Serves an app until SIGINT or SIGTERM and finishes what is under way: await the result, after
 /// setting what should differ from the defaults.
 ///
-/// Listens on all interfaces at port 8080 and prints a banner with the address.
+/// Listens on all interfaces at port 8080 and prints a banner with the address. An error is any of
+/// [`ServeError`](dunlin_server::ServeError), boxed, so that `main` can return it; its `Debug` output,
+/// which `main` prints, is the message.
 ///
 /// ```no_run
 /// # async fn f(app: dunlin::web::App) -> dunlin::Result<()> {
@@ -74,18 +76,17 @@ impl<A: IntoService> RunApp<A> {
         self
     }
 
-    async fn run(self) -> Result<(), ServeError> {
-        let server = if self.bound {
-            self.server
-        } else {
-            self.server.bind(SocketAddr::from(([0, 0, 0, 0], DEFAULT_PORT)))
-        };
-        let running = server.start(self.app).await?;
-        if self.banner {
-            // A closed standard output is no reason not to serve.
-            let _ = print_banner(running.addresses(), &self.unix);
+    async fn run(self) -> crate::Result {
+        let mut server = self.server;
+        if !self.bound {
+            server = server.bind(SocketAddr::from(([0, 0, 0, 0], DEFAULT_PORT)));
         }
-        running.run_until_signal().await
+        if self.banner {
+            let unix = self.unix;
+            // A closed standard output is no reason not to serve.
+            server = server.on_listening(move |addresses| drop(print_banner(addresses, &unix)));
+        }
+        Ok(server.serve(self.app).await?)
     }
 }
 
@@ -104,7 +105,7 @@ impl<A> IntoFuture for RunApp<A>
 where
     A: IntoService + Send + 'static,
 {
-    type Output = Result<(), ServeError>;
+    type Output = crate::Result;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {

@@ -209,7 +209,7 @@ where
                 }
                 Step::Done => return Poll::Ready(()),
                 Step::Upgrade(then) => {
-                    link.slot.clear_deadline();
+                    link.park(Wait::Handler);
                     let read_ahead = Bytes::from(turn.input.into_rest());
                     let Some(io) = link.io.take() else { return Poll::Ready(()) };
                     // From here on it ends by itself, or when the time to shut down is over.
@@ -369,10 +369,9 @@ where
             Poll::Ready(Err(_)) => return Step::Done,
             Poll::Pending => return Step::Park(Wait::Write),
         }
-        if phase == Phase::Idle && self.closing {
-            return Step::Done;
-        }
         match self.poll_fill(cx, turn, HEAD_READ) {
+            // While the server shuts down, a request that has arrived is still answered.
+            Poll::Pending if phase == Phase::Idle && self.closing => Step::Done,
             Poll::Ready(Ok(())) => Step::Again,
             Poll::Ready(Err(Closed::Broken)) => Step::Done,
             Poll::Ready(Err(Closed::Half)) => match self.conn.handle_eof() {
