@@ -1,0 +1,1 @@
+//! Criterion benchmarks, each a file in this folder: `cargo bench -p dunlin-benches --bench NAME`.

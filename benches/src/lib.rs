@@ -1,1 +1,0 @@
-//! Criterion benchmarks against the rivals; run with `cargo bench -p dunlin-benches`.
