@@ -253,7 +253,7 @@ impl Facts {
         Ok(())
     }
 
-    #[inline(never)]
+    #[inline]
     fn add_host(&mut self, value: &[u8], span: Span) -> Result<(), FramingError> {
         self.once(HOST, "host")?;
         self.host = span;

@@ -352,7 +352,10 @@ impl RequestLine {
             return Err(HeadError::LineTooLong { limit: limits.max_line_bytes });
         }
         let method = Span::between(0, method_end);
-        let kind = Method::new(method.of(input)).kind();
+        let kind = match stands_at(input, 0, b"GET ") {
+            true => Method::Get,
+            false => Method::new(method.of(input)).kind(),
+        };
         let target = Target::parse(kind, input, Span::between(method_end + 1, target_end))?;
         Ok(Some((LineSpans { kind, method, target }, version, end)))
     }
