@@ -43,9 +43,8 @@ pub struct Facts {
     length: u64,
     host: Span,
     upgrade: Span,
-    version: Version,
-    fields: u16,
     seen: u32,
+    fields: u32,
 }
 
 // Singletons: once seen, not again.
@@ -67,6 +66,7 @@ const UPGRADE: u32 = 1 << 13;
 const CONTINUE: u32 = 1 << 14;
 const HEAD: u32 = 1 << 15;
 const CONNECT: u32 = 1 << 16;
+const HTTP_10: u32 = 1 << 17;
 
 impl Facts {
     #[inline]
@@ -76,12 +76,12 @@ impl Facts {
             Method::Connect => CONNECT,
             _ => 0,
         };
-        Self { version, seen, ..Self::default() }
+        Self { seen: seen | version_mark(version), ..Self::default() }
     }
 
     #[inline]
     pub(crate) fn of_response(version: Version) -> Self {
-        Self { version, ..Self::default() }
+        Self { seen: version_mark(version), ..Self::default() }
     }
 
     /// Whether this is a HEAD request, whose response has no body (RFC 9110 §9.3.2).
@@ -100,13 +100,13 @@ impl Facts {
     /// The message's protocol version.
     #[inline]
     pub fn version(&self) -> Version {
-        self.version
+        if self.seen & HTTP_10 == 0 { Version::Http11 } else { Version::Http10 }
     }
 
     /// How many fields the head has. Trailers count on from here.
     #[inline]
     pub fn field_count(&self) -> u16 {
-        self.fields
+        self.fields as u16
     }
 
     /// How this request's body is delimited (RFC 9112 §6.3).
@@ -144,7 +144,7 @@ impl Facts {
     /// `close`, 1.0 only if it says `keep-alive`.
     #[inline]
     pub fn keep_alive(&self) -> bool {
-        match self.version {
+        match self.version() {
             Version::Http11 => self.seen & CLOSE == 0,
             Version::Http10 => self.seen & (CLOSE | KEEP_ALIVE) == KEEP_ALIVE,
         }
@@ -162,7 +162,7 @@ impl Facts {
     #[inline]
     pub fn upgrade(&self) -> Option<Span> {
         const BOTH: u32 = UPGRADE | UPGRADE_TOKEN;
-        (self.seen & BOTH == BOTH && self.version == Version::Http11).then_some(self.upgrade)
+        (self.seen & (BOTH | HTTP_10) == BOTH).then_some(self.upgrade)
     }
 
     /// Value of the Host field.
@@ -223,7 +223,7 @@ impl Facts {
     /// Checks what only the whole head of a request can tell.
     #[inline]
     pub(crate) fn end_request(&mut self, fields: u16) -> Result<(), FramingError> {
-        if self.seen & HOST == 0 && self.version == Version::Http11 {
+        if self.seen & (HOST | HTTP_10) == 0 {
             return Err(FramingError::MissingHost);
         }
         self.end_response(fields)
@@ -232,12 +232,12 @@ impl Facts {
     /// Checks what only the whole head of a response can tell.
     #[inline]
     pub(crate) fn end_response(&mut self, fields: u16) -> Result<(), FramingError> {
-        self.fields = fields;
+        self.fields = u32::from(fields);
         if self.seen & CHUNKED == 0 {
             Ok(())
         } else if self.seen & LENGTH != 0 {
             Err(FramingError::LengthAndEncoding)
-        } else if self.version == Version::Http10 {
+        } else if self.seen & HTTP_10 != 0 {
             Err(FramingError::EncodingInHttp10)
         } else {
             Ok(())
@@ -253,7 +253,7 @@ impl Facts {
         Ok(())
     }
 
-    #[inline(never)]
+    #[inline]
     fn add_host(&mut self, value: &[u8], span: Span) -> Result<(), FramingError> {
         self.once(HOST, "host")?;
         self.host = span;
@@ -307,7 +307,7 @@ impl Facts {
 
     #[inline(never)]
     fn add_expect(&mut self, value: &[u8]) -> Result<(), FramingError> {
-        match self.version {
+        match self.version() {
             // RFC 9110 §10.1.1: a server ignores it from an HTTP/1.0 client.
             Version::Http10 => Ok(()),
             Version::Http11 if value.eq_ignore_ascii_case(b"100-continue") => {
@@ -316,6 +316,14 @@ impl Facts {
             }
             Version::Http11 => Err(FramingError::UnknownExpectation),
         }
+    }
+}
+
+#[inline]
+fn version_mark(version: Version) -> u32 {
+    match version {
+        Version::Http10 => HTTP_10,
+        Version::Http11 => 0,
     }
 }
 

@@ -25,14 +25,14 @@ pub enum TargetForm {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Target {
     form: TargetForm,
-    whole: Span,
-    path: Span,
-    // No part but the method starts a head: a span that starts at 0 is none.
-    query: Span,
-    authority: Span,
+    // Offsets in the head. Each part ends where the next starts; the last, at `mark`, is `?` and
+    // query.
+    start: u16,
+    authority: u16,
+    path: u16,
+    mark: u16,
+    end: u16,
 }
-
-const NONE: Span = Span { start: 0, len: 0 };
 
 impl Target {
     /// Which form it has.
@@ -44,26 +44,26 @@ impl Target {
     /// The whole target.
     #[inline]
     pub const fn whole(&self) -> Span {
-        self.whole
+        span(self.start, self.end)
     }
 
     /// The path, from its `/`; `*` in asterisk form; empty in authority form, and in absolute form
     /// where the target has none, which means `/` (RFC 9110 §4.2.3).
     #[inline]
     pub const fn path(&self) -> Span {
-        self.path
+        span(self.path, self.mark)
     }
 
     /// The query, without its `?`.
     #[inline]
     pub const fn query(&self) -> Option<Span> {
-        self.query.some()
+        if self.mark < self.end { Some(span(self.mark + 1, self.end)) } else { None }
     }
 
     /// `host[:port]`, in absolute and authority form.
     #[inline]
     pub const fn authority(&self) -> Option<Span> {
-        self.authority.some()
+        if self.authority < self.path { Some(span(self.authority, self.path)) } else { None }
     }
 
     /// Splits the target at `whole` in `head`, which the scanner has accepted byte by byte.
@@ -75,26 +75,27 @@ impl Target {
     /// malformed: it disguises the host (RFC 9110 §4.2.4).
     #[inline(always)]
     pub(crate) fn parse(method: Method<'_>, head: &[u8], whole: Span) -> Result<Self, HeadError> {
-        let target = whole.of(head);
-        if target.first() == Some(&b'/') && method != Method::Connect {
-            return Ok(Self::with_path(TargetForm::Origin, head, whole, 0, NONE));
-        }
-        Self::parse_rare(method, head, whole)
+        let is_origin = head.get(usize::from(whole.start)) == Some(&b'/');
+        Ok(if is_origin && method != Method::Connect {
+            Self::with_path(TargetForm::Origin, head, whole, 0, 0)
+        } else {
+            Self::parse_rare(method, head, whole)?
+        })
     }
 
     #[cold]
     fn parse_rare(method: Method<'_>, head: &[u8], whole: Span) -> Result<Self, HeadError> {
-        let target = whole.of(head);
-        let without_parts = |form, path| Self { form, whole, path, query: NONE, authority: NONE };
+        let (target, start, end) = (whole.of(head), whole.start, whole.start + whole.len);
+        let without_parts =
+            |form, path| Self { form, start, authority: start, path, mark: end, end };
         if method == Method::Connect {
             let Some(Authority { has_port: true }) = parse_authority(target) else {
                 return Err(HeadError::TargetAuthority);
             };
-            let path = Span { start: whole.start, len: 0 };
-            return Ok(Self { authority: whole, ..without_parts(TargetForm::Authority, path) });
+            return Ok(without_parts(TargetForm::Authority, end));
         }
         if target == b"*" && method == Method::Options {
-            return Ok(without_parts(TargetForm::Asterisk, whole));
+            return Ok(without_parts(TargetForm::Asterisk, start));
         }
         let Some(scheme) = scheme_len(target) else { return Err(HeadError::TargetForm) };
         let rest = &target[scheme..];
@@ -102,24 +103,31 @@ impl Target {
         if len == 0 || parse_authority(&rest[..len]).is_none() {
             return Err(HeadError::TargetAuthority);
         }
-        let authority = Span { start: whole.start + scheme as u16, len: len as u16 };
-        Ok(Self::with_path(TargetForm::Absolute, head, whole, scheme + len, authority))
+        Ok(Self::with_path(TargetForm::Absolute, head, whole, scheme, scheme + len))
     }
 
-    /// Finds path and query in what is left of the target from `start` on.
+    /// Finds path and query in what is left of the target from `path` on.
     #[inline]
     fn with_path(
         form: TargetForm,
         head: &[u8],
         whole: Span,
-        start: usize,
-        authority: Span,
+        authority: usize,
+        path: usize,
     ) -> Self {
-        let Range { start: first, end } = whole.range();
-        let mark = scan::find(head, first + start..end, b'?');
-        let query = if mark < end { Span::between(mark + 1, end) } else { NONE };
-        Self { form, whole, path: Span::between(first + start, mark), query, authority }
+        let Range { start, end } = whole.range();
+        let (authority, path) = (start + authority, start + path);
+        let mark = scan::find(head, path..end, b'?');
+        // A head's bound keeps them all within 16 bits.
+        let [start, authority, path, mark, end] =
+            [start, authority, path, mark, end].map(|at| at as u16);
+        Self { form, start, authority, path, mark, end }
     }
+}
+
+#[inline]
+const fn span(start: u16, end: u16) -> Span {
+    Span { start, len: end - start }
 }
 
 /// Length of `http://` or `https://` at the start of `target`, in any case (RFC 3986 §3.1).
@@ -132,7 +140,7 @@ fn scheme_len(target: &[u8]) -> Option<usize> {
 
 /// Whether `value` may stand in a Host field: `host[:port]`, or nothing at all, which a client
 /// sends for a target without authority (RFC 9112 §3.2).
-#[inline]
+#[inline(never)]
 pub(crate) fn is_host(value: &[u8]) -> bool {
     value.is_empty() || parse_authority(value).is_some()
 }
@@ -170,8 +178,20 @@ fn parse_rare_authority(authority: &[u8]) -> Option<Authority> {
 /// At most five digits, and at most 65,535; none at all is allowed too (RFC 3986 §3.2.3).
 #[inline]
 fn parse_port(port: &[u8]) -> Option<Authority> {
-    let valid = port.iter().all(u8::is_ascii_digit) && (port.len() < 5 || is_high_port(port));
+    let valid = match *port {
+        [a, b, c, d] => are_digits([a, b, c, d]),
+        _ => port.iter().all(u8::is_ascii_digit) && (port.len() < 5 || is_high_port(port)),
+    };
     valid.then_some(Authority { has_port: !port.is_empty() })
+}
+
+/// Whether all four bytes, which most ports have, are digits: `3` in the high half, also with the
+/// low half moved up to where `:` would no longer have it.
+#[inline]
+fn are_digits(port: [u8; 4]) -> bool {
+    let word = u32::from_le_bytes(port);
+    let high = |word: u32| word & 0xf0f0_f0f0 == 0x3030_3030;
+    high(word) && high(word + 0x0606_0606)
 }
 
 /// Whether five digits are in range: they compare like the number that they are.

@@ -3,7 +3,7 @@
 use super::{BodyEvent, Trailers, take};
 use crate::{
     error::{ChunkError, HeadError},
-    head::{FieldLimits, FieldLines},
+    head::{FieldLimits, FieldLines, Lines},
     limits::{Limits, MAX_SECTION},
     scan::{Scan, WithScan, is_token_byte, with_scan},
 };
@@ -203,7 +203,7 @@ impl ChunkedDecoder {
     fn trailers<'i>(
         &mut self,
         input: &mut &'i [u8],
-        mut lines: FieldLines,
+        lines: FieldLines,
     ) -> Result<Option<&'i [u8]>, ChunkError> {
         if let Some((section @ b"\r\n", rest)) = input.split_at_checked(2) {
             *input = rest;
@@ -211,17 +211,17 @@ impl ChunkedDecoder {
         }
         let bytes: &'i [u8] = &input[..input.len().min(self.max_trailer)];
         let limits = FieldLimits { line: self.max_trailer, count: self.max_fields };
-        match with_scan(bytes, ParseTrailers { lines: &mut lines, bytes, limits }) {
-            Ok(Some(end)) => {
+        match with_scan(bytes, ParseTrailers { lines, bytes, limits }) {
+            Ok(Lines::Ended { end, .. }) => {
                 let (section, rest) = input.split_at(end);
                 *input = rest;
                 Ok(Some(section))
             }
-            Ok(None) if bytes.len() < self.max_trailer => {
+            Ok(Lines::Paused(lines)) if bytes.len() < self.max_trailer => {
                 self.state = State::Trailers(lines);
                 Ok(None)
             }
-            Ok(None) | Err(HeadError::FieldTooLong { .. }) => {
+            Ok(Lines::Paused(_)) | Err(HeadError::FieldTooLong { .. }) => {
                 Err(ChunkError::Trailers(HeadError::TooLarge { limit: self.max_trailer }))
             }
             Err(error) => Err(ChunkError::Trailers(error)),
@@ -245,14 +245,14 @@ impl State {
     }
 }
 
-struct ParseTrailers<'p, 'i> {
-    lines: &'p mut FieldLines,
+struct ParseTrailers<'i> {
+    lines: FieldLines,
     bytes: &'i [u8],
     limits: FieldLimits,
 }
 
-impl WithScan for ParseTrailers<'_, '_> {
-    type Output = Result<Option<usize>, HeadError>;
+impl WithScan for ParseTrailers<'_> {
+    type Output = Result<Lines, HeadError>;
 
     fn run(self, mut scan: impl Scan) -> Self::Output {
         self.lines.parse(self.bytes, &mut scan, self.limits, |_, _, _| Ok(()))

@@ -256,11 +256,12 @@ impl ServerConn {
             continue_owed: facts.expects_continue(),
         };
         self.sending = Sending::Head;
-        self.receiving = if framing.is_empty() {
-            Receiving::Complete
+        // Assigned twice, so that no decoder is moved where there is none.
+        if framing.is_empty() {
+            self.receiving = Receiving::Complete;
         } else {
-            Receiving::Body(BodyDecoder::of_request(facts, &self.limits))
-        };
+            self.receiving = Receiving::Body(BodyDecoder::of_request(facts, &self.limits));
+        }
         Event::Head { head, framing }
     }
 

@@ -34,12 +34,6 @@ impl Span {
         &head[self.range()]
     }
 
-    /// The span, unless it starts at the head's first byte, where nothing optional stands.
-    #[inline]
-    pub(crate) const fn some(self) -> Option<Self> {
-        if self.start == 0 { None } else { Some(self) }
-    }
-
     /// From offsets that the section's bound of 65,536 bytes keeps within 16 bits.
     #[inline]
     pub(crate) const fn between(start: usize, end: usize) -> Self {
@@ -109,6 +103,19 @@ pub(crate) struct FieldLines {
     count: u16,
 }
 
+/// How far a call came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lines {
+    /// To the end of the section.
+    Ended {
+        /// Offset behind the empty line.
+        end: usize,
+        count: u16,
+    },
+    /// To the end of the input.
+    Paused(FieldLines),
+}
+
 impl FieldLines {
     /// A parser for the section whose first line starts at `start`.
     #[inline]
@@ -117,22 +124,15 @@ impl FieldLines {
         Self { line: start, colon: start, scanned: start, count: 0 }
     }
 
-    /// How many fields have been seen.
-    #[inline]
-    pub(crate) fn count(&self) -> u16 {
-        self.count
-    }
-
-    /// Goes through the lines in `input` and hands each field to `each`; returns the offset behind
-    /// the empty line once that is there.
+    /// Goes through the lines in `input` and hands each field to `each`.
     #[inline]
     pub(crate) fn parse<'i>(
-        &mut self,
+        self,
         input: &'i [u8],
         scan: &mut impl Scan,
         limits: FieldLimits,
         mut each: impl FnMut(&'i [u8], &'i [u8], Field) -> Result<(), HeadError>,
-    ) -> Result<Option<usize>, HeadError> {
+    ) -> Result<Lines, HeadError> {
         let mut line = self.line as usize;
         let mut colon = self.colon as usize;
         let mut scanned = self.scanned as usize;
@@ -141,12 +141,9 @@ impl FieldLines {
             if colon == line {
                 if input.get(line) == Some(&b'\r') {
                     return match input.get(line + 1) {
-                        Some(b'\n') => {
-                            self.count = count;
-                            Ok(Some(line + 2))
-                        }
+                        Some(b'\n') => Ok(Lines::Ended { end: line + 2, count }),
                         Some(_) => Err(HeadError::LineEnd { at: line + 1 }),
-                        None => self.pause(input, Self::within(line, line, line, count), limits),
+                        None => Self::at_end(line, line, line, count).pause(input, limits),
                     };
                 }
                 colon = scan.token_end(scanned);
@@ -154,8 +151,7 @@ impl FieldLines {
                     Some(b':') if colon > line => {}
                     Some(&byte) => return Err(name_error(line, colon, byte, limits)),
                     None => {
-                        let here = Self::within(line, line, colon, count);
-                        return self.pause(input, here, limits);
+                        return Self::at_end(line, line, colon, count).pause(input, limits);
                     }
                 }
                 scanned = colon + 1;
@@ -164,7 +160,7 @@ impl FieldLines {
             if !stands_at(input, end, b"\r\n") {
                 return match value_error(input, line, end, limits) {
                     Some(error) => Err(error),
-                    None => self.pause(input, Self::within(line, colon, end, count), limits),
+                    None => Self::at_end(line, colon, end, count).pause(input, limits),
                 };
             }
             if end + 2 - line > limits.line {
@@ -187,23 +183,17 @@ impl FieldLines {
     }
 
     #[inline]
-    fn within(line: usize, colon: usize, scanned: usize, count: u16) -> Self {
+    fn at_end(line: usize, colon: usize, scanned: usize, count: u16) -> Self {
         Self { line: line as u32, colon: colon as u32, scanned: scanned as u32, count }
     }
 
-    /// Notes where to go on when there is more input.
-    #[inline(always)]
-    fn pause(
-        &mut self,
-        input: &[u8],
-        here: Self,
-        limits: FieldLimits,
-    ) -> Result<Option<usize>, HeadError> {
-        if input.len() - here.line as usize >= limits.line {
+    /// Where to go on when there is more input, unless the line is too long already.
+    #[inline]
+    fn pause(self, input: &[u8], limits: FieldLimits) -> Result<Lines, HeadError> {
+        if input.len() - self.line as usize >= limits.line {
             return Err(HeadError::FieldTooLong { limit: limits.line });
         }
-        *self = here;
-        Ok(None)
+        Ok(Lines::Paused(self))
     }
 }
 
@@ -311,7 +301,7 @@ mod tests {
                 fields.push((n, v));
                 Ok(())
             })?;
-        Ok(done.map(|_| fields))
+        Ok(matches!(done, Lines::Ended { .. }).then_some(fields))
     }
 
     fn error(input: &[u8]) -> HeadError {

@@ -14,7 +14,7 @@ mod response;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use fields::{Accepted, FieldLimits, FieldLines};
+pub(crate) use fields::{Accepted, FieldLimits, FieldLines, Lines};
 pub use fields::{Field, FieldSink, Span};
 #[cfg(feature = "std")]
 pub use owned::{HeadDecoder, ResponseHeadDecoder};
@@ -93,23 +93,6 @@ impl<'i> Method<'i> {
             Self::Trace => b"TRACE",
             Self::Patch => b"PATCH",
             Self::Other(token) => token,
-        }
-    }
-
-    /// The same without the token of another method, to keep across calls.
-    #[inline]
-    fn kind(self) -> Method<'static> {
-        match self {
-            Self::Get => Method::Get,
-            Self::Head => Method::Head,
-            Self::Post => Method::Post,
-            Self::Put => Method::Put,
-            Self::Delete => Method::Delete,
-            Self::Connect => Method::Connect,
-            Self::Options => Method::Options,
-            Self::Trace => Method::Trace,
-            Self::Patch => Method::Patch,
-            Self::Other(_) => Method::Other(b""),
         }
     }
 }

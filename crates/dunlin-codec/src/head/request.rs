@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-use super::{Field, FieldLimits, FieldLines, FieldSink, Method, Span, Version, unusual_version};
+use super::{
+    Field, FieldLimits, FieldLines, FieldSink, Lines, Method, Span, Version, unusual_version,
+};
 use crate::{
     error::HeadError,
     framing::Facts,
@@ -126,11 +128,11 @@ impl RequestParser {
         limits: &Limits,
         sink: &mut impl FieldSink,
     ) -> Result<Option<ParsedRequest<'i>>, HeadError> {
-        let (line, mut fields) = match self.state {
+        let (line, lines) = match self.state {
             State::Fields { line, fields } => (line, fields),
             State::Line(ref mut line) => match line.parse(bytes, &mut scan, limits)? {
-                Some((line, version, start)) => {
-                    self.facts = Facts::of_request(line.kind, version);
+                Some((line, method, version, start)) => {
+                    self.facts = Facts::of_request(method, version);
                     (line, FieldLines::at(start))
                 }
                 None => return Ok(None),
@@ -138,16 +140,19 @@ impl RequestParser {
         };
         let bounds = FieldLimits { line: limits.max_field_bytes, count: limits.max_headers };
         let facts = &mut self.facts;
-        let end = fields.parse(bytes, &mut scan, bounds, |name, value, field| {
+        let progress = lines.parse(bytes, &mut scan, bounds, |name, value, field| {
             facts.request_field(name, value, field.value)?;
             sink.push(field);
             Ok(())
         })?;
-        let Some(end) = end else {
-            self.state = State::Fields { line, fields };
-            return Ok(None);
+        let (end, count) = match progress {
+            Lines::Ended { end, count } => (end, count),
+            Lines::Paused(fields) => {
+                self.state = State::Fields { line, fields };
+                return Ok(None);
+            }
         };
-        self.facts.end_request(fields.count())?;
+        self.facts.end_request(count)?;
         let head = ParsedRequest { bytes: &bytes[..end], line, facts: self.facts };
         self.state = State::default();
         self.empty_lines = 0;
@@ -181,7 +186,6 @@ pub struct ParsedRequest<'i> {
 
 #[derive(Clone, Copy, Debug)]
 struct LineSpans {
-    kind: Method<'static>,
     method: Span,
     target: Target,
 }
@@ -196,10 +200,7 @@ impl<'i> ParsedRequest<'i> {
     /// The method.
     #[inline]
     pub fn method(&self) -> Method<'i> {
-        match self.line.kind {
-            Method::Other(_) => Method::Other(&self.bytes[self.line.method.range()]),
-            known => known,
-        }
+        method_in(self.bytes, self.line.method)
     }
 
     /// Where the method stands.
@@ -276,12 +277,12 @@ struct RequestLine {
 impl RequestLine {
     /// Returns the line's parts and the offset behind it.
     #[inline(always)]
-    fn parse(
+    fn parse<'i>(
         &mut self,
-        input: &[u8],
+        input: &'i [u8],
         scan: &mut impl Scan,
         limits: &Limits,
-    ) -> Result<Option<(LineSpans, Version, usize)>, HeadError> {
+    ) -> Result<Option<(LineSpans, Method<'i>, Version, usize)>, HeadError> {
         let Self { mut method_end, mut target_end, mut scanned } = *self;
         if method_end == 0 {
             // Most requests are a GET: one compare finds the end of that.
@@ -351,10 +352,10 @@ impl RequestLine {
         if end > limits.max_line_bytes {
             return Err(HeadError::LineTooLong { limit: limits.max_line_bytes });
         }
-        let method = Span::between(0, method_end);
-        let kind = Method::new(method.of(input)).kind();
-        let target = Target::parse(kind, input, Span::between(method_end + 1, target_end))?;
-        Ok(Some((LineSpans { kind, method, target }, version, end)))
+        let span = Span::between(0, method_end);
+        let method = method_in(input, span);
+        let target = Target::parse(method, input, Span::between(method_end + 1, target_end))?;
+        Ok(Some((LineSpans { method: span, target }, method, version, end)))
     }
 
     /// Notes how far the line has been scanned.
@@ -370,6 +371,15 @@ impl RequestLine {
         }
         *self = here;
         Ok(None)
+    }
+}
+
+/// The method that stands at `span`, the start of `head`, with a blank behind it.
+#[inline]
+fn method_in(head: &[u8], span: Span) -> Method<'_> {
+    match stands_at(head, 0, b"GET ") {
+        true => Method::Get,
+        false => Method::new(span.of(head)),
     }
 }
 

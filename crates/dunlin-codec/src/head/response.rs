@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Field, FieldLimits, FieldLines, FieldSink, Method, Span, Version};
+use super::{Field, FieldLimits, FieldLines, FieldSink, Lines, Method, Span, Version};
 use crate::{
     error::HeadError,
     framing::{Facts, Framing},
@@ -99,7 +99,7 @@ impl ResponseParser {
         limits: &Limits,
         sink: &mut impl FieldSink,
     ) -> Result<Option<ParsedResponse<'i>>, HeadError> {
-        let (line, mut fields) = match self.state {
+        let (line, lines) = match self.state {
             State::Fields { line, fields } => (line, fields),
             State::Line { mut scanned } => {
                 match status_line(bytes, &mut scanned, &mut scan, limits)? {
@@ -116,16 +116,19 @@ impl ResponseParser {
         };
         let bounds = FieldLimits { line: limits.max_field_bytes, count: limits.max_headers };
         let facts = &mut self.facts;
-        let end = fields.parse(bytes, &mut scan, bounds, |name, value, field| {
+        let progress = lines.parse(bytes, &mut scan, bounds, |name, value, field| {
             facts.response_field(name, value, field.value)?;
             sink.push(field);
             Ok(())
         })?;
-        let Some(end) = end else {
-            self.state = State::Fields { line, fields };
-            return Ok(None);
+        let (end, count) = match progress {
+            Lines::Ended { end, count } => (end, count),
+            Lines::Paused(fields) => {
+                self.state = State::Fields { line, fields };
+                return Ok(None);
+            }
         };
-        self.facts.end_response(fields.count())?;
+        self.facts.end_response(count)?;
         let head = ParsedResponse { bytes: &bytes[..end], line, facts: self.facts };
         self.state = State::default();
         Ok(Some(head))

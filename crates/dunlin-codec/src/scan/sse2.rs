@@ -131,8 +131,9 @@ fn find_in_blocks(input: &[u8], range: Range<usize>, byte: u8) -> usize {
 #[target_feature(enable = "sse2")]
 fn name_run_in_blocks(input: &[u8]) -> usize {
     // Two words that overlap make a block of what is shorter than one.
-    if let (8..=BLOCK, Some(head), Some(tail)) =
-        (input.len(), input.first_chunk::<8>(), input.last_chunk::<8>())
+    if input.len() <= BLOCK
+        && let Some(head) = input.first_chunk::<8>()
+        && let Some(tail) = input.last_chunk::<8>()
     {
         let stops =
             outside_name(_mm_set_epi64x(i64::from_le_bytes(*tail), i64::from_le_bytes(*head)));
