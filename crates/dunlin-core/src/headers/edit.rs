@@ -10,12 +10,13 @@ impl Headers {
     /// Sets the field to this one value; values that it had are gone.
     #[inline]
     pub fn insert(&mut self, name: HeaderName, value: HeaderValue) {
-        match &mut self.store {
-            // The first field of a response made here: nothing to replace, nothing derived.
-            Store::List(list) if list.is_empty() && self.map.get().is_none() => {
-                push(list, name, value);
-            }
-            _ => self.replace(name, value),
+        // The first field of a response made here: nothing to replace, nothing derived.
+        if matches!(self.store, Store::Empty) && self.map.get().is_none() {
+            let mut list = spare_list();
+            list.push((name, value));
+            self.store = Store::List(list);
+        } else {
+            self.replace(name, value);
         }
     }
 
@@ -25,7 +26,7 @@ impl Headers {
                 map.insert(name, value);
             }
             Edit::List(list) => match list.iter().position(|(n, _)| *n == name) {
-                None => push(list, name, value),
+                None => list.push((name, value)),
                 Some(first) => {
                     let mut index = 0;
                     list.retain(|(n, _)| {
@@ -44,7 +45,7 @@ impl Headers {
             Edit::Map(map) => {
                 map.append(name, value);
             }
-            Edit::List(list) => push(list, name, value),
+            Edit::List(list) => list.push((name, value)),
         }
     }
 
@@ -74,7 +75,7 @@ impl Headers {
         }
         match &mut self.store {
             Store::Map(map) => map,
-            Store::Block(_) | Store::List(_) => unreachable!("the store was made a map above"),
+            _ => unreachable!("the store was made a map above"),
         }
     }
 
@@ -87,6 +88,7 @@ impl Headers {
     /// same rules, so nothing is left out.
     pub(super) fn for_each_typed(&self, mut each: impl FnMut(HeaderName, HeaderValue)) {
         match &self.store {
+            Store::Empty => {}
             Store::Block(_) => {
                 for (name, value) in self {
                     if let (Ok(name), Ok(value)) =
@@ -101,9 +103,9 @@ impl Headers {
         }
     }
 
-    /// The storage to change: a block becomes a list first, and what was derived is dropped.
+    /// The storage to change: nothing and a block become a list first, and what was derived is dropped.
     fn store_mut(&mut self) -> Edit<'_> {
-        if matches!(self.store, Store::Block(_)) {
+        if matches!(self.store, Store::Empty | Store::Block(_)) {
             let mut list = spare_list();
             self.for_each_typed(|name, value| list.push((name, value)));
             *self = Self { store: Store::List(list), map: OnceLock::new() };
@@ -113,7 +115,7 @@ impl Headers {
         match &mut self.store {
             Store::Map(map) => Edit::Map(map),
             Store::List(list) => Edit::List(list),
-            Store::Block(_) => unreachable!("a block was made a list above"),
+            _ => unreachable!("the store was made a list above"),
         }
     }
 }
@@ -125,13 +127,4 @@ enum Edit<'a> {
 
 fn spare_list() -> List {
     pool::take(&SPARE_LISTS).unwrap_or_else(|| List::with_capacity(8))
-}
-
-/// Adds to a list that may have no buffer yet: then it gets one of this thread's.
-#[inline(always)]
-fn push(list: &mut List, name: HeaderName, value: HeaderValue) {
-    if list.capacity() == 0 {
-        *list = spare_list();
-    }
-    list.push((name, value));
 }

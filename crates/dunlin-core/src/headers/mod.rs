@@ -46,16 +46,14 @@ pub struct Headers {
     map: OnceLock<Box<HeaderMap>>,
 }
 
+#[derive(Default)]
 enum Store {
+    /// No field, and no buffer for any.
+    #[default]
+    Empty,
     Block(Box<Block>),
     List(List),
     Map(Box<HeaderMap>),
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self::List(List::new())
-    }
 }
 
 /// What a field can be looked up by: text in any case, or a [`HeaderName`].
@@ -88,7 +86,7 @@ impl<N: AsFieldName + ?Sized> AsFieldName for &N {
 impl Headers {
     /// No fields.
     pub const fn new() -> Self {
-        Self { store: Store::List(Vec::new()), map: OnceLock::new() }
+        Self { store: Store::Empty, map: OnceLock::new() }
     }
 
     pub(crate) const fn from_block(block: Box<Block>) -> Self {
@@ -103,7 +101,7 @@ impl Headers {
         }
         match &mut self.store {
             Store::Block(block) => block,
-            Store::List(_) | Store::Map(_) => unreachable!("the store was made a block above"),
+            _ => unreachable!("the store was made a block above"),
         }
     }
 
@@ -114,20 +112,21 @@ impl Headers {
         }
         match &mut self.store {
             Store::Block(block) => block.recycle(),
-            Store::List(_) | Store::Map(_) => *self = Self::new(),
+            _ => *self = Self::new(),
         }
     }
 
     pub(crate) fn block(&self) -> Option<&Block> {
         match &self.store {
             Store::Block(block) => Some(block),
-            Store::List(_) | Store::Map(_) => None,
+            _ => None,
         }
     }
 
     /// Number of fields; a name that comes twice counts twice.
     pub fn len(&self) -> usize {
         match &self.store {
+            Store::Empty => 0,
             Store::Block(block) => block.len(),
             Store::List(list) => list.len(),
             Store::Map(map) => map.len(),
@@ -171,6 +170,7 @@ impl Headers {
     /// Every field, name and value, in the order of the wire.
     pub fn iter(&self) -> Iter<'_> {
         Iter(match &self.store {
+            Store::Empty => IterStore::List([].iter()),
             Store::Block(block) => IterStore::Block { block, next: 0 },
             Store::List(list) => IterStore::List(list.iter()),
             Store::Map(map) => IterStore::Map(map.iter()),
@@ -238,6 +238,7 @@ impl<'a> IntoIterator for &'a Headers {
 impl Clone for Headers {
     fn clone(&self) -> Self {
         let store = match &self.store {
+            Store::Empty => Store::Empty,
             Store::Block(block) => {
                 let mut own = Block::take();
                 own.spans.extend_from_slice(&block.spans);
@@ -255,14 +256,11 @@ impl Clone for Headers {
 impl Drop for Headers {
     #[inline]
     fn drop(&mut self) {
-        match &mut self.store {
-            Store::List(list) if list.capacity() > 0 => give_list(std::mem::take(list)),
-            Store::Block(_) => {
-                if let Store::Block(block) = std::mem::take(&mut self.store) {
-                    block.give();
-                }
-            }
-            Store::List(_) | Store::Map(_) => {}
+        match std::mem::take(&mut self.store) {
+            Store::Empty => {}
+            Store::List(list) => give_list(list),
+            Store::Block(block) => block.give(),
+            Store::Map(map) => drop(map),
         }
     }
 }
