@@ -151,15 +151,19 @@ fn append_head(
     if option.is_some() || wishes.has_connection {
         append_connection(head, &wishes, option, out)?;
     }
-    if let Some(signature) = ctx.signature {
-        out.extend_from_slice(match (wishes.has_server, wishes.has_date) {
-            (false, false) => signature.lines(),
-            (true, false) => signature.date_line(),
-            (false, true) => signature.server_line(),
-            (true, true) => b"",
-        });
+    match ctx.signature {
+        Some(signature) if !wishes.has_server && !wishes.has_date => {
+            out.extend_from_slice(signature.lines_and_end());
+        }
+        Some(signature) => {
+            let server = if wishes.has_server { b"" } else { signature.server_line() };
+            let date = if wishes.has_date { b"" } else { signature.date_line() };
+            for part in [server, date, b"\r\n"] {
+                out.extend_from_slice(part);
+            }
+        }
+        None => out.extend_from_slice(b"\r\n"),
     }
-    out.extend_from_slice(b"\r\n");
     let encoder = BodyEncoder::new(kind);
     Ok(if keep_alive { encoder } else { encoder.closing() })
 }

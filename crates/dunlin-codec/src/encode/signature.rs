@@ -15,6 +15,7 @@ use crate::{date::DateCache, scan};
 pub struct Signature {
     date: DateCache,
     second: u64,
+    /// And the empty line that ends a head.
     lines: Vec<u8>,
     /// Bytes of `lines` that are the Server line.
     server: usize,
@@ -47,15 +48,20 @@ impl Signature {
     #[cold]
     fn render(&mut self, second: u64) {
         self.lines.truncate(self.server);
-        for part in [b"date: ", &self.date.at(second)[..], b"\r\n"] {
+        for part in [b"date: ", &self.date.at(second)[..], b"\r\n\r\n"] {
             self.lines.extend_from_slice(part);
         }
         self.second = second;
     }
 
     /// Both lines.
-    #[inline]
     pub fn lines(&self) -> &[u8] {
+        &self.lines[..self.lines.len() - 2]
+    }
+
+    /// Both lines and the empty one that ends a head, since they stand last in nearly all.
+    #[inline]
+    pub(super) fn lines_and_end(&self) -> &[u8] {
         &self.lines
     }
 
@@ -66,7 +72,7 @@ impl Signature {
 
     /// The Date line alone.
     pub fn date_line(&self) -> &[u8] {
-        &self.lines[self.server..]
+        &self.lines()[self.server..]
     }
 }
 
