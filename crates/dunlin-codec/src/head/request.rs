@@ -131,8 +131,8 @@ impl RequestParser {
         let (line, lines) = match self.state {
             State::Fields { line, fields } => (line, fields),
             State::Line(ref mut line) => match line.parse(bytes, &mut scan, limits)? {
-                Some((line, method, version, start)) => {
-                    self.facts = Facts::of_request(method, version);
+                Some((line, method, start)) => {
+                    self.facts = Facts::of_request(method, line.version);
                     (line, FieldLines::at(start))
                 }
                 None => return Ok(None),
@@ -188,6 +188,7 @@ pub struct ParsedRequest<'i> {
 struct LineSpans {
     method: Span,
     target: Target,
+    version: Version,
 }
 
 impl<'i> ParsedRequest<'i> {
@@ -238,7 +239,7 @@ impl<'i> ParsedRequest<'i> {
     /// The protocol version.
     #[inline]
     pub fn version(&self) -> Version {
-        self.facts.version()
+        self.line.version
     }
 
     /// Framing, persistence and what else the fields said about the message itself.
@@ -282,7 +283,7 @@ impl RequestLine {
         input: &'i [u8],
         scan: &mut impl Scan,
         limits: &Limits,
-    ) -> Result<Option<(LineSpans, Method<'i>, Version, usize)>, HeadError> {
+    ) -> Result<Option<(LineSpans, Method<'i>, usize)>, HeadError> {
         let Self { mut method_end, mut target_end, mut scanned } = *self;
         if method_end == 0 {
             // Most requests are a GET: one compare finds the end of that.
@@ -355,7 +356,7 @@ impl RequestLine {
         let span = Span::between(0, method_end);
         let method = method_in(input, span);
         let target = Target::parse(method, input, Span::between(method_end + 1, target_end))?;
-        Ok(Some((LineSpans { method: span, target }, method, version, end)))
+        Ok(Some((LineSpans { method: span, target, version }, method, end)))
     }
 
     /// Notes how far the line has been scanned.

@@ -8,16 +8,16 @@
 //! the portable scanner, byte for byte. They are the only `unsafe` code in the crate.
 
 mod scalar;
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 #[allow(unsafe_code)]
 mod sse2;
 
 use core::ops::Range;
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
 use scalar::{self as best, Scalar as Best};
 pub(crate) use scalar::{Scalar, is_token_byte};
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 use sse2::{self as best, Sse2 as Best};
 
 /// Finds where runs of one byte class end.

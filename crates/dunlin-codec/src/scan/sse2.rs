@@ -1,4 +1,5 @@
-//! Sixteen bytes a step, in the vectors that every x86_64 processor has.
+//! Sixteen bytes a step, in the vectors that every x86_64 processor has (some bare-metal targets do
+//! without them).
 //!
 //! What is left when a block no longer fits goes to the portable scanner: nothing is read outside
 //! the input. All classification is arithmetic that is safe to call; `unsafe` is only the step into
@@ -31,19 +32,19 @@ impl<'i> Sse2<'i> {
 impl Scan for Sse2<'_> {
     #[inline]
     fn token_end(&mut self, from: usize) -> usize {
-        // SAFETY: SSE2 is part of every x86_64 target.
+        // SAFETY: this module is there only where the target has SSE2.
         unsafe { token_end(self.input, from) }
     }
 
     #[inline]
     fn target_end(&mut self, from: usize) -> usize {
-        // SAFETY: SSE2 is part of every x86_64 target.
+        // SAFETY: this module is there only where the target has SSE2.
         unsafe { target_end(self.input, from) }
     }
 
     #[inline]
     fn field_end(&mut self, from: usize) -> usize {
-        // SAFETY: SSE2 is part of every x86_64 target.
+        // SAFETY: this module is there only where the target has SSE2.
         unsafe { field_end(self.input, from) }
     }
 }
@@ -51,14 +52,14 @@ impl Scan for Sse2<'_> {
 /// Offset of the first `byte` in `range` of `input`, or the range's end.
 #[inline]
 pub(super) fn find(input: &[u8], range: Range<usize>, byte: u8) -> usize {
-    // SAFETY: SSE2 is part of every x86_64 target.
+    // SAFETY: this module is there only where the target has SSE2.
     unsafe { find_in_blocks(input, range, byte) }
 }
 
 /// Length of the run of name bytes at the start of `input`.
 #[inline]
 pub(super) fn name_run(input: &[u8]) -> usize {
-    // SAFETY: SSE2 is part of every x86_64 target.
+    // SAFETY: this module is there only where the target has SSE2.
     unsafe { name_run_in_blocks(input) }
 }
 
