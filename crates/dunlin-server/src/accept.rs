@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::conn::Http1;
+use crate::error::Fault;
 use crate::listener::Listener;
 use crate::timer::Sweep;
 use crate::tracker::Tracker;
@@ -17,9 +18,6 @@ use crate::tracker::Tracker;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Is told of errors in the accept loop.
-pub(crate) type OnAcceptError = Arc<dyn Fn(&io::Error) + Send + Sync>;
-
 /// What an accept loop hands to its connections; one per worker.
 pub(crate) struct Worker<S> {
     pub(crate) service: Arc<S>,
@@ -27,7 +25,6 @@ pub(crate) struct Worker<S> {
     pub(crate) sweep: Arc<Sweep>,
     pub(crate) tracker: Arc<Tracker>,
     pub(crate) stop: CancellationToken,
-    pub(crate) on_error: Option<OnAcceptError>,
 }
 
 impl<S> Clone for Worker<S> {
@@ -38,7 +35,6 @@ impl<S> Clone for Worker<S> {
             sweep: Arc::clone(&self.sweep),
             tracker: Arc::clone(&self.tracker),
             stop: self.stop.clone(),
-            on_error: self.on_error.clone(),
         }
     }
 }
@@ -66,9 +62,7 @@ impl<S: Service> Worker<S> {
                         ));
                     }
                     Err(error) => {
-                        if let Some(on_error) = &self.on_error {
-                            on_error(&error);
-                        }
+                        self.config.report(&Fault::Accept(&error));
                         if !concerns_one_peer(&error) {
                             tokio::time::sleep(pause).await;
                             pause = (pause * 2).min(LONGEST_PAUSE);

@@ -1,7 +1,6 @@
 //! Settings of a server.
 
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,12 +11,12 @@ use dunlin_core::{BoxError, Connection, IntoService, Service};
 use http::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::accept::OnAcceptError;
-use crate::config::Config;
+use crate::config::{Config, OnFault};
 use crate::conn::Http1;
-use crate::error::ServeError;
+use crate::error::{Fault, ServeError};
 use crate::listener::Address;
-use crate::runner::{OnListening, Running, Signals, start};
+use crate::runner::{OnListening, Running, start};
+use crate::signals::{Signals, Started};
 use crate::timer::Sweep;
 use crate::workers::Workers;
 
@@ -55,7 +54,6 @@ pub struct ServerBuilder {
     pub(crate) backlog: u32,
     pub(crate) max_connections: usize,
     pub(crate) shutdown_timeout: Duration,
-    pub(crate) on_accept_error: Option<OnAcceptError>,
     pub(crate) on_listening: Option<OnListening>,
     pub(crate) config: Config,
 }
@@ -70,7 +68,6 @@ impl Default for ServerBuilder {
             backlog: 1024,
             max_connections: 100_000,
             shutdown_timeout: Duration::from_secs(60),
-            on_accept_error: None,
             on_listening: None,
             config: Config::default(),
         }
@@ -153,7 +150,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How long requests may take to finish after the signal to shut down. Default: 60 s.
+    /// How long requests may take to finish after the signal to shut down; cleanup may take as long
+    /// again. Default: 60 s.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
         self
@@ -178,10 +176,10 @@ impl ServerBuilder {
         self
     }
 
-    /// Is told when a connection cannot be accepted, such as for want of file descriptors; the server
-    /// pauses and goes on. Default: nobody is.
-    pub fn on_accept_error(mut self, hook: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
-        self.on_accept_error = Some(Arc::new(hook));
+    /// Is told of what goes wrong while serving and that no peer is told: connections that cannot be
+    /// accepted, responses that break a rule, response bodies that fail. Default: a line on stderr.
+    pub fn on_fault(mut self, hook: impl Fn(&Fault<'_>) + Send + Sync + 'static) -> Self {
+        self.config.on_fault = Some(OnFault(Arc::new(hook)));
         self
     }
 
@@ -194,13 +192,23 @@ impl ServerBuilder {
 
     /// Serves until SIGINT or SIGTERM, then finishes what is under way; a second signal ends that too.
     ///
+    /// A signal during startup lets it finish, for as long as the shutdown timeout says, and ends the
+    /// run then.
+    ///
     /// # Errors
     ///
     /// [`ServeError`] where the service cannot be built, started or bound, or its cleanup fails.
     pub async fn serve<A: IntoService>(self, app: A) -> Result<(), ServeError> {
-        // Before anything is started or told: a signal that comes meanwhile ends the run well too.
-        let signals = Signals::new().map_err(ServeError::Signals)?;
-        self.start(app).await?.run_until(signals).await
+        // Before anything is started or told.
+        let mut signals = Signals::new().map_err(ServeError::Signals)?;
+        let limit = self.shutdown_timeout;
+        let starting = std::pin::pin!(self.start(app));
+        match signals.race(starting, limit).await {
+            Started::Running(running) => running?.run_until(signals).await,
+            Started::Told(running) => running?.end(Some(signals)).await.map(drop),
+            // Startup did not come to its end: what it holds is dropped.
+            Started::Never => Ok(()),
+        }
     }
 
     /// Starts to serve and returns at once; the handle tells the addresses and ends the run.

@@ -1,11 +1,15 @@
 //! What a connection must know of its server's settings.
 
+use std::fmt;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dunlin_codec::{Limits, Signature};
 use http::HeaderValue;
+
+use crate::error::Fault;
 
 /// Settings of one connection; the builder documents them.
 #[derive(Clone, Debug)]
@@ -20,6 +24,17 @@ pub(crate) struct Config {
     pub(crate) linger: Duration,
     pub(crate) half_close: bool,
     pub(crate) server_name: Option<HeaderValue>,
+    pub(crate) on_fault: Option<OnFault>,
+}
+
+/// Is told of what goes wrong while serving.
+#[derive(Clone)]
+pub(crate) struct OnFault(pub(crate) Arc<dyn Fn(&Fault<'_>) + Send + Sync>);
+
+impl fmt::Debug for OnFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnFault")
+    }
 }
 
 impl Default for Config {
@@ -34,6 +49,7 @@ impl Default for Config {
             linger: Duration::from_secs(2),
             half_close: true,
             server_name: Some(HeaderValue::from_static("dunlin")),
+            on_fault: None,
         }
     }
 }
@@ -44,6 +60,15 @@ impl Config {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         self.id = NEXT.fetch_add(1, Ordering::Relaxed);
         Arc::new(self)
+    }
+
+    /// Tells the hook, or writes a line to stderr where there is none.
+    #[cold]
+    pub(crate) fn report(&self, fault: &Fault<'_>) {
+        match &self.on_fault {
+            Some(OnFault(hook)) => hook(fault),
+            None => drop(writeln!(io::stderr(), "dunlin: {fault}")),
+        }
     }
 
     /// The fields that go onto every response.

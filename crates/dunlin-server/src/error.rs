@@ -4,7 +4,24 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use dunlin_core::BoxError;
+use dunlin_codec::SendError;
+use dunlin_core::{BodyError, BoxError};
+
+/// Something that went wrong while serving, of which the peer learns a status at most.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub enum Fault<'a> {
+    /// A connection could not be accepted, such as for want of file descriptors; the server pauses
+    /// and goes on.
+    #[error("cannot accept a connection: {0}")]
+    Accept(&'a io::Error),
+    /// The program's response breaks a rule: 500 went out in its place, or it was cut.
+    #[error("a response could not be sent as it was: {0}")]
+    Response(&'a SendError),
+    /// The body of a response failed while it was sent; the response was cut.
+    #[error("a response was cut because its body failed: {0}")]
+    ResponseBody(&'a BodyError),
+}
 
 /// Why a server did not start, or what went wrong around its run.
 ///
@@ -46,6 +63,15 @@ pub enum ServeError {
     /// Cleaning up after the last request failed.
     #[error("cleanup failed: {0}")]
     Cleanup(BoxError),
+    /// Cleaning up took longer than the shutdown timeout; what was left of it was dropped.
+    #[error("cleanup did not end within {limit:?}")]
+    CleanupTimedOut {
+        /// The shutdown timeout.
+        limit: std::time::Duration,
+    },
+    /// A signal came while cleaning up; what was left of it was dropped.
+    #[error("cleanup was cut by a signal")]
+    CleanupCut,
 }
 
 impl fmt::Debug for ServeError {

@@ -19,7 +19,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `builder`, `runner` | settings; start, run and graceful end |
+//! | `builder`, `runner`, `signals` | settings; start, run and graceful end |
 //! | `listener`, `accept`, `workers` | sockets, accept loops, threads |
 //! | `conn` | the driver of one connection |
 //! | `timer` | deadlines of all connections by one sweep |
@@ -39,12 +39,13 @@ mod conn;
 mod error;
 mod listener;
 mod runner;
+mod signals;
 mod timer;
 mod tracker;
 mod workers;
 
 pub use self::builder::{Server, ServerBuilder};
-pub use self::error::ServeError;
+pub use self::error::{Fault, ServeError};
 pub use self::listener::{Address, Listener};
 pub use self::runner::{Ended, Running};
 pub use self::workers::Workers;

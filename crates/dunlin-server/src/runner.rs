@@ -19,6 +19,7 @@ use crate::error::ServeError;
 #[cfg(unix)]
 use crate::listener::bind_unix;
 use crate::listener::{SocketFile, adopt, bind_each, bind_tcp};
+use crate::signals::Signals;
 use crate::timer::Sweep;
 use crate::tracker::Tracker;
 use crate::workers::{Crew, Sockets, Workers};
@@ -80,7 +81,6 @@ async fn bind_and_accept<S: Service + Lifecycle>(
         sweep: Sweep::new(),
         tracker: Arc::clone(&tracker),
         stop: stop.clone(),
-        on_error: builder.on_accept_error,
     };
     let crew = match builder.workers {
         Workers::Shared => Crew::shared(sockets.pop().unwrap_or_default(), &worker)?,
@@ -168,7 +168,7 @@ impl<S: Service + Lifecycle> Running<S> {
 
     pub(crate) async fn run_until(self, mut signals: Signals) -> Result<(), ServeError> {
         signals.next().await;
-        self.end(signals.next()).await.map(drop)
+        self.end(Some(signals)).await.map(drop)
     }
 
     /// Ends the run: closes the listeners and idle connections, lets requests finish for as long as
@@ -176,12 +176,14 @@ impl<S: Service + Lifecycle> Running<S> {
     ///
     /// # Errors
     ///
-    /// [`ServeError::Cleanup`] where the service's cleanup fails.
+    /// [`ServeError::Cleanup`] where the service's cleanup fails, [`ServeError::CleanupTimedOut`] where
+    /// it takes longer than the shutdown timeout.
     pub async fn shutdown(self) -> Result<Ended, ServeError> {
-        self.end(std::future::pending()).await
+        self.end(None).await
     }
 
-    async fn end(mut self, hurry: impl Future<Output = ()>) -> Result<Ended, ServeError> {
+    /// Ends the run; a signal cuts short whichever part it comes in.
+    pub(crate) async fn end(mut self, mut signals: Option<Signals>) -> Result<Ended, ServeError> {
         let mut ended = Ended::default();
         self.stop.cancel();
         if let Some(mut crew) = self.crew.take() {
@@ -195,7 +197,7 @@ impl<S: Service + Lifecycle> Running<S> {
             };
             tokio::select! {
                 _ = tokio::time::timeout(self.shutdown_timeout, finish) => {}
-                () = hurry => {}
+                () = hurry(&mut signals) => {}
             }
             ended.cut = self.tracker.live();
             if ended.cut > 0 {
@@ -204,8 +206,23 @@ impl<S: Service + Lifecycle> Running<S> {
             }
             crew.join(ABORT_GRACE).await;
         }
-        self.service.cleanup().await.map_err(ServeError::Cleanup)?;
+        let limit = self.shutdown_timeout;
+        tokio::select! {
+            cleaned = tokio::time::timeout(limit, self.service.cleanup()) => match cleaned {
+                Ok(cleaned) => cleaned.map_err(ServeError::Cleanup)?,
+                Err(_) => return Err(ServeError::CleanupTimedOut { limit }),
+            },
+            () = hurry(&mut signals) => return Err(ServeError::CleanupCut),
+        }
         Ok(ended)
+    }
+}
+
+/// Waits for the next signal, where any is listened for.
+async fn hurry(signals: &mut Option<Signals>) {
+    match signals {
+        Some(signals) => signals.next().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -224,42 +241,5 @@ impl<S: Service + Lifecycle> fmt::Debug for Running<S> {
             .field("addresses", &self.addresses)
             .field("connections", &self.connections())
             .finish_non_exhaustive()
-    }
-}
-
-/// SIGINT and SIGTERM; elsewhere than on unix, Ctrl-C.
-pub(crate) struct Signals {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    #[cfg(unix)]
-    pub(crate) fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    #[cfg(not(unix))]
-    pub(crate) fn new() -> std::io::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        let _ = tokio::signal::ctrl_c().await;
     }
 }

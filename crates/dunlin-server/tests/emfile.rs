@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use dunlin_core::{IntoResponse, Request, Response};
-use dunlin_server::{Server, Workers};
+use dunlin_server::{Fault, Server, Workers};
 use futures_util::future::join_all;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
@@ -37,7 +37,8 @@ async fn without_descriptors_accept_neither_spins_nor_ends_and_goes_on_when_ther
     for (workers, listeners) in [(Workers::Shared, 1), (Workers::PerCore(2), 2)] {
         let errors = Arc::new(AtomicUsize::new(0));
         let told = Arc::clone(&errors);
-        let builder = Server::builder().workers(workers).on_accept_error(move |error| {
+        let builder = Server::builder().workers(workers).on_fault(move |fault| {
+            let Fault::Accept(error) = fault else { panic!("{fault}") };
             assert!(error.to_string().contains("Too many open files"), "{error}");
             told.fetch_add(1, Relaxed);
         });

@@ -339,6 +339,85 @@ async fn a_stream_that_fails_is_cut_and_does_not_look_whole() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn answers_given_before_a_failure_still_arrive() {
+    let service = |req: Request| async move {
+        let failing: [Result<Bytes, BoxError>; 2] = [Ok("part".into()), Err("disk".into())];
+        match req.path() {
+            "/stream" => Response::new(Body::from_stream(stream::iter(failing))),
+            "/short" => Response::new(Body::from_stream(stream::iter([Ok::<_, BoxError>("x")])))
+                .with_header(CONTENT_LENGTH, HeaderValue::from_static("9")),
+            "/long" => Response::new(Body::from_stream(stream::iter([Ok::<_, BoxError>("xxx")])))
+                .with_header(CONTENT_LENGTH, HeaderValue::from_static("2")),
+            "/echo" => Response::new(req.into_body()),
+            _ => "fine".into_response(),
+        }
+    };
+    let bad_chunk = "Transfer-Encoding: chunked\r\n\r\nZZ\r\n";
+    for (failing, answers) in [
+        ("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 2),
+        ("GET /short HTTP/1.1\r\nHost: a\r\n\r\n".into(), 2),
+        ("GET /long HTTP/1.1\r\nHost: a\r\n\r\n".into(), 2),
+        (format!("POST /echo HTTP/1.1\r\nHost: a\r\n{bad_chunk}"), 2),
+        (format!("POST /ignored HTTP/1.1\r\nHost: a\r\n{bad_chunk}"), 3),
+    ] {
+        let (mut client, _) = connect_with(Server::builder().on_fault(|_| {}), service);
+        client.send(format!("{GET}{GET}{failing}")).await;
+        for _ in 0..answers {
+            assert_eq!(soon(client.answer()).await.expect("an answer").text(), "fine", "{failing}");
+        }
+        assert!(soon(client.answer()).await.is_none(), "{failing}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_final_answer_of_1xx_becomes_500_and_is_told() {
+    for status in [100, 103, 101] {
+        let service =
+            move |_: Request| async move { StatusCode::from_u16(status).unwrap().into_response() };
+        let (told, mut faults) = tokio::sync::mpsc::unbounded_channel();
+        let builder =
+            Server::builder().on_fault(move |fault| told.send(fault.to_string()).unwrap());
+        let (mut client, _) = connect_with(builder, service);
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n").await;
+        let answer = soon(client.answer()).await.unwrap();
+        assert_eq!(answer.status, 500);
+        assert!(!answer.text().contains("final"), "the cause stays here");
+        assert!(faults.recv().await.unwrap().contains("final"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_streaming_echo_gets_the_body_that_waits_for_100() {
+    let mut client = connect(echo);
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+        .await;
+    assert_eq!(soon(client.head()).await.unwrap().status, 100);
+    client.send("hello").await;
+    assert_eq!(soon(client.answer()).await.unwrap().text(), "hello");
+    assert_eq!(client.get("/").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_tiny_chunks_reaches_the_handler_in_few_pieces() {
+    let count = |req: Request| async move {
+        let (mut body, mut pieces, mut bytes) = (req.into_body(), 0, 0);
+        while let Some(piece) = body.chunk().await {
+            (pieces, bytes) = (pieces + 1, bytes + piece.unwrap().len());
+        }
+        format!("{pieces} {bytes}").into_response()
+    };
+    let mut client = connect(count);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    client.send("1\r\nx\r\n".repeat(10_000)).await;
+    client.send("0\r\n\r\n").await;
+    let answer = soon(client.answer()).await.unwrap();
+    let (pieces, bytes) = answer.text().split_once(' ').unwrap();
+    assert_eq!(bytes, "10000");
+    assert!(pieces.parse::<u32>().unwrap() < 50, "{pieces}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn bodies_of_every_size_arrive_whole() {
     for size in [0, 1, 16 * 1024, 16 * 1024 + 1, 1 << 20] {
         let whole = move |_: Request| async move { Response::new(vec![b'x'; size]) };

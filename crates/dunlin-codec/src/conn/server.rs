@@ -156,6 +156,13 @@ pub enum SendError {
     /// The request asked for no upgrade, so that the client would not understand 101.
     #[error("101 Switching Protocols without an upgrade asked for")]
     UpgradeNotAsked,
+    /// A 101 has to name the protocol (RFC 9110 §15.2.2).
+    #[error("101 Switching Protocols without an Upgrade field")]
+    UpgradeUnnamed,
+    /// A 1xx goes before the final response and cannot be it: the client would take the next one for
+    /// the answer to this request (RFC 9110 §15.2).
+    #[error("{0} is no final status")]
+    Interim(StatusCode),
     /// The head or body breaks a rule.
     #[error(transparent)]
     Encode(#[from] EncodeError),
@@ -342,7 +349,7 @@ impl ServerConn {
         if !matches!(self.sending, Sending::Head) {
             return Err(SendError::OutOfTurn);
         }
-        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        if head.status.is_informational() {
             return self.send_upgrade(head, ctx, out);
         }
         let close = ctx.close
@@ -388,6 +395,12 @@ impl ServerConn {
         ctx: SendCtx<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), SendError> {
+        if head.status != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(SendError::Interim(head.status));
+        }
+        if !head.headers.contains("upgrade") {
+            return Err(SendError::UpgradeUnnamed);
+        }
         if self.request.facts.upgrade().is_none() || !matches!(self.receiving, Receiving::Complete)
         {
             return Err(SendError::UpgradeNotAsked);
@@ -480,6 +493,13 @@ impl ServerConn {
         }
         self.close_input();
         matches!(self.sending, Sending::Head)
+    }
+
+    /// Gives up on what is under way: nothing more is read, and a response that has begun stays cut. The
+    /// connection is to be closed once what was appended has been written.
+    pub fn abandon(&mut self) {
+        self.receiving = Receiving::Closed;
+        self.sending = Sending::Complete;
     }
 
     /// Moves on to the next request once both halves of this one are over.

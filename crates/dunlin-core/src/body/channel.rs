@@ -80,6 +80,13 @@ impl Party {
     }
 }
 
+/// What a queued chunk counts for: its bytes, and what keeping any chunk takes, so that a flood of
+/// one-byte chunks is bounded like any other.
+fn cost(chunk: &Bytes) -> usize {
+    const OVERHEAD: usize = 128;
+    chunk.len() + OVERHEAD
+}
+
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
@@ -155,7 +162,7 @@ impl BodySender {
         if chunk.is_empty() {
             return Ok(());
         }
-        shared.queued += chunk.len();
+        shared.queued += cost(&chunk);
         shared.queue.push_back(chunk);
         let waker = shared.receiver.take_waker();
         drop(shared);
@@ -226,7 +233,7 @@ impl http_body::Body for Receiver {
         let mut shared = self.lock();
         let asked = std::mem::replace(&mut shared.asked, true);
         if let Some(chunk) = shared.queue.pop_front() {
-            shared.queued -= chunk.len();
+            shared.queued -= cost(&chunk);
             if let Some(left) = &mut shared.left {
                 *left = left.saturating_sub(chunk.len() as u64);
             }

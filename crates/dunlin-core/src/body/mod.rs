@@ -113,8 +113,8 @@ impl Body {
         Self::from_dyn(Box::pin(HttpBody { body: Box::pin(body) }))
     }
 
-    /// A body that is fed from elsewhere through the sender, which waits while more than `capacity`
-    /// bytes are queued. Its end must be said with [`BodySender::finish`]; a sender that is dropped
+    /// A body that is fed from elsewhere through the sender, which waits while `capacity`
+    /// bytes or more are queued, each chunk counting 128 bytes besides its own. Its end must be said with [`BodySender::finish`]; a sender that is dropped
     /// before fails the body.
     pub fn channel(capacity: usize) -> (BodySender, Self) {
         Self::channel_with_len(capacity, None)
@@ -145,6 +145,12 @@ impl Body {
                 None
             }
         }
+    }
+
+    /// Whether this is no body but a connection to be handed over; for drivers.
+    #[cfg(feature = "io")]
+    pub fn is_upgrade(&self) -> bool {
+        matches!(self.kind, Kind::Upgrade(_))
     }
 
     /// The number of bytes still to come, where it is known.

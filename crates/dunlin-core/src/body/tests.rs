@@ -63,6 +63,16 @@ fn a_sender_waits_for_room_and_hears_of_a_receiver_that_went() {
 }
 
 #[test]
+fn tiny_chunks_fill_the_queue_long_before_their_bytes_do() {
+    let (mut sender, _body) = Body::channel(64 * 1024);
+    let mut sent = 0;
+    while poll(pin!(sender.send("x"))).is_ready() {
+        sent += 1;
+    }
+    assert!((400..600).contains(&sent), "{sent}");
+}
+
+#[test]
 fn bytes_are_wanted_only_once_the_receiver_has_asked() {
     let (mut sender, mut body) = Body::channel(4);
     let mut cx = Context::from_waker(Waker::noop());

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::h1::{Closed, DRAIN_MAX, Link, Step, Turn};
 use super::output::COPY_MAX;
 use super::wait::Wait;
+use crate::error::Fault;
 
 /// Request bodies up to this length that have arrived with their head are handed over whole.
 const WHOLE_MAX: u64 = 16 * 1024;
@@ -116,36 +117,48 @@ where
             }
             Poll::Pending => return Incoming::Unwanted,
         }
-        let mut bytes = turn.input.bytes();
-        let before = bytes.len();
-        let event = self.conn.next_event(&mut bytes);
-        let used = before - bytes.len();
-        match event {
-            Ok(Some(Event::Data(data))) => {
-                // A copy of the right size: a queue of small pieces must not pin large buffers.
-                let _ = incoming.push(Bytes::copy_from_slice(data));
-            }
-            Ok(Some(Event::Trailers(trailers))) => {
-                if let Some(incoming) = self.incoming.take() {
-                    incoming.finish_with_trailers(trailers.into_map());
+        // Copies of the right size, since a queue of small pieces must not pin large buffers; and the
+        // pieces of one read as one, since each would cost a queue entry and a poll of the handler.
+        let mut data = Vec::new();
+        let event = loop {
+            let mut bytes = turn.input.bytes();
+            let before = bytes.len();
+            let event = self.conn.next_event(&mut bytes);
+            let used = before - bytes.len();
+            let more = match event {
+                Ok(Some(Event::Data(piece))) => {
+                    data.extend_from_slice(piece);
+                    data.len() < QUEUE_MAX
                 }
-            }
-            Ok(Some(_)) => {
-                if let Some(incoming) = self.incoming.take() {
-                    incoming.finish();
+                Ok(None) if data.is_empty() => {
+                    turn.input.consume(used);
+                    return self.feed_on(cx, turn);
                 }
-            }
-            Ok(None) => {
-                turn.input.consume(used);
-                return self.feed_on(cx, turn);
-            }
-            Err(error) => {
-                if let Some(incoming) = self.incoming.take() {
-                    incoming.fail(BodyError::malformed(error.status(), error));
+                Ok(None) => false,
+                Ok(Some(Event::Trailers(trailers))) => {
+                    turn.input.consume(used);
+                    break Ok(Some(trailers));
                 }
+                Ok(Some(_)) => {
+                    turn.input.consume(used);
+                    break Ok(None);
+                }
+                Err(error) => break Err(error),
+            };
+            turn.input.consume(used);
+            if !more {
+                let _ = incoming.push(data.into());
+                return Incoming::Moved;
+            }
+        };
+        let _ = incoming.push(data.into());
+        if let Some(incoming) = self.incoming.take() {
+            match event {
+                Ok(None) => incoming.finish(),
+                Ok(Some(trailers)) => incoming.finish_with_trailers(trailers.into_map()),
+                Err(error) => incoming.fail(BodyError::malformed(error.status(), error)),
             }
         }
-        turn.input.consume(used);
         Incoming::Moved
     }
 
@@ -173,6 +186,10 @@ where
         response: &mut Response,
         turn: &mut Turn<'_>,
     ) -> Step {
+        if self.conn.owes_continue() && self.is_incoming_wanted() {
+            // The response may be made of the body: waiting for it, neither side would go on.
+            self.conn.send_continue(turn.output.buf);
+        }
         let (head, body) = (response.head(), response.body());
         let close = self.must_close();
         let sent = SIGNATURE.with_borrow_mut(|last| {
@@ -183,6 +200,10 @@ where
             let signature = signature.at(self.sweep.clock.unix());
             let ctx = SendCtx::default().signature(signature).close(close);
             match body.as_whole() {
+                // A 101 with a body of bytes hands the connection to nobody.
+                Some(_) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
+                    Err(SendError::Interim(head.status))
+                }
                 Some(whole) if whole.len() <= COPY_MAX => {
                     self.conn.send_whole(head, whole, ctx, turn.output.buf)
                 }
@@ -221,14 +242,16 @@ where
         error: &SendError,
         turn: &mut Turn<'_>,
     ) -> Step {
+        let fault = Fault::Response(error);
         if matches!(error, SendError::OutOfTurn) || self.failed {
-            return Step::Done;
+            return self.abandon(Some(fault));
         }
+        self.config.report(&fault);
         self.failed = true;
         self.conn.close_input();
         let why = Refusal::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            format!("the response cannot be sent: {error}"),
+            "the server could not send its response",
         );
         self.respond(service, &mut service.refuse(why), turn)
     }
@@ -236,25 +259,41 @@ where
     /// Whether the connection has to end with this response: the server shuts down, or more of the
     /// request's body is to come than is worth reading for nobody.
     fn must_close(&self) -> bool {
-        let unwanted = || self.incoming.as_ref().is_none_or(|incoming| incoming.is_closed());
         self.closing
             || (self.conn.is_receiving_body()
                 && self.conn.body_left().is_some_and(|left| left > DRAIN_MAX)
-                && unwanted())
+                && !self.is_incoming_wanted())
+    }
+
+    /// Whether somebody still holds the request's body.
+    fn is_incoming_wanted(&self) -> bool {
+        self.incoming.as_ref().is_some_and(|incoming| !incoming.is_closed())
+    }
+
+    /// Ends the connection after what is rendered: answers that were given before still go out, and the
+    /// response that is being sent stays cut.
+    pub(super) fn abandon(&mut self, fault: Option<Fault<'_>>) -> Step {
+        if let Some(fault) = fault {
+            self.config.report(&fault);
+        }
+        self.outgoing = Outgoing::None;
+        self.cut_incoming();
+        self.conn.abandon();
+        Step::Again
     }
 
     fn end(&mut self, turn: &mut Turn<'_>) -> Step {
         match self.conn.send_end(None, turn.output.buf) {
             Ok(()) => Step::Again,
-            Err(_) => Step::Done,
+            Err(error) => self.abandon(Some(Fault::Response(&error))),
         }
     }
 
     /// Sends a large piece of the body from where it is.
     fn send_uncopied(&mut self, bytes: Bytes, turn: &mut Turn<'_>) -> Step {
         let len = bytes.len();
-        if self.conn.send_prefix(len, turn.output.buf).is_err() {
-            return Step::Done;
+        if let Err(error) = self.conn.send_prefix(len, turn.output.buf) {
+            return self.abandon(Some(Fault::Response(&error)));
         }
         let suffix = turn.output.set_tail(bytes);
         self.conn.send_suffix(len, suffix);
@@ -264,21 +303,23 @@ where
     /// Renders what the response's body has ready. A body that fails is cut: its end is never sent, so
     /// that nobody takes it for whole.
     fn stream(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Step {
-        let Outgoing::Stream(body) = &mut self.outgoing else { return Step::Done };
+        let Outgoing::Stream(body) = &mut self.outgoing else { return self.abandon(None) };
         let frame = match http_body::Body::poll_frame(Pin::new(&mut **body), cx) {
             Poll::Pending => return Step::Park(Wait::Handler),
             Poll::Ready(None) => {
                 self.outgoing = Outgoing::None;
                 return self.end(turn);
             }
-            Poll::Ready(Some(Err(_))) => return Step::Done,
+            Poll::Ready(Some(Err(error))) => {
+                return self.abandon(Some(Fault::ResponseBody(&error)));
+            }
             Poll::Ready(Some(Ok(frame))) => frame,
         };
         match frame.into_data() {
             Ok(data) if data.len() <= COPY_MAX => {
                 match self.conn.send_data(&data, turn.output.buf) {
                     Ok(()) => Step::Again,
-                    Err(_) => Step::Done,
+                    Err(error) => self.abandon(Some(Fault::Response(&error))),
                 }
             }
             Ok(data) => self.send_uncopied(data, turn),
@@ -287,7 +328,7 @@ where
                     self.outgoing = Outgoing::None;
                     match self.conn.send_end(Some(&trailers.into()), turn.output.buf) {
                         Ok(()) => Step::Again,
-                        Err(_) => Step::Done,
+                        Err(error) => self.abandon(Some(Fault::Response(&error))),
                     }
                 }
                 Err(_) => Step::Again,

@@ -220,6 +220,22 @@ where
     }
 }
 
+/// A body that is still read elsewhere ends where its connection does.
+impl<T> Drop for Link<T> {
+    fn drop(&mut self) {
+        self.cut_incoming();
+    }
+}
+
+impl<T> Link<T> {
+    /// Fails the request's body for whoever still reads it.
+    pub(super) fn cut_incoming(&mut self) {
+        if let Some(incoming) = self.incoming.take() {
+            incoming.fail(BodyError::Incomplete);
+        }
+    }
+}
+
 /// What the sweep or the shutdown asks of a connection.
 enum Attend {
     Go,
@@ -251,7 +267,12 @@ where
                 StatusCode::REQUEST_TIMEOUT,
                 "the request's head did not arrive in time",
             )),
-            Wait::Head | Wait::KeepAlive | Wait::Write | Wait::Linger => Attend::Gone,
+            Wait::KeepAlive => {
+                // Closed once there is nothing to read: a request may have come this very moment.
+                self.closing = true;
+                Attend::Go
+            }
+            Wait::Head | Wait::Write | Wait::Linger => Attend::Gone,
             Wait::Body => {
                 if let Some(incoming) = self.incoming.take() {
                     incoming.fail(BodyError::TimedOut);
@@ -404,7 +425,7 @@ where
     /// Answers what cannot become a request, and closes.
     fn refuse<S: Service>(&mut self, service: &S, why: Refusal, turn: &mut Turn<'_>) -> Step {
         if !self.conn.refuse() {
-            return Step::Done;
+            return self.abandon(None);
         }
         self.respond(service, &mut service.refuse(why), turn)
     }
@@ -427,7 +448,7 @@ where
         match self.poll_flush(cx, turn) {
             Poll::Ready(Ok(())) => match std::mem::replace(&mut self.outgoing, Outgoing::None) {
                 Outgoing::Upgrade(then) => Step::Upgrade(*then),
-                _ => Step::Done,
+                _ => self.abandon(None),
             },
             Poll::Ready(Err(_)) => Step::Done,
             Poll::Pending => Step::Park(Wait::Write),
