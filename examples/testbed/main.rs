@@ -7,6 +7,7 @@ mod files;
 mod options;
 mod routes;
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use dunlin::server::Server;
@@ -35,5 +36,7 @@ async fn serve(options: Options) -> dunlin::Result<()> {
     if let Some(path) = options.unix {
         server = server.bind_unix(path);
     }
-    Ok(server.on_listening(|addresses| println!("{}", addresses[0])).serve(app).await?)
+    let tell =
+        |addresses: &[std::net::SocketAddr]| drop(writeln!(io::stdout(), "{}", addresses[0]));
+    Ok(server.on_listening(tell).serve(app).await?)
 }

@@ -7,10 +7,14 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod conn;
 mod head;
+mod router;
 
 pub use body::{chunk_round_trip, chunked_body};
+pub use conn::server_conn;
 pub use head::{request_head, response_head};
+pub use router::router;
 
 /// The first byte of an input picks how the rest is cut into reads: whole at 0.
 fn reads(data: &[u8]) -> (usize, &[u8]) {

@@ -40,3 +40,13 @@ fn chunked_bodies_hold() {
 fn chunks_round_trip() {
     replay("chunk_round_trip", dunlin_fuzz::chunk_round_trip);
 }
+
+#[test]
+fn connections_hold() {
+    replay("server_conn", dunlin_fuzz::server_conn);
+}
+
+#[test]
+fn paths_hold() {
+    replay("router", dunlin_fuzz::router);
+}

@@ -505,3 +505,78 @@ async fn a_second_signal_cuts_what_is_still_under_way() {
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
 }
+
+/// Takes its time at both ends.
+struct Sluggish {
+    startup: Duration,
+    cleanup: Duration,
+}
+
+impl Service for Sluggish {
+    type Future = std::future::Ready<Response>;
+
+    fn call(&self, _: Request) -> Self::Future {
+        std::future::ready(Response::default())
+    }
+}
+
+impl Lifecycle for Sluggish {
+    fn startup(&self) -> BoxFuture<'_, Result<(), BoxError>> {
+        println!("starting");
+        Box::pin(async {
+            tokio::time::sleep(self.startup).await;
+            Ok(())
+        })
+    }
+
+    fn cleanup(&self) -> BoxFuture<'_, Result<(), BoxError>> {
+        Box::pin(async {
+            tokio::time::sleep(self.cleanup).await;
+            Ok(())
+        })
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn a_cleanup_that_hangs_is_held_to_the_limit() {
+    let sluggish = Sluggish { startup: Duration::ZERO, cleanup: HOUR };
+    let builder = Server::builder().shutdown_timeout(Duration::from_millis(100));
+    let server = start(builder, sluggish).await;
+    let ended = within(10, server.shutdown()).await;
+    assert!(matches!(ended, Err(ServeError::CleanupTimedOut { .. })), "{ended:?}");
+}
+
+const STARTS_SLOWLY: &str = "DUNLIN_TEST_STARTS_SLOWLY";
+
+#[test]
+fn a_process_that_starts_slowly() {
+    let Ok(ms) = std::env::var(STARTS_SLOWLY) else { return };
+    let startup = Duration::from_millis(ms.parse().unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let server = Server::builder().bind("127.0.0.1:0").shutdown_timeout(Duration::from_secs(60));
+    runtime.block_on(server.serve(Sluggish { startup, cleanup: Duration::ZERO })).unwrap();
+}
+
+#[tokio::test]
+async fn a_signal_during_startup_ends_the_run_once_it_has_started_and_a_second_one_at_once() {
+    for (ms, signals) in [("400", 1), ("3600000", 2)] {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_process_that_starts_slowly", "--nocapture", "--test-threads=1"])
+            .env(STARTS_SLOWLY, ms)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut lines = output.by_ref().lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.ends_with("starting")));
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let process = Process { child, address, _output: output };
+        for _ in 0..signals {
+            process.signal(Signal::TERM);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(within(10, process.end()).await.success(), "{ms} ms");
+    }
+}
