@@ -3,6 +3,8 @@
 //! Time belongs to whoever drives them: [`ServerConn::phase`] says what the connection waits for, and
 //! the driver keeps a deadline for each phase.
 
+mod event;
 mod server;
 
-pub use self::server::{ConnError, Event, Phase, SendCtx, SendError, ServerConn};
+pub use self::event::{ConnError, Event, Phase, SendCtx, SendError};
+pub use self::server::ServerConn;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use dunlin_core::{Headers, RequestHead, ResponseHead};
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::event::{ConnError, Event, Phase, SendCtx, SendError};
 use crate::body::{BodyDecoder, BodyEvent, Trailers};
-use crate::encode::{BodyEncoder, BodyLen, EncodeCtx, EncodeError, Signature, encode_response};
-use crate::error::{BodyError, HeadError};
-use crate::framing::{Facts, Framing};
+use crate::encode::{BodyEncoder, BodyLen, EncodeCtx, encode_response};
+use crate::framing::Facts;
 use crate::head::HeadDecoder;
 use crate::limits::Limits;
 
@@ -80,119 +80,6 @@ struct Current {
     keep_alive: bool,
     /// The client waits for `100 Continue` before it sends the body.
     continue_owed: bool,
-}
-
-/// What a client has sent.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'i> {
-    /// A request. Its body's events follow, unless `framing` says that there is none.
-    Head {
-        /// Method, target, version and fields.
-        head: RequestHead,
-        /// How the body is delimited.
-        framing: Framing,
-    },
-    /// Bytes of the body.
-    Data(&'i [u8]),
-    /// Fields after a chunked body.
-    Trailers(Headers),
-    /// The body has ended.
-    End,
-}
-
-/// What a connection waits for; each has its own deadline.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Phase {
-    /// The next request, of which no byte has come.
-    Idle,
-    /// The rest of a request's head.
-    Head,
-    /// A request is being answered.
-    Exchange,
-    /// The answer is sent, the request's body has not ended: read on, or give up and close.
-    Drain,
-    /// The other protocol, from the next byte on.
-    Upgrade,
-    /// Nothing: the connection is to be closed.
-    Close,
-}
-
-/// What a client sent cannot be understood. The connection closes after an answer with
-/// [`status`](Self::status).
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnError {
-    /// The head is malformed, or passes a limit.
-    #[error(transparent)]
-    Head(#[from] HeadError),
-    /// The body is malformed, or passes a limit.
-    #[error(transparent)]
-    Body(#[from] BodyError),
-    /// The connection ended inside a head.
-    #[error("the connection ended before the head did")]
-    HeadCut,
-}
-
-impl ConnError {
-    /// The status that answers it.
-    pub fn status(&self) -> StatusCode {
-        let code = match self {
-            Self::Head(error) => error.status(),
-            Self::Body(error) => error.status(),
-            Self::HeadCut => 400,
-        };
-        StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST)
-    }
-}
-
-/// A response that cannot be sent as it is. Nothing of it has been written.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SendError {
-    /// No request waits for an answer, or its answer has begun already.
-    #[error("no request waits for this part of a response")]
-    OutOfTurn,
-    /// The request asked for no upgrade, so that the client would not understand 101.
-    #[error("101 Switching Protocols without an upgrade asked for")]
-    UpgradeNotAsked,
-    /// A 101 has to name the protocol (RFC 9110 §15.2.2).
-    #[error("101 Switching Protocols without an Upgrade field")]
-    UpgradeUnnamed,
-    /// A 1xx goes before the final response and cannot be it: the client would take the next one for
-    /// the answer to this request (RFC 9110 §15.2).
-    #[error("{0} is no final status")]
-    Interim(StatusCode),
-    /// The head or body breaks a rule.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-}
-
-/// How to send a response.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct SendCtx<'a> {
-    /// The Server and Date fields. Default: none are sent.
-    pub signature: Option<&'a Signature>,
-    /// Close the connection after this response. Default: only where the request or the response
-    /// says so.
-    pub close: bool,
-}
-
-impl<'a> SendCtx<'a> {
-    /// Sends those Server and Date fields.
-    #[must_use]
-    pub const fn signature(mut self, signature: &'a Signature) -> Self {
-        self.signature = Some(signature);
-        self
-    }
-
-    /// Closes the connection after the response.
-    #[must_use]
-    pub const fn close(mut self, close: bool) -> Self {
-        self.close = close;
-        self
-    }
 }
 
 impl ServerConn {

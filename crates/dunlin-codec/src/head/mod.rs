@@ -10,6 +10,7 @@ mod fields;
 #[cfg(feature = "std")]
 mod owned;
 mod request;
+mod request_line;
 mod response;
 #[cfg(test)]
 mod tests;
