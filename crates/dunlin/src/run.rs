@@ -15,7 +15,7 @@ const DEFAULT_PORT: u16 = 8080;
 /// Serves an app until SIGINT or SIGTERM and finishes what is under way: await the result, after
 /// setting what should differ from the defaults.
 ///
-/// Listens on all interfaces at port 8080 and prints a banner with the address. An error is any of
+/// Listens on all IPv4 interfaces at port 8080 and prints a banner with the address. An error is any of
 /// [`ServeError`](dunlin_server::ServeError), boxed, so that `main` can return it; its `Debug` output,
 /// which `main` prints, is the message.
 ///

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::content_type_is;
+use super::query::pairs;
 use crate::error::HttpError;
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
@@ -40,9 +41,7 @@ impl<T: DeserializeOwned + Send> FromRequest for Form<T> {
                 .with_message("a body of application/x-www-form-urlencoded is expected"));
         }
         let body = req.into_body().bytes().await?;
-        serde_html_form::from_bytes(&body).map(Self).map_err(|error| {
-            HttpError::bad_request().with_message(format!("form: {error}")).with_source(error)
-        })
+        pairs(&body, "form").map(Self)
     }
 }
 

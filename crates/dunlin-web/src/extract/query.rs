@@ -34,8 +34,35 @@ impl<T: DeserializeOwned + Send> FromParts for Query<T> {
     type Rejection = HttpError;
 
     async fn from_parts(req: &mut Request) -> Result<Self, HttpError> {
-        serde_html_form::from_str(req.query().unwrap_or("")).map(Self).map_err(|error| {
-            HttpError::bad_request().with_message(format!("query: {error}")).with_source(error)
-        })
+        pairs(req.query().unwrap_or("").as_bytes(), "query").map(Self)
+    }
+}
+
+/// Deserialises `key=value` pairs; the message names the key that does not fit.
+pub(super) fn pairs<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, HttpError> {
+    let parse = form_urlencoded::parse(bytes);
+    serde_path_to_error::deserialize(serde_html_form::Deserializer::new(parse)).map_err(|error| {
+        HttpError::bad_request().with_message(format!("{what}: {error}")).with_source(error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn the_message_names_the_key_that_does_not_fit() {
+        #[derive(Debug, serde::Deserialize)]
+        #[expect(dead_code, reason = "read by the deserialiser alone")]
+        struct Page {
+            page: u32,
+        }
+        for query in ["page=x", "page=1&page=2", "a=1"] {
+            let error = pairs::<Page>(query.as_bytes(), "query").unwrap_err();
+            assert!(error.message().unwrap().contains("page"), "{error}");
+        }
+        assert_eq!(pairs::<HashMap<String, u8>>(b"", "query").unwrap(), HashMap::new());
     }
 }
