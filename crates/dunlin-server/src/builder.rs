@@ -144,7 +144,7 @@ impl ServerBuilder {
     }
 
     /// Longest wait for the peer's own close after ours, so that it can read an answer while it still
-    /// sends. Default: 2 s.
+    /// sends. Zero closes at once, unlike the other timeouts. Default: 2 s.
     pub fn linger_timeout(mut self, timeout: Duration) -> Self {
         self.config.linger = timeout;
         self

@@ -234,6 +234,20 @@ async fn a_long_unread_body_closes_but_the_answer_arrives() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_lingering_a_connection_ends_with_its_last_answer() {
+    for (framing, close) in [("Content-Length: 9\r\n", false), ("Connection: close\r\n", true)] {
+        let builder = Server::builder().linger_timeout(Duration::ZERO);
+        let (mut client, task) = connect_with(builder, ignore);
+        let began = Instant::now();
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n")).await;
+        let answer = soon(client.answer()).await.unwrap();
+        assert_eq!((answer.text(), answer.field("connection").is_some()), ("ignored", close));
+        soon(task).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_streamed_body_comes_back_while_it_is_sent() {
     let mut client = connect(echo);
     client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;

@@ -307,7 +307,7 @@ where
         turn.output.poll_flush(io, cx, &mut self.backlog, &mut self.progress)
     }
 
-    /// Reads more input; `Ready(false)` at the end of the stream, or where reading fails.
+    /// Reads more input; [`Closed`] at the end of the stream, and where reading fails.
     pub(super) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
@@ -393,6 +393,7 @@ where
         match self.poll_fill(cx, turn, HEAD_READ) {
             // While the server shuts down, a request that has arrived is still answered.
             Poll::Pending if phase == Phase::Idle && self.closing => Step::Done,
+            Poll::Pending if phase == Phase::Drain && self.config.linger.is_zero() => Step::Done,
             Poll::Ready(Ok(())) => Step::Again,
             Poll::Ready(Err(Closed::Broken)) => Step::Done,
             Poll::Ready(Err(Closed::Half)) => match self.conn.handle_eof() {
@@ -474,6 +475,9 @@ where
                 Poll::Ready(Err(_)) => return Step::Done,
                 Poll::Pending => return Step::Park(Wait::Write),
             }
+        }
+        if self.config.linger.is_zero() {
+            return Step::Done;
         }
         let unread = turn.input.bytes().len();
         turn.input.consume(unread);
