@@ -1,7 +1,8 @@
 //! What a request costs, counted: the handler's future is the one allocation of dispatch.
 //!
-//! Counted on the test's own thread: the harness allocates on others when it likes. Heads and lists of fields come from lists that
-//! each thread keeps, so the first requests, which fill them, are not counted.
+//! Counted on the test's own thread: the harness allocates on others when it likes. Heads and lists of
+//! fields come from lists that each thread keeps, so the first requests, which fill them, are not
+//! counted.
 #![allow(unsafe_code, reason = "a global allocator is an unsafe trait")]
 
 mod common;
