@@ -1,7 +1,8 @@
 //! Heads: splits do not matter, and whatever is accepted httparse accepts too.
 
 use dunlin_codec::{
-    Field, Framing, HeadDecoder, HeadError, Limits, Method, RequestParser, ResponseParser, Version,
+    Field, Framing, FramingError, HeadDecoder, HeadError, Limits, Method, RequestParser,
+    ResponseParser, Version,
 };
 
 use crate::{prefixes, reads};
@@ -9,7 +10,10 @@ use crate::{prefixes, reads};
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// What was made of some bytes: a start line, the fields, framing, and the head's length.
-type Verdict = Result<Option<(String, Fields, Framing, usize)>, HeadError>;
+type Verdict = Result<Option<(String, Fields, Facts, usize)>, HeadError>;
+
+/// What the fields said about the message.
+type Facts = Result<Framing, FramingError>;
 
 /// Any input: whole, byte by byte and in reads of any size give the same head or the same error;
 /// httparse agrees with every head; the owned head says the same as the borrowed one.
@@ -20,7 +24,7 @@ pub fn request_head(data: &[u8]) {
         for read in [read, 1] {
             assert_eq!(request_in_reads(wire, read, &limits), whole, "in reads of {read}");
         }
-        if let Ok(Some((line, fields, _, len))) = whole {
+        if let Ok(Some((line, fields, facts, len))) = whole {
             let mut headers = [httparse::EMPTY_HEADER; 128];
             let mut theirs = httparse::Request::new(&mut headers);
             assert_eq!(theirs.parse(wire), Ok(httparse::Status::Complete(len)));
@@ -28,7 +32,7 @@ pub fn request_head(data: &[u8]) {
             let (method, target) = (theirs.method.unwrap_or(""), theirs.path.unwrap_or(""));
             assert_eq!(line, format!("{method} {target} {version:?}"));
             assert_eq!(fields, own(theirs.headers));
-            owned_head(wire, &limits, &line, &fields);
+            owned_head(wire, &limits, &line, &fields, facts);
         }
     }
 }
@@ -72,9 +76,10 @@ fn request_in_reads(wire: &[u8], read: usize, limits: &Limits) -> Verdict {
             let target = &head.bytes()[head.target().whole().range()];
             let line =
                 format!("{} {} {:?}", text(head.method().as_bytes()), text(target), head.version());
-            let fields = fields.iter().map(|f| head.field(*f));
-            let fields = fields.map(|(n, v)| (n.to_vec(), v.to_vec())).collect();
-            return Ok(Some((line, fields, head.facts().framing(), end - input.len())));
+            let facts = head.facts(&fields).map(|facts| facts.framing());
+            let pairs = fields.iter().map(|f| head.field(*f));
+            let pairs = pairs.map(|(n, v)| (n.to_vec(), v.to_vec())).collect();
+            return Ok(Some((line, pairs, facts, end - input.len())));
         }
         start = end - input.len();
         assert!(wire[..start].chunks(2).all(|line| line == b"\r\n"), "only empty lines go");
@@ -90,19 +95,29 @@ fn response_in_reads(wire: &[u8], read: usize, limits: &Limits) -> Verdict {
             let len = head.bytes().len();
             assert_eq!(len + input.len(), end);
             let line = format!("{} {:?}", head.status(), head.version());
-            let fields = fields.iter().map(|f| head.field(*f));
-            let fields = fields.map(|(n, v)| (n.to_vec(), v.to_vec())).collect();
-            return Ok(Some((line, fields, head.framing(Method::Get), len)));
+            let facts = head.facts(&fields);
+            let framing = facts.map(|facts| facts.response_framing(head.status(), Method::Get));
+            let pairs = fields.iter().map(|f| head.field(*f));
+            let pairs = pairs.map(|(n, v)| (n.to_vec(), v.to_vec())).collect();
+            return Ok(Some((line, pairs, framing, len)));
         }
         assert_eq!(input.len(), end, "a partial head is left alone");
     }
     Ok(None)
 }
 
-/// The owned head of a request that was accepted.
-fn owned_head(wire: &[u8], limits: &Limits, line: &str, fields: &Fields) {
+/// The owned head says the same, and is refused where the fields are.
+fn owned_head(wire: &[u8], limits: &Limits, line: &str, fields: &Fields, facts: Facts) {
     let decoded = HeadDecoder::new().decode(&mut &*wire, limits);
+    let framing = match facts {
+        Ok(framing) => framing,
+        Err(error) => {
+            assert_eq!(decoded.err(), Some(HeadError::Framing(error)));
+            return;
+        }
+    };
     let Ok(Some((head, facts))) = decoded else { panic!("not accepted again: {decoded:?}") };
+    assert_eq!(facts.framing(), framing);
     assert_eq!(line, format!("{} {} {:?}", head.method(), head.target(), facts.version()));
     assert!(head.target().contains(head.path()));
     let kept = head.headers().iter().map(|(n, v)| (n.to_vec(), v.to_vec()));

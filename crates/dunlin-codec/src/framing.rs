@@ -6,7 +6,7 @@
 
 use crate::{
     error::FramingError,
-    head::{Method, Span, Version},
+    head::{Field, Method, Span, Version},
     scan::is_token,
     target::is_host,
 };
@@ -69,19 +69,57 @@ const CONNECT: u32 = 1 << 16;
 const HTTP_10: u32 = 1 << 17;
 
 impl Facts {
+    /// What the fields of a request's head, `bytes`, say.
     #[inline]
-    pub(crate) fn of_request(method: Method<'_>, version: Version) -> Self {
+    pub(crate) fn of_request(
+        method: Method<'_>,
+        version: Version,
+        bytes: &[u8],
+        fields: impl Iterator<Item = Field>,
+    ) -> Result<Self, FramingError> {
         let seen = match method {
             Method::Head => HEAD,
             Method::Connect => CONNECT,
             _ => 0,
         };
-        Self { seen: seen | version_mark(version), ..Self::default() }
+        let mut facts = Self { seen: seen | version_mark(version), ..Self::default() };
+        for field in fields {
+            facts.fields += 1;
+            facts.request_field(bytes, field)?;
+        }
+        if facts.seen & (HOST | HTTP_10) == 0 {
+            return Err(FramingError::MissingHost);
+        }
+        facts.checked()
     }
 
+    /// What the fields of a response's head, `bytes`, say.
     #[inline]
-    pub(crate) fn of_response(version: Version) -> Self {
-        Self { seen: version_mark(version), ..Self::default() }
+    pub(crate) fn of_response(
+        version: Version,
+        bytes: &[u8],
+        fields: impl Iterator<Item = Field>,
+    ) -> Result<Self, FramingError> {
+        let mut facts = Self { seen: version_mark(version), ..Self::default() };
+        for field in fields {
+            facts.fields += 1;
+            facts.response_field(bytes, field)?;
+        }
+        facts.checked()
+    }
+
+    /// Checks what only the whole head can tell.
+    #[inline]
+    fn checked(self) -> Result<Self, FramingError> {
+        if self.seen & CHUNKED == 0 {
+            Ok(self)
+        } else if self.seen & LENGTH != 0 {
+            Err(FramingError::LengthAndEncoding)
+        } else if self.seen & HTTP_10 != 0 {
+            Err(FramingError::EncodingInHttp10)
+        } else {
+            Ok(self)
+        }
     }
 
     /// Whether this is a HEAD request, whose response has no body (RFC 9110 §9.3.2).
@@ -174,73 +212,41 @@ impl Facts {
     /// Looks at the next field of a request. Sorts by length first, so that a field without a
     /// meaning here costs two jumps.
     #[inline(always)]
-    pub(crate) fn request_field(
-        &mut self,
-        name: &[u8],
-        value: &[u8],
-        span: Span,
-    ) -> Result<(), FramingError> {
+    fn request_field(&mut self, bytes: &[u8], field: Field) -> Result<(), FramingError> {
+        let name = field.name.of(bytes);
         match name.len() {
-            4 if is(name, b"host") => self.add_host(value, span),
+            4 if is(name, b"host") => self.add_host(bytes, field.value),
             4 if is(name, b"etag") => self.once(ETAG, "etag"),
-            6 if is(name, b"expect") => self.add_expect(value),
+            6 if is(name, b"expect") => self.add_expect(field.value.of(bytes)),
             6 if is(name, b"server") => self.once(SERVER, "server"),
             10 if is(name, b"user-agent") => self.once(USER_AGENT, "user-agent"),
             12 if is(name, b"content-type") => self.once(CONTENT_TYPE, "content-type"),
             12 if is(name, b"max-forwards") => self.once(MAX_FORWARDS, "max-forwards"),
             13 if is(name, b"content-range") => self.once(CONTENT_RANGE, "content-range"),
             16 if is(name, b"content-location") => self.once(CONTENT_LOCATION, "content-location"),
-            7 | 10 | 14 | 17 => self.response_field(name, value, span),
+            7 | 10 | 14 | 17 => self.response_field(bytes, field),
             _ => Ok(()),
         }
     }
 
     /// Looks at the next field of a response.
     #[inline(always)]
-    pub(crate) fn response_field(
-        &mut self,
-        name: &[u8],
-        value: &[u8],
-        span: Span,
-    ) -> Result<(), FramingError> {
+    fn response_field(&mut self, bytes: &[u8], field: Field) -> Result<(), FramingError> {
+        let name = field.name.of(bytes);
         match name.len() {
             7 if is(name, b"upgrade") => {
                 if self.seen & UPGRADE == 0 {
-                    (self.upgrade, self.seen) = (span, self.seen | UPGRADE);
+                    (self.upgrade, self.seen) = (field.value, self.seen | UPGRADE);
                 }
                 Ok(())
             }
             10 if is(name, b"connection") => {
-                self.add_connection(value);
+                self.add_connection(field.value.of(bytes));
                 Ok(())
             }
-            14 if is(name, b"content-length") => self.add_length(value),
-            17 if is(name, b"transfer-encoding") => self.add_encoding(value),
+            14 if is(name, b"content-length") => self.add_length(field.value.of(bytes)),
+            17 if is(name, b"transfer-encoding") => self.add_encoding(field.value.of(bytes)),
             _ => Ok(()),
-        }
-    }
-
-    /// Checks what only the whole head of a request can tell.
-    #[inline]
-    pub(crate) fn end_request(&mut self, fields: u16) -> Result<(), FramingError> {
-        if self.seen & (HOST | HTTP_10) == 0 {
-            return Err(FramingError::MissingHost);
-        }
-        self.end_response(fields)
-    }
-
-    /// Checks what only the whole head of a response can tell.
-    #[inline]
-    pub(crate) fn end_response(&mut self, fields: u16) -> Result<(), FramingError> {
-        self.fields = u32::from(fields);
-        if self.seen & CHUNKED == 0 {
-            Ok(())
-        } else if self.seen & LENGTH != 0 {
-            Err(FramingError::LengthAndEncoding)
-        } else if self.seen & HTTP_10 != 0 {
-            Err(FramingError::EncodingInHttp10)
-        } else {
-            Ok(())
         }
     }
 
@@ -254,10 +260,10 @@ impl Facts {
     }
 
     #[inline]
-    fn add_host(&mut self, value: &[u8], span: Span) -> Result<(), FramingError> {
+    fn add_host(&mut self, bytes: &[u8], value: Span) -> Result<(), FramingError> {
         self.once(HOST, "host")?;
-        self.host = span;
-        if is_host(value) { Ok(()) } else { Err(FramingError::Host) }
+        self.host = value;
+        if is_host(value.of(bytes)) { Ok(()) } else { Err(FramingError::Host) }
     }
 
     #[inline(never)]
@@ -363,17 +369,18 @@ mod tests {
     use alloc::{format, string::String};
 
     use super::*;
-    use crate::{HeadError, Limits, RequestParser, ResponseParser};
+    use crate::{Limits, RequestParser, ResponseParser};
 
     /// Facts of a request with these field lines.
     fn facts_in(version: &str, lines: &[&str]) -> Result<Facts, FramingError> {
         let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
         let head = format!("POST / HTTP/{version}\r\nHost: a\r\n{lines}\r\n");
-        match RequestParser::new().parse(&mut head.as_bytes(), &Limits::default(), &mut ()) {
-            Ok(head) => Ok(*head.expect("complete").facts()),
-            Err(HeadError::Framing(error)) => Err(error),
-            Err(error) => panic!("{error}"),
-        }
+        let mut fields = alloc::vec::Vec::new();
+        let parsed = RequestParser::new()
+            .parse(&mut head.as_bytes(), &Limits::default(), &mut fields)
+            .unwrap()
+            .expect("complete");
+        parsed.facts(&fields)
     }
 
     fn facts(lines: &[&str]) -> Result<Facts, FramingError> {
@@ -506,9 +513,10 @@ mod tests {
     #[test]
     fn a_response_is_framed_by_status_method_and_fields() {
         let framing = |head: &str, method| {
-            let mut input = head.as_bytes();
-            let head = ResponseParser::new().parse(&mut input, &Limits::default(), &mut ());
-            head.unwrap().unwrap().framing(method)
+            let (mut input, mut fields) = (head.as_bytes(), alloc::vec::Vec::new());
+            let head = ResponseParser::new().parse(&mut input, &Limits::default(), &mut fields);
+            let head = head.unwrap().unwrap();
+            head.facts(&fields).unwrap().response_framing(head.status(), method)
         };
         let length = "Content-Length: 5\r\n\r\n";
         let of = |status: u16| format!("HTTP/1.1 {status} X\r\n{length}");

@@ -10,8 +10,9 @@
 //! let mut input = &b"POST /notes HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello"[..];
 //! let (limits, mut fields) = (Limits::default(), Vec::new());
 //! let head = RequestParser::new().parse(&mut input, &limits, &mut fields)?.expect("complete");
-//! assert_eq!((head.path(), head.authority()), (&b"/notes"[..], Some(&b"a.example"[..])));
-//! let mut body = BodyDecoder::of_request(head.facts(), &limits);
+//! let facts = head.facts(&fields)?;
+//! assert_eq!((head.path(), facts.keep_alive()), (&b"/notes"[..], true));
+//! let mut body = BodyDecoder::of_request(&facts, &limits);
 //! assert!(matches!(body.decode(&mut input)?, Some(BodyEvent::Data(b"hello"))));
 //! assert!(matches!(body.decode(&mut input)?, Some(BodyEvent::End)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -62,6 +63,8 @@
 #![deny(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod body;
 #[cfg(feature = "std")]
@@ -72,6 +75,7 @@ mod error;
 mod framing;
 mod head;
 mod limits;
+#[allow(unsafe_code)]
 mod scan;
 mod target;
 
@@ -86,9 +90,16 @@ pub use error::{BodyError, ChunkError, FramingError, HeadError};
 pub use framing::{Facts, Framing};
 pub use head::{
     Field, FieldSink, Method, ParsedRequest, ParsedResponse, RequestParser, ResponseParser, Span,
-    Version,
+    Version, parse_request, parse_response,
 };
 #[cfg(feature = "std")]
 pub use head::{HeadDecoder, ResponseHeadDecoder};
 pub use limits::Limits;
+pub use scan::FieldSlots;
 pub use target::{Target, TargetForm};
+
+/// What benches and tests need and nobody else: no promise is made about it.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::scan::Level;
+}

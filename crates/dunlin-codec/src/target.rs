@@ -66,6 +66,14 @@ impl Target {
         if self.authority < self.path { Some(span(self.authority, self.path)) } else { None }
     }
 
+    /// A target in origin form, whose query starts at `mark`.
+    #[inline(always)]
+    pub(crate) fn origin(start: usize, mark: usize, end: usize) -> Self {
+        // A head's bound keeps them all within 16 bits.
+        let [start, mark, end] = [start, mark, end].map(|at| at as u16);
+        Self { form: TargetForm::Origin, start, authority: start, path: start, mark, end }
+    }
+
     /// Splits the target at `whole` in `head`, which the scanner has accepted byte by byte.
     ///
     /// # Errors

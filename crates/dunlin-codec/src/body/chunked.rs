@@ -5,7 +5,7 @@ use crate::{
     error::{ChunkError, HeadError},
     head::{FieldLimits, FieldLines, Lines},
     limits::{Limits, MAX_SECTION},
-    scan::{Scan, WithScan, is_token_byte, with_scan},
+    scan::{MarkedLines, is_token_byte},
 };
 
 /// Decodes one chunked body, fed by whoever owns the socket.
@@ -211,8 +211,8 @@ impl ChunkedDecoder {
         }
         let bytes: &'i [u8] = &input[..input.len().min(self.max_trailer)];
         let limits = FieldLimits { line: self.max_trailer, count: self.max_fields };
-        match with_scan(bytes, ParseTrailers { lines, bytes, limits }) {
-            Ok(Lines::Ended { end, .. }) => {
+        match lines.parse(bytes, &mut MarkedLines::of(bytes), limits, &mut ()) {
+            Ok(Lines::Ended { end }) => {
                 let (section, rest) = input.split_at(end);
                 *input = rest;
                 Ok(Some(section))
@@ -242,20 +242,6 @@ impl State {
             0 => Self::Trailers(FieldLines::default()),
             left => Self::Data { left },
         }
-    }
-}
-
-struct ParseTrailers<'i> {
-    lines: FieldLines,
-    bytes: &'i [u8],
-    limits: FieldLimits,
-}
-
-impl WithScan for ParseTrailers<'_> {
-    type Output = Result<Lines, HeadError>;
-
-    fn run(self, mut scan: impl Scan) -> Self::Output {
-        self.lines.parse(self.bytes, &mut scan, self.limits, |_, _, _| Ok(()))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Field lines, in heads and trailer sections alike (RFC 9112 §5).
 
 use alloc::vec::Vec;
-use core::ops::Range;
+use core::{mem::MaybeUninit, ops::Range};
 
 use crate::{
     error::HeadError,
-    scan::{Scan, is_token_byte, stands_at},
+    limits::Limits,
+    scan::{FieldSlots, MarkedLines, field_end, is_token_byte, stands_at, token_end},
 };
 
 /// A run of bytes in a head, counted from the head's first byte.
@@ -58,6 +59,36 @@ pub struct Field {
 pub trait FieldSink {
     /// Takes the next field.
     fn push(&mut self, field: Field);
+
+    /// Takes several fields. Default: one after the other.
+    fn extend(&mut self, fields: &[Field]) {
+        for field in fields {
+            self.push(*field);
+        }
+    }
+
+    /// Lends slots to the parser, which fills them faster than it calls functions, and takes what they
+    /// hold then.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn fill<R>(&mut self, fill: impl FnOnce(&mut FieldSlots<'_>) -> R) -> R
+    where
+        Self: Sized,
+    {
+        let mut slots = [const { MaybeUninit::uninit() }; 80];
+        let mut slots = FieldSlots::new(&mut slots);
+        let result = fill(&mut slots);
+        self.extend(slots.as_slice());
+        result
+    }
+
+    /// How many fields there is room for, those already taken included: a head with more is refused,
+    /// as one with more than [`Limits::max_headers`](crate::Limits::max_headers) is. Default: any
+    /// number.
+    #[inline]
+    fn max_fields(&self) -> usize {
+        usize::MAX
+    }
 }
 
 impl FieldSink for Vec<Field> {
@@ -65,18 +96,36 @@ impl FieldSink for Vec<Field> {
     fn push(&mut self, field: Field) {
         Self::push(self, field);
     }
+
+    #[inline]
+    fn extend(&mut self, fields: &[Field]) {
+        self.extend_from_slice(fields);
+    }
 }
 
 /// Drops the fields, for those who need the start line and [`Facts`](crate::Facts) alone.
 impl FieldSink for () {
     #[inline]
     fn push(&mut self, _: Field) {}
+
+    #[inline]
+    fn extend(&mut self, _: &[Field]) {}
 }
 
 impl<S: FieldSink + ?Sized> FieldSink for &mut S {
     #[inline]
     fn push(&mut self, field: Field) {
         (**self).push(field);
+    }
+
+    #[inline]
+    fn extend(&mut self, fields: &[Field]) {
+        (**self).extend(fields);
+    }
+
+    #[inline]
+    fn max_fields(&self) -> usize {
+        (**self).max_fields()
     }
 }
 
@@ -85,6 +134,15 @@ impl<S: FieldSink + ?Sized> FieldSink for &mut S {
 pub(crate) struct FieldLimits {
     pub(crate) line: usize,
     pub(crate) count: u16,
+}
+
+impl FieldLimits {
+    /// Those of a head whose fields go to `sink`.
+    #[inline]
+    pub(crate) fn of_head(limits: &Limits, sink: &impl FieldSink) -> Self {
+        let room = u16::try_from(sink.max_fields()).unwrap_or(u16::MAX);
+        Self { line: limits.max_field_bytes, count: limits.max_headers.min(room) }
+    }
 }
 
 /// Where the parser of field lines stands between two calls.
@@ -110,7 +168,6 @@ pub(crate) enum Lines {
     Ended {
         /// Offset behind the empty line.
         end: usize,
-        count: u16,
     },
     /// To the end of the input.
     Paused(FieldLines),
@@ -124,107 +181,215 @@ impl FieldLines {
         Self { line: start, colon: start, scanned: start, count: 0 }
     }
 
-    /// Goes through the lines in `input` and hands each field to `each`.
-    #[inline]
-    pub(crate) fn parse<'i>(
-        self,
-        input: &'i [u8],
-        scan: &mut impl Scan,
+    /// Goes through the lines in `input` and hands each field to `sink`.
+    pub(crate) fn parse(
+        mut self,
+        input: &[u8],
+        lines: &mut MarkedLines<'_>,
         limits: FieldLimits,
-        mut each: impl FnMut(&'i [u8], &'i [u8], Field) -> Result<(), HeadError>,
+        sink: &mut impl FieldSink,
     ) -> Result<Lines, HeadError> {
-        let mut line = self.line as usize;
-        let mut colon = self.colon as usize;
-        let mut scanned = self.scanned as usize;
-        let mut count = self.count;
-        loop {
-            if colon == line {
-                if input.get(line) == Some(&b'\r') {
-                    return match input.get(line + 1) {
-                        Some(b'\n') => Ok(Lines::Ended { end: line + 2, count }),
-                        Some(_) => Err(HeadError::LineEnd { at: line + 1 }),
-                        None => Self::at_end(line, line, line, count).pause(input, limits),
-                    };
-                }
-                colon = scan.token_end(scanned);
-                match input.get(colon) {
-                    Some(b':') if colon > line => {}
-                    Some(&byte) => return Err(name_error(line, colon, byte, limits)),
-                    None => {
-                        return Self::at_end(line, line, colon, count).pause(input, limits);
-                    }
-                }
-                scanned = colon + 1;
+        if self.scanned > self.line {
+            // An earlier call has begun this line.
+            match self.parse_line(input, limits)? {
+                Line::Field(field) => sink.push(field),
+                Line::End { end } => return Ok(Lines::Ended { end }),
+                Line::Cut => return Ok(Lines::Paused(self)),
             }
-            let end = scan.field_end(scanned);
-            if !stands_at(input, end, b"\r\n") {
-                return match value_error(input, line, end, limits) {
-                    Some(error) => Err(error),
-                    None => Self::at_end(line, colon, end, count).pause(input, limits),
-                };
-            }
-            if end + 2 - line > limits.line {
-                return Err(HeadError::FieldTooLong { limit: limits.line });
-            }
-            if count == limits.count {
-                return Err(HeadError::TooManyFields { limit: limits.count });
-            }
-            let value = trim(input, colon + 1, end);
-            let field = Field {
-                name: Span::between(line, colon),
-                value: Span::between(value.start, value.end),
+        }
+        lines.start_at(self.line as usize);
+        self.parse_marked(input, lines, limits, sink)
+    }
+
+    /// The same for lines that are marked from this one's start on.
+    #[inline(never)]
+    fn parse_marked(
+        self,
+        input: &[u8],
+        lines: &mut MarkedLines<'_>,
+        limits: FieldLimits,
+        sink: &mut impl FieldSink,
+    ) -> Result<Lines, HeadError> {
+        let taken = sink.fill(|slots| self.take_usual(lines, limits, slots));
+        taken.parse_rest(input, lines, limits, sink)
+    }
+
+    /// Takes lines as long as they are as nearly every line is.
+    #[inline(always)]
+    pub(crate) fn take_usual(
+        self,
+        lines: &mut MarkedLines<'_>,
+        limits: FieldLimits,
+        slots: &mut FieldSlots<'_>,
+    ) -> Taken {
+        let most = usize::from(limits.count - self.count);
+        let (line, taken) = lines.take_usual(self.line as usize, limits.line, most, slots);
+        Taken { line, count: usize::from(self.count) + taken, is_end: lines.end_at(line) }
+    }
+
+    /// Goes on at a line that is not as nearly every line is, or not there as a whole.
+    #[cold]
+    #[inline(never)]
+    fn parse_unusual(
+        mut self,
+        input: &[u8],
+        lines: &mut MarkedLines<'_>,
+        limits: FieldLimits,
+        sink: &mut impl FieldSink,
+    ) -> Result<Lines, HeadError> {
+        while let Some((_, end)) = lines.next_line() {
+            let line = self.line as usize;
+            let is_in_bounds = end + 2 - line <= limits.line && self.count < limits.count;
+            let Some(field) = unusual_field(input, line, end).filter(|_| is_in_bounds) else {
+                break;
             };
-            each(&input[line..colon], &input[value], field)?;
-            count += 1;
-            line = end + 2;
-            colon = line;
-            scanned = line;
+            sink.push(field);
+            let next = Self { count: self.count + 1, ..Self::at(end + 2) };
+            self = sink.fill(|slots| next.take_usual(lines, limits, slots)).into();
+        }
+        let line = self.line as usize;
+        if lines.end_at(line) {
+            return Ok(Lines::Ended { end: line + 2 });
+        }
+        self.parse_by_line(input, limits, sink)
+    }
+
+    /// The same, one line after the other.
+    #[cold]
+    pub(crate) fn parse_by_line(
+        mut self,
+        input: &[u8],
+        limits: FieldLimits,
+        sink: &mut impl FieldSink,
+    ) -> Result<Lines, HeadError> {
+        loop {
+            match self.parse_line(input, limits)? {
+                Line::Field(field) => sink.push(field),
+                Line::End { end } => return Ok(Lines::Ended { end }),
+                Line::Cut => return Ok(Lines::Paused(self)),
+            }
         }
     }
 
-    #[inline]
-    fn at_end(line: usize, colon: usize, scanned: usize, count: u16) -> Self {
-        Self { line: line as u32, colon: colon as u32, scanned: scanned as u32, count }
+    /// Goes through one line, or what is there of it.
+    fn parse_line(&mut self, input: &[u8], limits: FieldLimits) -> Result<Line, HeadError> {
+        let line = self.line as usize;
+        if self.colon == self.line {
+            if input.get(line) == Some(&b'\r') {
+                return match input.get(line + 1) {
+                    Some(b'\n') => Ok(Line::End { end: line + 2 }),
+                    Some(_) => Err(HeadError::LineEnd { at: line + 1 }),
+                    None => self.cut(line, input, limits),
+                };
+            }
+            let colon = token_end(input, self.scanned as usize);
+            match input.get(colon) {
+                Some(b':') if colon > line => {}
+                Some(&byte) => return Err(name_error(line, colon, byte, limits)),
+                None => return self.cut(colon, input, limits),
+            }
+            self.colon = colon as u32;
+            self.scanned = colon as u32 + 1;
+        }
+        let end = field_end(input, self.scanned as usize);
+        if !stands_at(input, end, b"\r\n") {
+            return match value_error(input, line, end, limits) {
+                Some(error) => Err(error),
+                None => self.cut(end, input, limits),
+            };
+        }
+        if end + 2 - line > limits.line {
+            return Err(HeadError::FieldTooLong { limit: limits.line });
+        }
+        if self.count == limits.count {
+            return Err(HeadError::TooManyFields { limit: limits.count });
+        }
+        let colon = self.colon as usize;
+        let name = Span::between(line, colon);
+        *self = Self { count: self.count + 1, ..Self::at(end + 2) };
+        Ok(Line::Field(Field { name, value: trimmed(input, colon + 1, end) }))
     }
 
-    /// Where to go on when there is more input, unless the line is too long already.
-    #[inline]
-    fn pause(self, input: &[u8], limits: FieldLimits) -> Result<Lines, HeadError> {
+    /// Notes how far this line has been looked at, unless it is too long already.
+    fn cut(
+        &mut self,
+        scanned: usize,
+        input: &[u8],
+        limits: FieldLimits,
+    ) -> Result<Line, HeadError> {
         if input.len() - self.line as usize >= limits.line {
             return Err(HeadError::FieldTooLong { limit: limits.line });
         }
-        Ok(Lines::Paused(self))
+        self.scanned = scanned as u32;
+        Ok(Line::Cut)
     }
 }
 
-/// The value between the colon and the end of the line, without the whitespace around it.
-#[inline]
-fn trim(input: &[u8], start: usize, end: usize) -> Range<usize> {
-    // One blank in front and none behind: what nearly every sender writes. All else goes the other
-    // way, an empty value too: of the bytes that end or fill a value, blanks and CR are the lowest.
-    let first = start + usize::from(input[start] == b' ');
-    if input[first] <= b' ' || input[end - 1] <= b' ' {
-        return trim_rare(input, start, end);
-    }
-    first..end
+/// Where the lines that were taken end, and how many there are. In machine words, which go from one
+/// function to the next in registers.
+#[derive(Clone, Copy)]
+pub(crate) struct Taken {
+    line: usize,
+    count: usize,
+    /// Whether the empty line is next.
+    is_end: bool,
 }
 
+impl Taken {
+    /// Goes on from there.
+    #[inline(always)]
+    pub(crate) fn parse_rest(
+        self,
+        input: &[u8],
+        lines: &mut MarkedLines<'_>,
+        limits: FieldLimits,
+        sink: &mut impl FieldSink,
+    ) -> Result<Lines, HeadError> {
+        if self.is_end {
+            return Ok(Lines::Ended { end: self.line + 2 });
+        }
+        FieldLines::from(self).parse_unusual(input, lines, limits, sink)
+    }
+}
+
+impl From<Taken> for FieldLines {
+    fn from(taken: Taken) -> Self {
+        Self { count: taken.count as u16, ..Self::at(taken.line) }
+    }
+}
+
+/// What one line was.
+enum Line {
+    Field(Field),
+    /// The empty one, up to `end`.
+    End {
+        end: usize,
+    },
+    /// Not there as a whole.
+    Cut,
+}
+
+/// The field of a line with more whitespace or less, or with rare bytes in its name.
 #[cold]
-fn trim_rare(input: &[u8], mut start: usize, mut end: usize) -> Range<usize> {
-    while start < end && is_blank(input[start]) {
+fn unusual_field(input: &[u8], line: usize, end: usize) -> Option<Field> {
+    let colon = token_end(input, line);
+    let is_field =
+        colon > line && input.get(colon) == Some(&b':') && stands_at(input, end, b"\r\n");
+    is_field
+        .then(|| Field { name: Span::between(line, colon), value: trimmed(input, colon + 1, end) })
+}
+
+/// Where in a line its value stands, without the whitespace around it.
+fn trimmed(input: &[u8], mut start: usize, mut end: usize) -> Span {
+    let is_blank = |at: usize| matches!(input.get(at), Some(b' ' | b'\t'));
+    while start < end && is_blank(start) {
         start += 1;
     }
-    while start < end && is_blank(input[end - 1]) {
+    while start < end && is_blank(end - 1) {
         end -= 1;
     }
-    start..end
+    Span::between(start, end)
 }
-
-#[inline]
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
-}
-
 /// What is wrong with a line whose name ends at `at`, with `byte` there.
 #[cold]
 fn name_error(line: usize, at: usize, byte: u8, limits: FieldLimits) -> HeadError {
@@ -276,8 +441,8 @@ impl<'i> Iterator for Accepted<'i> {
         if end <= colon {
             return None;
         }
-        let value = trim(self.lines, colon + 1, end);
-        let item = (&self.lines[..colon], &self.lines[value]);
+        let value = trimmed(self.lines, colon + 1, end);
+        let item = (&self.lines[..colon], value.of(self.lines));
         self.lines = self.lines.get(end + 2..).unwrap_or_default();
         Some(item)
     }
@@ -288,7 +453,6 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::scan::Scalar;
 
     const LIMITS: FieldLimits = FieldLimits { line: 32, count: 3 };
 
@@ -297,11 +461,9 @@ mod tests {
     fn parse(input: &[u8]) -> Result<Option<Pairs<'_>>, HeadError> {
         let mut fields = Vec::new();
         let done =
-            FieldLines::default().parse(input, &mut Scalar::new(input), LIMITS, |n, v, _| {
-                fields.push((n, v));
-                Ok(())
-            })?;
-        Ok(matches!(done, Lines::Ended { .. }).then_some(fields))
+            FieldLines::default().parse(input, &mut MarkedLines::of(input), LIMITS, &mut fields)?;
+        let pair = |field: &Field| (field.name.of(input), field.value.of(input));
+        Ok(matches!(done, Lines::Ended { .. }).then(|| fields.iter().map(pair).collect()))
     }
 
     fn error(input: &[u8]) -> HeadError {

@@ -1,7 +1,8 @@
 //! Message heads: start line and fields (RFC 9112 §2 to §5).
 //!
-//! One pass over the bytes finds every name and value, checks the grammar and gathers the
-//! [`Facts`](crate::Facts) about framing on the way. Nothing is copied: what comes out are offsets.
+//! One pass over the bytes finds every name and value and checks the grammar; a second, over the
+//! names alone, gathers the [`Facts`](crate::Facts) about framing. Nothing is copied: what comes out
+//! are offsets.
 //!
 //! A head that arrives in pieces is parsed from where the last call stopped, so that all calls
 //! together look at each byte once, and the result is the same as in one piece.
@@ -15,12 +16,12 @@ mod response;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use fields::{Accepted, FieldLimits, FieldLines, Lines};
+pub(crate) use fields::{Accepted, FieldLimits, FieldLines, Lines, Taken};
 pub use fields::{Field, FieldSink, Span};
 #[cfg(feature = "std")]
 pub use owned::{HeadDecoder, ResponseHeadDecoder};
-pub use request::{ParsedRequest, RequestParser};
-pub use response::{ParsedResponse, ResponseParser};
+pub use request::{ParsedRequest, RequestParser, parse_request};
+pub use response::{ParsedResponse, ResponseParser, parse_response};
 
 /// Protocol version of a message; a codec for HTTP/1 knows no others.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -58,6 +58,8 @@ impl HeadDecoder {
             }
             return Ok(None);
         };
+        let fields = block.spans_mut().iter().map(field);
+        let facts = Facts::of_request(head.method(), head.version(), head.bytes(), fields)?;
         let target = head.target();
         let line = RequestLine {
             method: owned_method(head.method(), head.method_span())?,
@@ -66,7 +68,7 @@ impl HeadDecoder {
             path: range(target.path()),
             query: target.query().map(range),
         };
-        Ok(Some((block.into_request(head.bytes(), line), *head.facts())))
+        Ok(Some((block.into_request(head.bytes(), line), facts)))
     }
 
     /// Whether a head has been begun: bytes of it were seen by [`decode`](Self::decode).
@@ -112,6 +114,8 @@ impl ResponseHeadDecoder {
             self.block = Some(block);
             return Ok(None);
         };
+        let fields = block.spans_mut().iter().map(field);
+        let facts = Facts::of_response(parsed.version(), parsed.bytes(), fields)?;
         let mut head = ResponseHead::default();
         head.status =
             http::StatusCode::from_u16(parsed.status()).map_err(|_| HeadError::Status { at: 9 })?;
@@ -122,7 +126,7 @@ impl ResponseHeadDecoder {
             head.reason = ReasonPhrase::new(parsed.reason()).ok();
         }
         head.headers = block.into_headers(parsed.bytes());
-        Ok(Some((head, *parsed.facts())))
+        Ok(Some((head, facts)))
     }
 
     /// Whether a head has been begun: bytes of it were seen by [`decode`](Self::decode).
@@ -144,6 +148,14 @@ impl FieldSink for Spans<'_> {
             value_start: value.start,
             value_len: value.len,
         });
+    }
+}
+
+#[inline]
+fn field(span: &FieldSpan) -> Field {
+    Field {
+        name: Span { start: span.name_start, len: span.name_len },
+        value: Span { start: span.value_start, len: span.value_len },
     }
 }
 

@@ -1,16 +1,97 @@
 //! Request heads (RFC 9112 §3).
 
-use core::fmt;
+use core::{fmt, mem::MaybeUninit};
 
-use super::request_line::{LineSpans, RequestLine, method_in};
-use super::{Field, FieldLimits, FieldLines, FieldSink, Lines, Method, Span, Version};
+use super::request_line::{LineSpans, RequestLine, UsualLine, method_in};
+use super::{Field, FieldLimits, FieldLines, FieldSink, Lines, Method, Span, Taken, Version};
 use crate::{
-    error::HeadError,
+    error::{FramingError, HeadError},
     framing::Facts,
     limits::{Limits, MAX_SECTION},
-    scan::{Scan, WithScan, with_scan},
+    scan::{FieldSlots, MarkedLines, Vectors, WithVectors, with_vectors},
     target::Target,
 };
+
+/// Parses the request head at the start of `input` in one go, with its fields in `slots`.
+///
+/// `Ok(None)` means that the head is not complete; a [`RequestParser`] goes on where it stopped. What
+/// stands behind the head is not looked at, and neither are the fields' meanings: see
+/// [`ParsedRequest::facts`].
+///
+/// ```
+/// use std::mem::MaybeUninit;
+/// use dunlin_codec::{Limits, Method, parse_request};
+///
+/// let mut slots = [MaybeUninit::uninit(); 32];
+/// let input = b"GET /birds HTTP/1.1\r\nHost: a.example\r\n\r\n";
+/// let (head, fields) = parse_request(input, &mut slots, &Limits::default())?.expect("whole");
+/// assert_eq!((head.method(), head.path()), (Method::Get, &b"/birds"[..]));
+/// assert_eq!(head.field(fields[0]), (&b"Host"[..], &b"a.example"[..]));
+/// # Ok::<(), dunlin_codec::HeadError>(())
+/// ```
+///
+/// # Errors
+///
+/// [`HeadError`] for input outside the grammar or past a limit, and for more fields than slots.
+#[inline]
+pub fn parse_request<'i, 'f>(
+    input: &'i [u8],
+    slots: &'f mut [MaybeUninit<Field>],
+    limits: &Limits,
+) -> Result<Option<(ParsedRequest<'i>, &'f [Field])>, HeadError> {
+    let bytes = &input[..input.len().min(limits.max_head_bytes.min(MAX_SECTION))];
+    let (mut lines, mut fields) = (MarkedLines::of(bytes), FieldSlots::new(slots));
+    let bounds = FieldLimits::of_head(limits, &fields);
+    let usual = Usual { bytes, lines: &mut lines, limits, bounds, slots: &mut fields };
+    let Some((line, taken)) = with_vectors(usual) else {
+        return parse_unusual_request(input, fields, limits);
+    };
+    match taken.parse_rest(bytes, &mut lines, bounds, &mut fields)? {
+        Lines::Ended { end } => {
+            let head = ParsedRequest { bytes: &bytes[..end], line: line.spans() };
+            Ok(Some((head, fields.into_slice())))
+        }
+        Lines::Paused(_) => incomplete(input, limits),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn parse_unusual_request<'i, 'f>(
+    mut input: &'i [u8],
+    mut fields: FieldSlots<'f>,
+    limits: &Limits,
+) -> Result<Option<(ParsedRequest<'i>, &'f [Field])>, HeadError> {
+    let head = RequestParser::new().parse(&mut input, limits, &mut fields)?;
+    Ok(head.map(|head| (head, fields.into_slice())))
+}
+
+/// What to say of a head that has not ended in `input`.
+#[cold]
+pub(super) fn incomplete<T>(input: &[u8], limits: &Limits) -> Result<Option<T>, HeadError> {
+    let bound = limits.max_head_bytes.min(MAX_SECTION);
+    if input.len() >= bound { Err(HeadError::TooLarge { limit: bound }) } else { Ok(None) }
+}
+
+/// The part of a head that is as nearly every head is: its request line, and fields up to the first that
+/// is not, for which the number taken and the place of the next are returned.
+struct Usual<'u, 'i, 's> {
+    bytes: &'i [u8],
+    lines: &'u mut MarkedLines<'i>,
+    limits: &'u Limits,
+    bounds: FieldLimits,
+    slots: &'u mut FieldSlots<'s>,
+}
+
+impl WithVectors for Usual<'_, '_, '_> {
+    type Output = Option<(UsualLine, Taken)>;
+
+    #[inline(always)]
+    fn run(self, vectors: &impl Vectors) -> Self::Output {
+        let (line, start) = UsualLine::take(self.lines, self.bytes, self.limits, vectors)?;
+        Some((line, FieldLines::at(start).take_usual(self.lines, self.bounds, self.slots)))
+    }
+}
 
 /// Parses request heads, each from as many pieces as it comes in.
 ///
@@ -34,7 +115,6 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct RequestParser {
     state: State,
-    facts: Facts,
     empty_lines: u8,
 }
 
@@ -69,7 +149,7 @@ impl RequestParser {
     ///
     /// [`HeadError`] for input outside the grammar or past a limit. The connection must then
     /// close, and the parser is of no further use.
-    #[inline]
+    #[inline(always)]
     pub fn parse<'i>(
         &mut self,
         input: &mut &'i [u8],
@@ -79,15 +159,61 @@ impl RequestParser {
         if input.first() == Some(&b'\r') && !self.is_within_head() {
             self.skip_empty_lines(input, limits)?;
         }
-        let bound = limits.max_head_bytes.min(MAX_SECTION);
-        let bytes: &'i [u8] = &input[..input.len().min(bound)];
-        match with_scan(bytes, Parse { parser: self, bytes, limits, fields })? {
-            Some(head) => {
-                *input = &input[head.bytes.len()..];
-                Ok(Some(head))
+        let bytes: &'i [u8] = &input[..input.len().min(limits.max_head_bytes.min(MAX_SECTION))];
+        let mut lines = MarkedLines::of(bytes);
+        if self.is_within_head() {
+            return self.parse_on(input, bytes, &mut lines, limits, fields);
+        }
+        let bounds = FieldLimits::of_head(limits, fields);
+        let usual = fields
+            .fill(|slots| with_vectors(Usual { bytes, lines: &mut lines, limits, bounds, slots }));
+        let (line, progress) = if let Some((line, taken)) = usual {
+            (line, taken.parse_rest(bytes, &mut lines, bounds, fields)?)
+        } else {
+            return self.parse_on(input, bytes, &mut lines, limits, fields);
+        };
+        match progress {
+            Lines::Ended { end } => {
+                self.empty_lines = 0;
+                *input = &input[end..];
+                Ok(Some(ParsedRequest { bytes: &bytes[..end], line: line.spans() }))
             }
-            None if bytes.len() == bound => Err(HeadError::TooLarge { limit: bound }),
-            None => Ok(None),
+            Lines::Paused(fields) => {
+                self.state = State::Fields { line: line.spans(), fields };
+                incomplete(input, limits)
+            }
+        }
+    }
+
+    /// The same where a head has been begun, or has an unusual request line.
+    #[cold]
+    #[inline(never)]
+    fn parse_on<'i>(
+        &mut self,
+        input: &mut &'i [u8],
+        bytes: &'i [u8],
+        lines: &mut MarkedLines<'_>,
+        limits: &Limits,
+        sink: &mut impl FieldSink,
+    ) -> Result<Option<ParsedRequest<'i>>, HeadError> {
+        let (line, fields) = match &mut self.state {
+            State::Fields { line, fields } => (*line, *fields),
+            State::Line(begun) => match begun.parse(bytes, limits)? {
+                Some((line, start)) => (line, FieldLines::at(start)),
+                None => return incomplete(input, limits),
+            },
+        };
+        let bounds = FieldLimits::of_head(limits, sink);
+        match fields.parse(bytes, lines, bounds, sink)? {
+            Lines::Ended { end } => {
+                *self = Self::new();
+                *input = &input[end..];
+                Ok(Some(ParsedRequest { bytes: &bytes[..end], line }))
+            }
+            Lines::Paused(fields) => {
+                self.state = State::Fields { line, fields };
+                incomplete(input, limits)
+            }
         }
     }
 
@@ -117,62 +243,6 @@ impl RequestParser {
         }
         Ok(())
     }
-
-    /// Parses as far as `bytes` go, with a scanner of the caller's choice.
-    #[inline]
-    pub(super) fn step<'i>(
-        &mut self,
-        bytes: &'i [u8],
-        mut scan: impl Scan,
-        limits: &Limits,
-        sink: &mut impl FieldSink,
-    ) -> Result<Option<ParsedRequest<'i>>, HeadError> {
-        let (line, lines) = match self.state {
-            State::Fields { line, fields } => (line, fields),
-            State::Line(ref mut line) => match line.parse(bytes, &mut scan, limits)? {
-                Some((line, method, start)) => {
-                    self.facts = Facts::of_request(method, line.version);
-                    (line, FieldLines::at(start))
-                }
-                None => return Ok(None),
-            },
-        };
-        let bounds = FieldLimits { line: limits.max_field_bytes, count: limits.max_headers };
-        let facts = &mut self.facts;
-        let progress = lines.parse(bytes, &mut scan, bounds, |name, value, field| {
-            facts.request_field(name, value, field.value)?;
-            sink.push(field);
-            Ok(())
-        })?;
-        let (end, count) = match progress {
-            Lines::Ended { end, count } => (end, count),
-            Lines::Paused(fields) => {
-                self.state = State::Fields { line, fields };
-                return Ok(None);
-            }
-        };
-        self.facts.end_request(count)?;
-        let head = ParsedRequest { bytes: &bytes[..end], line, facts: self.facts };
-        self.state = State::default();
-        self.empty_lines = 0;
-        Ok(Some(head))
-    }
-}
-
-struct Parse<'p, 'i, S> {
-    parser: &'p mut RequestParser,
-    bytes: &'i [u8],
-    limits: &'p Limits,
-    fields: &'p mut S,
-}
-
-impl<'i, S: FieldSink> WithScan for Parse<'_, 'i, S> {
-    type Output = Result<Option<ParsedRequest<'i>>, HeadError>;
-
-    #[inline]
-    fn run(self, scan: impl Scan) -> Self::Output {
-        self.parser.step(self.bytes, scan, self.limits, self.fields)
-    }
 }
 
 /// A complete request head, borrowed from the input it was parsed from.
@@ -180,7 +250,6 @@ impl<'i, S: FieldSink> WithScan for Parse<'_, 'i, S> {
 pub struct ParsedRequest<'i> {
     bytes: &'i [u8],
     line: LineSpans,
-    facts: Facts,
 }
 
 impl<'i> ParsedRequest<'i> {
@@ -220,24 +289,21 @@ impl<'i> ParsedRequest<'i> {
         self.line.target.query().map(|span| &self.bytes[span.range()])
     }
 
-    /// Whom the request is for: the target's authority where it has one, else the Host field
-    /// (RFC 9112 §3.2.2).
-    #[inline]
-    pub fn authority(&self) -> Option<&'i [u8]> {
-        let span = self.line.target.authority().or_else(|| self.facts.host())?;
-        Some(&self.bytes[span.range()])
-    }
-
     /// The protocol version.
     #[inline]
     pub fn version(&self) -> Version {
         self.line.version
     }
 
-    /// Framing, persistence and what else the fields said about the message itself.
+    /// Framing, persistence and what else `fields`, all of this head's, say about the message itself.
+    ///
+    /// # Errors
+    ///
+    /// [`FramingError`] where they leave open where the message ends or whom it is for. It is to be
+    /// answered and the connection to be closed, as for a head that does not parse.
     #[inline]
-    pub fn facts(&self) -> &Facts {
-        &self.facts
+    pub fn facts(&self, fields: &[Field]) -> Result<Facts, FramingError> {
+        Facts::of_request(self.method(), self.version(), self.bytes, fields.iter().copied())
     }
 
     /// Name and value of one of this head's fields.
@@ -252,7 +318,6 @@ impl fmt::Debug for ParsedRequest<'_> {
         f.debug_struct("ParsedRequest")
             .field("method", &self.method().as_bytes().escape_ascii())
             .field("target", &self.line.target)
-            .field("facts", &self.facts)
             .finish_non_exhaustive()
     }
 }
@@ -266,6 +331,12 @@ mod tests {
 
     fn parse(text: &[u8]) -> Result<Option<ParsedRequest<'_>>, HeadError> {
         RequestParser::new().parse(&mut &*text, &Limits::default(), &mut ())
+    }
+
+    fn facts(text: &[u8]) -> Result<Facts, FramingError> {
+        let mut slots = [MaybeUninit::uninit(); 8];
+        let (head, fields) = parse_request(text, &mut slots, &Limits::default()).unwrap().unwrap();
+        head.facts(fields)
     }
 
     fn error(text: &[u8]) -> HeadError {
@@ -288,16 +359,26 @@ mod tests {
         assert_eq!((head.method(), head.version()), (Method::Put, Version::Http10));
         assert_eq!((head.path(), head.query()), (&b"/a/b"[..], Some(&b"c=d"[..])));
         assert_eq!(head.target().form(), TargetForm::Origin);
-        assert_eq!(head.facts().field_count(), 2);
+        assert_eq!(head.facts(&fields).unwrap().field_count(), 2);
         assert_eq!(head.field(fields[1]), (&b"ETag"[..], &b"\"1\""[..]));
         assert_eq!(head.bytes().last_chunk(), Some(b"\r\n\r\n"));
         assert_eq!(input, b"rest");
     }
 
     #[test]
-    fn the_authority_of_an_absolute_target_wins_over_host() {
-        let head = parse(b"GET http://a.example/ HTTP/1.1\r\nHost: b.example\r\n\r\n");
-        assert_eq!(head.unwrap().unwrap().authority(), Some(&b"a.example"[..]));
+    fn one_call_is_enough_for_a_head_that_is_there() {
+        let limits = Limits::default();
+        let mut slots = [MaybeUninit::uninit(); 2];
+        let whole = b"\r\nGET /a HTTP/1.1\r\nHost:x\r\nA: b\r\n\r\nrest";
+        let (head, fields) = parse_request(whole, &mut slots, &limits).unwrap().unwrap();
+        assert_eq!((head.path(), fields.len()), (&b"/a"[..], 2));
+        assert_eq!(head.field(fields[0]), (&b"Host"[..], &b"x"[..]));
+        for end in 0..whole.len() - 4 {
+            let part = parse_request(&whole[..end], &mut slots, &limits).unwrap();
+            assert!(part.is_none(), "{end}");
+        }
+        let error = parse_request(whole, &mut slots[..1], &limits).unwrap_err();
+        assert_eq!(error, HeadError::TooManyFields { limit: 1 });
     }
 
     #[test]
@@ -418,12 +499,12 @@ mod tests {
     fn host_is_there_once_and_valid() {
         let hosts = |hosts: &[&str]| {
             let lines: String = hosts.iter().map(|host| format!("Host: {host}\r\n")).collect();
-            parse(format!("GET / HTTP/1.1\r\n{lines}\r\n").as_bytes()).map(|_| ())
+            facts(format!("GET / HTTP/1.1\r\n{lines}\r\n").as_bytes()).map(|_| ())
         };
-        assert_eq!(hosts(&[]), Err(FramingError::MissingHost.into()));
-        assert_eq!(hosts(&["a", "a"]), Err(FramingError::Repeated { name: "host" }.into()));
-        assert_eq!(hosts(&["a b"]), Err(FramingError::Host.into()));
+        assert_eq!(hosts(&[]), Err(FramingError::MissingHost));
+        assert_eq!(hosts(&["a", "a"]), Err(FramingError::Repeated { name: "host" }));
+        assert_eq!(hosts(&["a b"]), Err(FramingError::Host));
         assert_eq!(hosts(&[""]), Ok(()));
-        assert!(parse(b"GET / HTTP/1.0\r\n\r\n").unwrap().unwrap().facts().host().is_none());
+        assert!(facts(b"GET / HTTP/1.0\r\n\r\n").unwrap().host().is_none());
     }
 }

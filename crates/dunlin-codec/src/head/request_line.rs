@@ -4,7 +4,7 @@ use super::{Method, Span, Version, unusual_version};
 use crate::{
     error::HeadError,
     limits::Limits,
-    scan::{Scan, stands_at},
+    scan::{self, MarkedLines, Vectors, stands_at},
     target::Target,
 };
 
@@ -15,6 +15,63 @@ pub(super) struct LineSpans {
     pub(super) target: Target,
     pub(super) version: Version,
 }
+
+/// A request line that is as most are: a path in it, HTTP/1.1 or 1.0, all bounds kept.
+///
+/// In machine words, which stay in registers until somebody wants [`spans`](Self::spans) of them.
+#[derive(Clone, Copy)]
+pub(super) struct UsualLine {
+    method_end: usize,
+    mark: usize,
+    target_end: usize,
+    minor: usize,
+}
+
+impl UsualLine {
+    /// Takes the first of `lines`, and returns where the second starts as well. `None` where
+    /// [`RequestLine::parse`] has to look.
+    #[inline(always)]
+    pub(super) fn take(
+        lines: &mut MarkedLines<'_>,
+        input: &[u8],
+        limits: &Limits,
+        vectors: &impl Vectors,
+    ) -> Option<(Self, usize)> {
+        lines.start_with(vectors);
+        let (method_end, end) = lines.next_line()?;
+        let target_end = end.checked_sub(VERSION)?;
+        let minor = if stands_at(input, target_end, b" HTTP/1.1\r\n") {
+            1
+        } else if stands_at(input, target_end, b" HTTP/1.0\r\n") {
+            0
+        } else {
+            return None;
+        };
+        if method_end > limits.max_method_bytes || end + 2 > limits.max_line_bytes {
+            return None;
+        }
+        // A path, and for a method that takes one.
+        let is_connect = method_end == 7 && stands_at(input, 0, b"CONNECT ");
+        if method_end == 0 || is_connect || !stands_at(input, method_end, b" /") {
+            return None;
+        }
+        let mark = vectors.target(input, method_end + 1..target_end)?;
+        Some((Self { method_end, mark, target_end, minor }, end + 2))
+    }
+
+    #[inline(always)]
+    pub(super) fn spans(self) -> LineSpans {
+        let Self { method_end, mark, target_end, minor } = self;
+        LineSpans {
+            method: Span::between(0, method_end),
+            target: Target::origin(method_end + 1, mark, target_end),
+            version: if minor == 1 { Version::Http11 } else { Version::Http10 },
+        }
+    }
+}
+
+/// Bytes of ` HTTP/1.1`.
+const VERSION: usize = 9;
 
 /// Where the parser stands in the request line.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,19 +90,17 @@ impl RequestLine {
     }
 
     /// Returns the line's parts and the offset behind it.
-    #[inline(always)]
-    pub(super) fn parse<'i>(
+    pub(super) fn parse(
         &mut self,
-        input: &'i [u8],
-        scan: &mut impl Scan,
+        input: &[u8],
         limits: &Limits,
-    ) -> Result<Option<(LineSpans, Method<'i>, usize)>, HeadError> {
+    ) -> Result<Option<(LineSpans, usize)>, HeadError> {
         let Self { mut method_end, mut target_end, mut scanned } = *self;
         if method_end == 0 {
             // Most requests are a GET: one compare finds the end of that.
             method_end = match stands_at(input, 0, b"GET ") {
                 true => 3,
-                false => scan.token_end(scanned),
+                false => scan::token_end(input, scanned),
             };
             if method_end > limits.max_method_bytes {
                 let error = HeadError::MethodTooLong { limit: limits.max_method_bytes };
@@ -69,7 +124,7 @@ impl RequestLine {
             }
         }
         if target_end == 0 {
-            target_end = scan.target_end(scanned);
+            target_end = scan::target_end(input, scanned);
             match input.get(target_end) {
                 Some(b' ') if target_end > method_end + 1 => {}
                 // A line that ends here is HTTP/0.9, which has no version.
@@ -112,7 +167,7 @@ impl RequestLine {
         let span = Span::between(0, method_end);
         let method = method_in(input, span);
         let target = Target::parse(method, input, Span::between(method_end + 1, target_end))?;
-        Ok(Some((LineSpans { method: span, target, version }, method, end)))
+        Ok(Some((LineSpans { method: span, target, version }, end)))
     }
 
     /// Notes how far the line has been scanned.

@@ -1,14 +1,75 @@
 //! Response heads (RFC 9112 §4).
 
-use core::fmt;
+use core::{fmt, mem::MaybeUninit};
 
-use super::{Field, FieldLimits, FieldLines, FieldSink, Lines, Method, Span, Version};
+use super::request::incomplete;
+use super::{Field, FieldLimits, FieldLines, FieldSink, Lines, Span, Taken, Version};
 use crate::{
-    error::HeadError,
-    framing::{Facts, Framing},
+    error::{FramingError, HeadError},
+    framing::Facts,
     limits::{Limits, MAX_SECTION},
-    scan::{Scan, WithScan, with_scan},
+    scan::{FieldSlots, MarkedLines, Vectors, WithVectors, field_end, stands_at, with_vectors},
 };
+
+/// Parses the response head at the start of `input` in one go, with its fields in `slots`.
+///
+/// The counterpart of [`parse_request`](super::parse_request).
+///
+/// # Errors
+///
+/// [`HeadError`] for input outside the grammar or past a limit, and for more fields than slots.
+#[inline]
+pub fn parse_response<'i, 'f>(
+    input: &'i [u8],
+    slots: &'f mut [MaybeUninit<Field>],
+    limits: &Limits,
+) -> Result<Option<(ParsedResponse<'i>, &'f [Field])>, HeadError> {
+    let bytes = &input[..input.len().min(limits.max_head_bytes.min(MAX_SECTION))];
+    let (mut lines, mut fields) = (MarkedLines::of(bytes), FieldSlots::new(slots));
+    let bounds = FieldLimits::of_head(limits, &fields);
+    let usual = Usual { bytes, lines: &mut lines, limits, bounds, slots: &mut fields };
+    let Some((line, taken)) = with_vectors(usual) else {
+        return parse_unusual_response(input, fields, limits);
+    };
+    match taken.parse_rest(bytes, &mut lines, bounds, &mut fields)? {
+        Lines::Ended { end } => {
+            let head = ParsedResponse { bytes: &bytes[..end], line: line.spans() };
+            Ok(Some((head, fields.into_slice())))
+        }
+        Lines::Paused(_) => incomplete(input, limits),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn parse_unusual_response<'i, 'f>(
+    mut input: &'i [u8],
+    mut fields: FieldSlots<'f>,
+    limits: &Limits,
+) -> Result<Option<(ParsedResponse<'i>, &'f [Field])>, HeadError> {
+    let head = ResponseParser::new().parse(&mut input, limits, &mut fields)?;
+    Ok(head.map(|head| (head, fields.into_slice())))
+}
+
+/// The part of a head that is as nearly every head is: its status line, and fields up to the first that
+/// is not, for which the number taken and the place of the next are returned.
+struct Usual<'u, 'i, 's> {
+    bytes: &'i [u8],
+    lines: &'u mut MarkedLines<'i>,
+    limits: &'u Limits,
+    bounds: FieldLimits,
+    slots: &'u mut FieldSlots<'s>,
+}
+
+impl WithVectors for Usual<'_, '_, '_> {
+    type Output = Option<(UsualLine, Taken)>;
+
+    #[inline(always)]
+    fn run(self, vectors: &impl Vectors) -> Self::Output {
+        let (line, start) = UsualLine::take(self.lines, self.bytes, self.limits, vectors)?;
+        Some((line, FieldLines::at(start).take_usual(self.lines, self.bounds, self.slots)))
+    }
+}
 
 /// Parses response heads, each from as many pieces as it comes in.
 ///
@@ -19,15 +80,16 @@ use crate::{
 /// use dunlin_codec::{Framing, Limits, Method, ResponseParser};
 ///
 /// let mut input = &b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"[..];
-/// let head = ResponseParser::new().parse(&mut input, &Limits::default(), &mut ())?.expect("whole");
+/// let (mut parser, mut fields) = (ResponseParser::new(), Vec::new());
+/// let head = parser.parse(&mut input, &Limits::default(), &mut fields)?.expect("whole");
 /// assert_eq!((head.status(), head.reason()), (200, &b"OK"[..]));
-/// assert_eq!(head.framing(Method::Get), Framing::Length(5));
+/// let facts = head.facts(&fields)?;
+/// assert_eq!(facts.response_framing(200, Method::Get), Framing::Length(5));
 /// # Ok::<(), dunlin_codec::HeadError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ResponseParser {
     state: State,
-    facts: Facts,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,87 +129,73 @@ impl ResponseParser {
     ///
     /// [`HeadError`] for input outside the grammar or past a limit. The connection must then
     /// close, and the parser is of no further use.
-    #[inline]
+    #[inline(always)]
     pub fn parse<'i>(
         &mut self,
         input: &mut &'i [u8],
         limits: &Limits,
         fields: &mut impl FieldSink,
     ) -> Result<Option<ParsedResponse<'i>>, HeadError> {
-        let bound = limits.max_head_bytes.min(MAX_SECTION);
-        let bytes: &'i [u8] = &input[..input.len().min(bound)];
-        match with_scan(bytes, Parse { parser: self, bytes, limits, fields })? {
-            Some(head) => {
-                *input = &input[head.bytes.len()..];
-                Ok(Some(head))
+        let bytes: &'i [u8] = &input[..input.len().min(limits.max_head_bytes.min(MAX_SECTION))];
+        let mut lines = MarkedLines::of(bytes);
+        if self.is_within_head() {
+            return self.parse_on(input, bytes, &mut lines, limits, fields);
+        }
+        let bounds = FieldLimits::of_head(limits, fields);
+        let usual = fields
+            .fill(|slots| with_vectors(Usual { bytes, lines: &mut lines, limits, bounds, slots }));
+        let (line, progress) = if let Some((line, taken)) = usual {
+            (line, taken.parse_rest(bytes, &mut lines, bounds, fields)?)
+        } else {
+            return self.parse_on(input, bytes, &mut lines, limits, fields);
+        };
+        match progress {
+            Lines::Ended { end } => {
+                *input = &input[end..];
+                Ok(Some(ParsedResponse { bytes: &bytes[..end], line: line.spans() }))
             }
-            None if bytes.len() == bound => Err(HeadError::TooLarge { limit: bound }),
-            None => Ok(None),
+            Lines::Paused(fields) => {
+                self.state = State::Fields { line: line.spans(), fields };
+                incomplete(input, limits)
+            }
+        }
+    }
+
+    /// The same where a head has been begun, or has an unusual status line.
+    #[cold]
+    #[inline(never)]
+    fn parse_on<'i>(
+        &mut self,
+        input: &mut &'i [u8],
+        bytes: &'i [u8],
+        lines: &mut MarkedLines<'_>,
+        limits: &Limits,
+        sink: &mut impl FieldSink,
+    ) -> Result<Option<ParsedResponse<'i>>, HeadError> {
+        let (line, fields) = match &mut self.state {
+            State::Fields { line, fields } => (*line, *fields),
+            State::Line { scanned } => match status_line(bytes, scanned, limits)? {
+                Some((line, start)) => (line, FieldLines::at(start)),
+                None => return incomplete(input, limits),
+            },
+        };
+        let bounds = FieldLimits::of_head(limits, sink);
+        match fields.parse(bytes, lines, bounds, sink)? {
+            Lines::Ended { end } => {
+                *self = Self::new();
+                *input = &input[end..];
+                Ok(Some(ParsedResponse { bytes: &bytes[..end], line }))
+            }
+            Lines::Paused(fields) => {
+                self.state = State::Fields { line, fields };
+                incomplete(input, limits)
+            }
         }
     }
 
     /// Whether a head has been begun: bytes of it were seen by [`parse`](Self::parse).
     pub fn is_within_head(&self) -> bool {
         !matches!(self.state, State::Line { scanned: 0 })
-    }
-
-    #[inline]
-    fn step<'i>(
-        &mut self,
-        bytes: &'i [u8],
-        mut scan: impl Scan,
-        limits: &Limits,
-        sink: &mut impl FieldSink,
-    ) -> Result<Option<ParsedResponse<'i>>, HeadError> {
-        let (line, lines) = match self.state {
-            State::Fields { line, fields } => (line, fields),
-            State::Line { mut scanned } => {
-                match status_line(bytes, &mut scanned, &mut scan, limits)? {
-                    Some((line, version, start)) => {
-                        self.facts = Facts::of_response(version);
-                        (line, FieldLines::at(start))
-                    }
-                    None => {
-                        self.state = State::Line { scanned };
-                        return Ok(None);
-                    }
-                }
-            }
-        };
-        let bounds = FieldLimits { line: limits.max_field_bytes, count: limits.max_headers };
-        let facts = &mut self.facts;
-        let progress = lines.parse(bytes, &mut scan, bounds, |name, value, field| {
-            facts.response_field(name, value, field.value)?;
-            sink.push(field);
-            Ok(())
-        })?;
-        let (end, count) = match progress {
-            Lines::Ended { end, count } => (end, count),
-            Lines::Paused(fields) => {
-                self.state = State::Fields { line, fields };
-                return Ok(None);
-            }
-        };
-        self.facts.end_response(count)?;
-        let head = ParsedResponse { bytes: &bytes[..end], line, facts: self.facts };
-        self.state = State::default();
-        Ok(Some(head))
-    }
-}
-
-struct Parse<'p, 'i, S> {
-    parser: &'p mut ResponseParser,
-    bytes: &'i [u8],
-    limits: &'p Limits,
-    fields: &'p mut S,
-}
-
-impl<'i, S: FieldSink> WithScan for Parse<'_, 'i, S> {
-    type Output = Result<Option<ParsedResponse<'i>>, HeadError>;
-
-    #[inline]
-    fn run(self, scan: impl Scan) -> Self::Output {
-        self.parser.step(self.bytes, scan, self.limits, self.fields)
     }
 }
 
@@ -156,11 +204,11 @@ impl<'i, S: FieldSink> WithScan for Parse<'_, 'i, S> {
 pub struct ParsedResponse<'i> {
     bytes: &'i [u8],
     line: LineSpans,
-    facts: Facts,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct LineSpans {
+    version: Version,
     status: u16,
     reason: Span,
 }
@@ -187,19 +235,17 @@ impl<'i> ParsedResponse<'i> {
     /// The protocol version.
     #[inline]
     pub fn version(&self) -> Version {
-        self.facts.version()
+        self.line.version
     }
 
-    /// Persistence and what else the fields said about the message itself.
+    /// Framing, persistence and what else `fields`, all of this head's, say about the message itself.
+    ///
+    /// # Errors
+    ///
+    /// [`FramingError`] where they leave open where the message ends. The connection must then close.
     #[inline]
-    pub fn facts(&self) -> &Facts {
-        &self.facts
-    }
-
-    /// How the body of this response to a request with `method` is delimited (RFC 9112 §6.3).
-    #[inline]
-    pub fn framing(&self, method: Method<'_>) -> Framing {
-        self.facts.response_framing(self.line.status, method)
+    pub fn facts(&self, fields: &[Field]) -> Result<Facts, FramingError> {
+        Facts::of_response(self.version(), self.bytes, fields.iter().copied())
     }
 
     /// Name and value of one of this head's fields.
@@ -213,7 +259,7 @@ impl fmt::Debug for ParsedResponse<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ParsedResponse")
             .field("status", &self.line.status)
-            .field("facts", &self.facts)
+            .field("version", &self.line.version)
             .finish_non_exhaustive()
     }
 }
@@ -221,22 +267,66 @@ impl fmt::Debug for ParsedResponse<'_> {
 /// Bytes of `HTTP/1.1 200`.
 const STATUS_END: usize = 12;
 
-/// Returns the line's parts and the offset behind it, once it has ended.
+/// A status line that is as most are: all its parts there and all bounds kept.
+#[derive(Clone, Copy)]
+struct UsualLine {
+    minor: usize,
+    status: usize,
+    end: usize,
+}
+
+impl UsualLine {
+    /// Takes the first of `lines`, and returns where the second starts as well. `None` where
+    /// [`status_line`] has to look.
+    #[inline(always)]
+    fn take(
+        lines: &mut MarkedLines<'_>,
+        input: &[u8],
+        limits: &Limits,
+        vectors: &impl Vectors,
+    ) -> Option<(Self, usize)> {
+        lines.start_with(vectors);
+        let (_, end) = lines.next_line()?;
+        let (version, status) = version_and_status(input)?;
+        let usual = end > STATUS_END
+            && input.get(STATUS_END) == Some(&b' ')
+            && stands_at(input, end, b"\r\n")
+            && end + 2 <= limits.max_line_bytes;
+        let minor = usize::from(version == Version::Http11);
+        usual.then_some((Self { minor, status: usize::from(status), end }, end + 2))
+    }
+
+    #[inline(always)]
+    fn spans(self) -> LineSpans {
+        LineSpans {
+            version: if self.minor == 1 { Version::Http11 } else { Version::Http10 },
+            status: self.status as u16,
+            reason: Span::between(STATUS_END + 1, self.end),
+        }
+    }
+}
+
+/// What the first twelve bytes say, where they say what they should.
 #[inline]
+fn version_and_status(input: &[u8]) -> Option<(Version, u16)> {
+    let &[b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ (b'0' | b'1'), b' ', a, b, c] =
+        input.first_chunk::<STATUS_END>()?
+    else {
+        return None;
+    };
+    let version = if minor == b'1' { Version::Http11 } else { Version::Http10 };
+    let [a, b, c] = [a, b, c].map(|digit| u16::from(digit.wrapping_sub(b'0')));
+    (matches!(a, 1..=9) && b <= 9 && c <= 9).then_some((version, a * 100 + b * 10 + c))
+}
+
+/// Returns the line's parts and the offset behind it, once it has ended.
 fn status_line(
     input: &[u8],
     scanned: &mut u32,
-    scan: &mut impl Scan,
     limits: &Limits,
-) -> Result<Option<(LineSpans, Version, usize)>, HeadError> {
-    let (version, status) = match input.first_chunk::<STATUS_END>() {
-        Some(&[b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ (b'0' | b'1'), b' ', a, b, c])
-            if matches!(a, b'1'..=b'9') && b.is_ascii_digit() && c.is_ascii_digit() =>
-        {
-            let version = if minor == b'1' { Version::Http11 } else { Version::Http10 };
-            (version, [a, b, c].iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0')))
-        }
-        _ => return unusual_line(input, scanned, limits),
+) -> Result<Option<(LineSpans, usize)>, HeadError> {
+    let Some((version, status)) = version_and_status(input) else {
+        return unusual_line(input, scanned, limits);
     };
     // The blank before the reason is required by the grammar and left out by some servers.
     let blank = match input.get(STATUS_END) {
@@ -245,11 +335,11 @@ fn status_line(
         Some(_) => return Err(fail(STATUS_END, HeadError::Status { at: STATUS_END }, limits)),
     };
     let start = STATUS_END + blank;
-    let end = scan.field_end((*scanned as usize).max(start));
+    let end = field_end(input, (*scanned as usize).max(start));
     match input.get(end..).and_then(<[u8]>::first_chunk::<2>) {
         Some(b"\r\n") if end + 2 <= limits.max_line_bytes => {
-            let line = LineSpans { status, reason: Span::between(start, end) };
-            Ok(Some((line, version, end + 2)))
+            let line = LineSpans { version, status, reason: Span::between(start, end) };
+            Ok(Some((line, end + 2)))
         }
         Some(b"\r\n") => Err(HeadError::LineTooLong { limit: limits.max_line_bytes }),
         _ => {

@@ -5,14 +5,13 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::cell::Cell;
 
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::{
     HeadError, Limits,
-    scan::{Scalar, Scan},
+    scan::{self, Level},
 };
 
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
@@ -152,46 +151,72 @@ proptest! {
     }
 }
 
-/// Counts how many bytes the questions to a scanner went over.
-struct Counting<'c, S> {
-    inner: S,
-    bytes: &'c Cell<usize>,
-}
-
-impl<S> Counting<'_, S> {
-    fn count(&mut self, from: usize, ask: impl FnOnce(&mut S) -> usize) -> usize {
-        let end = ask(&mut self.inner);
-        // A question costs its run and the byte that ends it.
-        self.bytes.set(self.bytes.get() + end - from + 1);
-        end
-    }
-}
-
-impl<S: Scan> Scan for Counting<'_, S> {
-    fn token_end(&mut self, from: usize) -> usize {
-        self.count(from, |scan| scan.token_end(from))
-    }
-
-    fn target_end(&mut self, from: usize) -> usize {
-        self.count(from, |scan| scan.target_end(from))
-    }
-
-    fn field_end(&mut self, from: usize) -> usize {
-        self.count(from, |scan| scan.field_end(from))
-    }
+/// Bytes looked at while `wire` comes in reads of `step` bytes.
+fn work(wire: &[u8], step: usize) -> usize {
+    scan::work::take();
+    let _ = request_in_steps(wire, step, &Limits::default());
+    scan::work::take()
 }
 
 #[test]
-fn a_head_fed_byte_by_byte_costs_linear_work() {
+fn a_head_in_pieces_costs_linear_work() {
     let long = "v".repeat(8000);
     let wire = format!("GET /{long} HTTP/1.1\r\nHost: a\r\n{long}: 1\r\nx: {long}\r\n\r\n");
-    let (bytes, mut parser) = (Cell::new(0), RequestParser::new());
-    for end in 1..=wire.len() {
-        let input = &wire.as_bytes()[..end];
-        let scan = Counting { inner: Scalar::new(input), bytes: &bytes };
-        let head = parser.step(input, scan, &Limits::default(), &mut ()).unwrap();
-        assert_eq!(head.is_some(), end == wire.len());
+    for step in [1, 2, 7, 64, 1000, usize::MAX] {
+        // Ahead in blocks, line by line where one is cut, and as the byte that the next read starts with.
+        let bytes = work(wire.as_bytes(), step);
+        assert!(bytes <= 4 * wire.len() + 64, "{bytes} for {} by {step}", wire.len());
     }
-    // Each byte in its run, and again as the one that the next call starts with.
-    assert!(bytes.get() <= 2 * wire.len() + 64, "{} for {}", bytes.get(), wire.len());
+}
+
+/// What leads a parser off its usual way, over and over.
+#[test]
+fn no_head_of_twice_the_length_costs_more_than_twice_the_work() {
+    let limits = Limits::default();
+    let lines: [&[u8]; 9] = [
+        b"a:b\r\n",
+        b"a: b \r\n",
+        b"a:\t\t\tb\r\n",
+        b"a_b: c\r\n",
+        b"x!$%: \r\n",
+        b"a: \xff\xfe\r\n",
+        b"a: b\tc\r\n",
+        b"a:\r\n",
+        b"abcdefghijklmnopqrstuvwxyz0123456789: abcdefghijklmnopqrstuvwxyz0123456789\r\n",
+    ];
+    for line in lines {
+        for step in [1, 3, 64, 500, usize::MAX] {
+            let cost = |count: u16| {
+                let wire = [b"GET / HTTP/1.1\r\n", &*line.repeat(count.into()), b"\r\n"].concat();
+                scan::work::take();
+                let limits = limits.max_headers(count);
+                assert!(request_in_steps(&wire, step, &limits).unwrap().is_some());
+                scan::work::take()
+            };
+            let (once, twice) = (cost(200), cost(400));
+            assert!(twice <= 2 * once + 256, "{twice} after {once} for {line:?} by {step}");
+        }
+    }
+}
+
+/// The level decides how fast a head is parsed, and on nothing else.
+#[test]
+fn all_levels_make_the_same_of_a_head() {
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(512));
+    runner
+        .run(&wire(), |wire| {
+            let in_use = Level::in_use();
+            let verdicts = Level::ALL.map(|level| {
+                level.force().then(|| {
+                    let request = request_in_steps(&wire, usize::MAX, &Limits::default());
+                    (request, response_in_steps(&wire, usize::MAX, &Limits::default()))
+                })
+            });
+            in_use.force();
+            for verdict in verdicts.iter().flatten() {
+                prop_assert_eq!(verdict, verdicts[0].as_ref().expect("always available"));
+            }
+            Ok(())
+        })
+        .unwrap();
 }

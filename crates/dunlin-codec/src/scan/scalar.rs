@@ -5,44 +5,45 @@
 
 use core::ops::Range;
 
-use super::Scan;
+use super::class::{CLASSES, FIELD, NAME, TARGET, TOKEN};
 
-/// Scans `input` without vector instructions.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Scalar<'i> {
-    input: &'i [u8],
+/// The first offset, from `from` on, of a byte that is no token's (RFC 9110 §5.6.2), or the input's
+/// length where there is none.
+#[inline]
+pub(crate) fn token_end(input: &[u8], from: usize) -> usize {
+    let Some(rest) = input.get(from..) else { return from };
+    counted(from, from + run_of(rest, TOKEN, unusual_in_token))
 }
 
-impl<'i> Scalar<'i> {
-    #[inline]
-    pub(crate) fn new(input: &'i [u8]) -> Self {
-        Self { input }
-    }
+/// The same for what is let through in a request target: visible ASCII but `#`.
+///
+/// That is more than RFC 3986 §2 allows: ``"<>\^`{|}`` stand in targets that browsers and
+/// libraries send, and no two parsers disagree on where such a target ends.
+#[inline]
+pub(crate) fn target_end(input: &[u8], from: usize) -> usize {
+    let Some(rest) = input.get(from..) else { return from };
+    counted(from, from + run_of(rest, TARGET, unusual_in_target))
 }
 
-impl Scan for Scalar<'_> {
-    #[inline]
-    fn token_end(&mut self, from: usize) -> usize {
-        let Some(input) = self.input.get(from..) else { return from };
-        from + run_of(input, TOKEN, unusual_in_token)
-    }
+/// The same for field values (RFC 9110 §5.5): HTAB, SP, visible ASCII and bytes above 0x7f.
+#[inline]
+pub(crate) fn field_end(input: &[u8], from: usize) -> usize {
+    // Most values end within two words. The others are worth a test on whole blocks, which compilers
+    // turn into vector code on every target that has any.
+    let (Some(value), words) = (input.get(from..), 2 * WORD) else { return from };
+    let run = match run_of_words(value, FIELD, unusual_in_field, words) {
+        Ok(run) => run,
+        Err(run) => run + long_field_run(value.get(run..).unwrap_or_default()),
+    };
+    counted(from, from + run)
+}
 
-    #[inline]
-    fn target_end(&mut self, from: usize) -> usize {
-        let Some(input) = self.input.get(from..) else { return from };
-        from + run_of(input, TARGET, unusual_in_target)
-    }
-
-    #[inline]
-    fn field_end(&mut self, from: usize) -> usize {
-        // Most values end within two words. The others are worth a test on whole blocks, which
-        // compilers turn into vector code on every target that has any.
-        let (Some(value), words) = (self.input.get(from..), 2 * WORD) else { return from };
-        match run_of_words(value, FIELD, unusual_in_field, words) {
-            Ok(run) => from + run,
-            Err(run) => from + run + long_field_run(value.get(run..).unwrap_or_default()),
-        }
-    }
+/// The end of a run, which tests count together with the byte behind it.
+#[inline(always)]
+fn counted(_from: usize, end: usize) -> usize {
+    #[cfg(test)]
+    super::work::add(end - _from + 1);
+    end
 }
 
 /// Length of the run of field bytes at the start of a value that has proved to be long.
@@ -115,6 +116,13 @@ pub(super) fn find(input: &[u8], range: Range<usize>, byte: u8) -> usize {
     range.end - rest.len() + run
 }
 
+/// Where the query of the target in `range` starts, if all bytes there may stand in one.
+#[inline]
+pub(super) fn target(input: &[u8], range: Range<usize>) -> Option<usize> {
+    let target = input.get(range.clone())?;
+    (target_end(target, 0) == target.len()).then(|| find(input, range, b'?'))
+}
+
 /// Length of the run of name bytes at the start of `input`.
 #[inline]
 pub(super) fn name_run(input: &[u8]) -> usize {
@@ -173,39 +181,6 @@ const WORD: usize = size_of::<u64>();
 const BLOCK: usize = 32;
 const DEL: u8 = 0x7f;
 
-const TOKEN: u8 = 1;
-const TARGET: u8 = 2;
-const FIELD: u8 = 4;
-const NAME: u8 = 8;
-
-static CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let b = byte as u8;
-        if b.is_ascii_alphanumeric()
-            || matches!(
-                b,
-                b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_'
-            )
-            || matches!(b, b'`' | b'|' | b'~')
-        {
-            classes[byte] |= TOKEN;
-        }
-        if b.is_ascii_graphic() && b != b'#' {
-            classes[byte] |= TARGET;
-        }
-        if b == b'\t' || (b >= b' ' && b != DEL) {
-            classes[byte] |= FIELD;
-        }
-        if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.') {
-            classes[byte] |= NAME;
-        }
-        byte += 1;
-    }
-    classes
-};
-
 #[cfg(test)]
 mod tests {
     use alloc::vec::Vec;
@@ -226,10 +201,21 @@ mod tests {
                 for filler in *b"a-Z" {
                     let mut input = [filler; 2 * BLOCK];
                     input[at] = byte;
-                    let mut scan = Scalar::new(&input);
-                    assert_eq!(scan.token_end(0), by_table(&input, 0, TOKEN), "{byte:#x} at {at}");
-                    assert_eq!(scan.target_end(0), by_table(&input, 0, TARGET), "{byte:#x} {at}");
-                    assert_eq!(scan.field_end(0), by_table(&input, 0, FIELD), "{byte:#x} at {at}");
+                    assert_eq!(
+                        token_end(&input, 0),
+                        by_table(&input, 0, TOKEN),
+                        "{byte:#x} at {at}"
+                    );
+                    assert_eq!(
+                        target_end(&input, 0),
+                        by_table(&input, 0, TARGET),
+                        "{byte:#x} {at}"
+                    );
+                    assert_eq!(
+                        field_end(&input, 0),
+                        by_table(&input, 0, FIELD),
+                        "{byte:#x} at {at}"
+                    );
                 }
             }
         }
@@ -240,10 +226,9 @@ mod tests {
         #[test]
         fn words_agree_with_the_table(input: Vec<u8>, from in 0usize..64) {
             let from = from.min(input.len());
-            let mut scan = Scalar::new(&input);
-            prop_assert_eq!(scan.token_end(from), by_table(&input, from, TOKEN));
-            prop_assert_eq!(scan.target_end(from), by_table(&input, from, TARGET));
-            prop_assert_eq!(scan.field_end(from), by_table(&input, from, FIELD));
+            prop_assert_eq!(token_end(&input, from), by_table(&input, from, TOKEN));
+            prop_assert_eq!(target_end(&input, from), by_table(&input, from, TARGET));
+            prop_assert_eq!(field_end(&input, from), by_table(&input, from, FIELD));
         }
 
         /// The same where stops are rare, as in real heads.
@@ -251,10 +236,9 @@ mod tests {
         fn words_agree_with_the_table_on_text(input in "[ -~\\t\u{80}\r]{0,80}", from in 0usize..16) {
             let input = input.as_bytes();
             let from = from.min(input.len());
-            let mut scan = Scalar::new(input);
-            prop_assert_eq!(scan.token_end(from), by_table(input, from, TOKEN));
-            prop_assert_eq!(scan.target_end(from), by_table(input, from, TARGET));
-            prop_assert_eq!(scan.field_end(from), by_table(input, from, FIELD));
+            prop_assert_eq!(token_end(input, from), by_table(input, from, TOKEN));
+            prop_assert_eq!(target_end(input, from), by_table(input, from, TARGET));
+            prop_assert_eq!(field_end(input, from), by_table(input, from, FIELD));
             prop_assert_eq!(find(input, from..input.len(), b'?'), input.iter().skip(from).position(|&b| b == b'?').map_or(input.len(), |at| from + at));
         }
     }

@@ -8,45 +8,38 @@
 use core::{
     arch::x86_64::{
         __m128i, _mm_add_epi8, _mm_and_si128, _mm_andnot_si128, _mm_cmpeq_epi8, _mm_cmpgt_epi8,
-        _mm_cmplt_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x,
-        _mm_set1_epi8,
+        _mm_cmplt_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128,
+        _mm_set_epi64x, _mm_set1_epi8,
     },
     ops::Range,
 };
 
-use super::{Scan, is_token_byte, scalar, scalar::Scalar};
+use super::{
+    Closures, WithVectors,
+    lines::{HALF, Walk, last_masks, masks},
+    marks::{Marks, write_bits},
+    scalar,
+};
 
-/// Scans `input` with SSE2.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sse2<'i> {
-    input: &'i [u8],
-}
-
-impl<'i> Sse2<'i> {
-    #[inline]
-    pub(crate) fn new(input: &'i [u8]) -> Self {
-        Self { input }
-    }
-}
-
-impl Scan for Sse2<'_> {
-    #[inline]
-    fn token_end(&mut self, from: usize) -> usize {
-        // SAFETY: this module is there only where the target has SSE2.
-        unsafe { token_end(self.input, from) }
-    }
-
-    #[inline]
-    fn target_end(&mut self, from: usize) -> usize {
-        // SAFETY: this module is there only where the target has SSE2.
-        unsafe { target_end(self.input, from) }
-    }
-
-    #[inline]
-    fn field_end(&mut self, from: usize) -> usize {
-        // SAFETY: this module is there only where the target has SSE2.
-        unsafe { field_end(self.input, from) }
-    }
+/// Does `work` with these vectors.
+#[target_feature(enable = "sse2")]
+pub(super) fn run<W: WithVectors>(work: W) -> W::Output {
+    let mark = |input: &[u8], walk: &mut Walk, marks: &mut Marks| {
+        let classify = |bytes: &[u8; HALF]| {
+            let (Some(first), Some(second)) = (block_at(bytes, 0), block_at(bytes, BLOCK)) else {
+                return (0, 0);
+            };
+            let join = |first, second| mask(first) | mask(second) << BLOCK;
+            let tokens = join(usual_in_token(first), usual_in_token(second));
+            (!tokens, join(controls(first), controls(second)))
+        };
+        let whole = |block: &_| masks(block, classify);
+        let last = |input: &_, at| last_masks(input, at, classify);
+        // SAFETY: `write_bits` writes a slot for each bit.
+        unsafe { walk.run(input, marks, whole, last, write_bits) };
+    };
+    let target = |input: &[u8], range| target_in_blocks(input, range);
+    work.run(&Closures { mark, target })
 }
 
 /// Offset of the first `byte` in `range` of `input`, or the range's end.
@@ -56,58 +49,18 @@ pub(super) fn find(input: &[u8], range: Range<usize>, byte: u8) -> usize {
     unsafe { find_in_blocks(input, range, byte) }
 }
 
+/// Where the query of the target in `range` starts, if all bytes there may stand in one.
+#[inline]
+pub(super) fn target(input: &[u8], range: Range<usize>) -> Option<usize> {
+    // SAFETY: this module is there only where the target has SSE2.
+    unsafe { target_in_blocks(input, range) }
+}
+
 /// Length of the run of name bytes at the start of `input`.
 #[inline]
 pub(super) fn name_run(input: &[u8]) -> usize {
     // SAFETY: this module is there only where the target has SSE2.
     unsafe { name_run_in_blocks(input) }
-}
-
-#[inline]
-#[target_feature(enable = "sse2")]
-fn token_end(input: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(block) = block_at(input, at) {
-        let marks = unusual_in_token(block);
-        if marks == 0 {
-            at += BLOCK;
-            continue;
-        }
-        at += first(marks);
-        if !is_token_byte(input[at]) {
-            return at;
-        }
-        at += 1;
-    }
-    token_end_of_rest(input, at)
-}
-
-#[inline]
-#[target_feature(enable = "sse2")]
-fn target_end(input: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(block) = block_at(input, at) {
-        let stops = outside_target(block);
-        if stops != 0 {
-            return at + first(stops);
-        }
-        at += BLOCK;
-    }
-    target_end_of_rest(input, at)
-}
-
-#[inline]
-#[target_feature(enable = "sse2")]
-fn field_end(input: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(block) = block_at(input, at) {
-        let stops = outside_field(block);
-        if stops != 0 {
-            return at + first(stops);
-        }
-        at += BLOCK;
-    }
-    field_end_of_rest(input, at)
 }
 
 #[inline]
@@ -144,28 +97,45 @@ fn name_run_in_blocks(input: &[u8]) -> usize {
     scalar::name_run(input)
 }
 
-// Not worth a copy at every place that asks.
-
-#[inline(never)]
-fn token_end_of_rest(input: &[u8], from: usize) -> usize {
-    Scalar::new(input).token_end(from)
-}
-
-#[inline(never)]
-fn target_end_of_rest(input: &[u8], from: usize) -> usize {
-    Scalar::new(input).target_end(from)
-}
-
-#[inline(never)]
-fn field_end_of_rest(input: &[u8], from: usize) -> usize {
-    Scalar::new(input).field_end(from)
-}
-
-/// Marks what is neither letter nor `-`: digits and the other token bytes are rare in names.
 #[inline]
 #[target_feature(enable = "sse2")]
-fn unusual_in_token(block: __m128i) -> u32 {
-    !mask(_mm_or_si128(letters(block), _mm_cmpeq_epi8(block, splat(b'-')))) & ALL
+fn target_in_blocks(input: &[u8], range: Range<usize>) -> Option<usize> {
+    let Range { start: mut at, end } = range;
+    let mut mark = end;
+    while at < end {
+        let Some(block) = block_at(input, at) else {
+            return Some(mark.min(scalar::target(input, at..end)?));
+        };
+        // What stands behind the range is looked at as well, and does not count.
+        let there = !(u32::MAX << (end - at).min(BLOCK));
+        if outside_target(block) & there != 0 {
+            return None;
+        }
+        let marks = mask(_mm_cmpeq_epi8(block, splat(b'?'))) & there;
+        if marks != 0 {
+            mark = mark.min(at + first(marks));
+        }
+        at += BLOCK;
+    }
+    Some(mark)
+}
+
+/// All ones for letters, digits and `-`: the others of a token are rare in names.
+#[inline]
+#[target_feature(enable = "sse2")]
+fn usual_in_token(block: __m128i) -> __m128i {
+    let digits = _mm_cmplt_epi8(_mm_add_epi8(block, splat(0x80 - b'0')), splat(0x80 + 10));
+    let others = _mm_or_si128(digits, _mm_cmpeq_epi8(block, splat(b'-')));
+    _mm_or_si128(letters(block), others)
+}
+
+/// All ones for controls but for HTAB, and for DEL.
+#[inline]
+#[target_feature(enable = "sse2")]
+fn controls(block: __m128i) -> __m128i {
+    let low = _mm_cmpeq_epi8(_mm_min_epu8(block, splat(b' ' - 1)), block);
+    let control = _mm_andnot_si128(_mm_cmpeq_epi8(block, splat(b'\t')), low);
+    _mm_or_si128(control, _mm_cmpeq_epi8(block, splat(DEL)))
 }
 
 /// Marks blanks, controls, DEL, `#` and bytes above 0x7f.
@@ -177,15 +147,6 @@ fn outside_target(block: __m128i) -> u32 {
     let others =
         _mm_or_si128(_mm_cmpeq_epi8(block, splat(DEL)), _mm_cmpeq_epi8(block, splat(b'#')));
     mask(_mm_or_si128(low, others))
-}
-
-/// Marks controls but for HTAB, and DEL.
-#[inline]
-#[target_feature(enable = "sse2")]
-fn outside_field(block: __m128i) -> u32 {
-    let low = _mm_cmpeq_epi8(_mm_min_epu8(block, splat(b' ' - 1)), block);
-    let control = _mm_andnot_si128(_mm_cmpeq_epi8(block, splat(b'\t')), low);
-    mask(_mm_or_si128(control, _mm_cmpeq_epi8(block, splat(DEL))))
 }
 
 /// Marks what is neither letter nor digit, `-` or `.`.
@@ -214,9 +175,9 @@ fn letters(block: __m128i) -> __m128i {
 #[inline]
 #[target_feature(enable = "sse2")]
 fn block_at(input: &[u8], at: usize) -> Option<__m128i> {
-    let (low, high) = input.get(at..at + BLOCK)?.split_first_chunk::<8>()?;
-    let high = high.first_chunk::<8>()?;
-    Some(_mm_set_epi64x(i64::from_le_bytes(*high), i64::from_le_bytes(*low)))
+    let block = input.get(at..)?.first_chunk::<BLOCK>()?;
+    // SAFETY: the pointer is to 16 bytes; no alignment is asked for.
+    Some(unsafe { _mm_loadu_si128(block.as_ptr().cast()) })
 }
 
 #[inline]
@@ -252,13 +213,10 @@ mod tests {
 
     /// Asks both scanners every question about `input` from `from` on.
     fn same(input: &[u8], from: usize) -> Result<(), TestCaseError> {
-        let (mut ours, mut scalar) = (Sse2::new(input), Scalar::new(input));
-        prop_assert_eq!(ours.token_end(from), scalar.token_end(from));
-        prop_assert_eq!(ours.target_end(from), scalar.target_end(from));
-        prop_assert_eq!(ours.field_end(from), scalar.field_end(from));
         prop_assert_eq!(name_run(&input[from..]), scalar::name_run(&input[from..]));
         for end in from..=input.len() {
             prop_assert_eq!(find(input, from..end, b'?'), scalar::find(input, from..end, b'?'));
+            prop_assert_eq!(target(input, from..end), scalar::target(input, from..end));
         }
         Ok(())
     }
