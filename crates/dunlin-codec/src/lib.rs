@@ -81,7 +81,7 @@ pub use conn::{ConnError, Event, Phase, SendCtx, SendError, ServerConn};
 pub use date::DateCache;
 pub use encode::{BodyEncoder, BodyKind, EncodeError};
 #[cfg(feature = "std")]
-pub use encode::{BodyLen, EncodeCtx, Signature, encode_response};
+pub use encode::{BodyLen, EncodeCtx, RequestCtx, Signature, encode_request, encode_response};
 pub use error::{BodyError, ChunkError, FramingError, HeadError};
 pub use framing::{Facts, Framing};
 pub use head::{
