@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use dunlin_core::Headers;
 
-use super::{EncodeError, write::append};
+use super::EncodeError;
 use crate::{framing::members, scan};
 
 /// What a Connection field's value asks for.
@@ -44,8 +44,8 @@ pub(super) fn append_connection<'o>(
         !option.is_empty() && !decided.iter().any(|name| option.eq_ignore_ascii_case(name))
     });
     for option in own.into_iter().flatten().chain(users) {
-        append(core::mem::replace(&mut separator, b", "), out);
-        append(option, out);
+        out.extend_from_slice(core::mem::replace(&mut separator, b", "));
+        out.extend_from_slice(option);
     }
     if separator == b", " {
         out.extend_from_slice(b"\r\n");

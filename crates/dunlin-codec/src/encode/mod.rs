@@ -154,6 +154,6 @@ fn parse_length(value: &[u8]) -> Option<u64> {
 #[inline]
 fn append_length(length: u64, out: &mut alloc::vec::Vec<u8>) {
     out.extend_from_slice(b"content-length: ");
-    write::append(itoa::Buffer::new().format(length).as_bytes(), out);
+    out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
     out.extend_from_slice(b"\r\n");
 }

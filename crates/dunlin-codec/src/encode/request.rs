@@ -1,21 +1,17 @@
 //! Request heads on their way out (RFC 9112 §3, §6).
-//!
-//! All is looked at before anything is written: one pass over the fields finds what is wrong with them
-//! and how long they are, the other copies.
 
-use dunlin_core::RequestHead;
+use dunlin_core::{Headers, RequestHead};
 
 use super::{
     BodyEncoder, BodyKind, BodyLen, EncodeError, append_length,
     connection::{Options, append_connection},
     is_field, is_name, parse_length,
-    target::WireTarget,
-    write::{append, append_field},
+    target::{HostLine, WireTarget},
+    write::append_field,
 };
 use crate::{
     head::{Method, Version},
     scan,
-    target::is_host,
 };
 
 /// How to send a request: what its head depends on besides the request.
@@ -116,68 +112,48 @@ pub(crate) fn append_request(
     ctx: &RequestCtx<'_>,
     out: &mut Vec<u8>,
 ) -> Result<SentRequest, EncodeError> {
+    let start = out.len();
+    let sent = append_head(head, len, ctx, out);
+    if sent.is_err() {
+        out.truncate(start);
+    }
+    sent
+}
+
+#[inline(always)]
+fn append_head(
+    head: &RequestHead,
+    len: BodyLen,
+    ctx: &RequestCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Result<SentRequest, EncodeError> {
     let method = Method::from(head.method());
     if matches!(method, Method::Other(token) if !scan::is_token(token)) {
         return Err(EncodeError::Method);
     }
     let target = WireTarget::new(head, method, ctx.via_proxy)?;
-    let fields = Fields::survey(head)?;
     let is_old = head.version() == http::Version::HTTP_10;
     let version = if is_old { Version::Http10 } else { Version::Http11 };
-    let host = fields.pick_host(&target, ctx, version)?;
-    let body = fields.pick_body(len, method, version)?;
-    let has_body = !matches!(body.kind, BodyKind::Length { left: 0 });
-    let left_out = fields.left_out(version, body.kind, has_body);
 
-    // Enough for the words, the numbers and the options that stand below.
-    const ROOM: usize = 192;
-    let line = target.lead.len() + target.text.len() + method.as_bytes().len();
-    out.reserve(line + host.map_or(0, <[u8]>::len) + fields.bytes + ROOM);
-
-    append(method.as_bytes(), out);
-    out.push(b' ');
-    append(target.lead.as_bytes(), out);
-    append(target.text.as_bytes(), out);
-    out.extend_from_slice(if is_old { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" });
-    if let Some(host) = host {
-        out.extend_from_slice(b"host: ");
-        append(host, out);
-        out.extend_from_slice(b"\r\n");
+    let line_end = if is_old { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
+    let [lead, text] = [target.lead, target.text].map(str::as_bytes);
+    for part in [method.as_bytes(), b" ", lead, text, line_end] {
+        out.extend_from_slice(part);
     }
-    if fields.seen & (HOST | left_out) == 0 {
-        for (name, value) in head.headers() {
-            append_field(name, value, out);
+    let host = HostLine::begin(&target, ctx, out);
+    let mut fields = Fields { seen: 0, host, length: None, close: false };
+    let headers = head.headers();
+    let typed = headers.is_typed();
+    for (name, value) in headers {
+        if !typed && !is_field(name, value) {
+            return Err(EncodeError::Field);
         }
-    } else {
-        for (name, value) in head.headers() {
-            if mark_of(name) & (HOST | left_out) == 0 {
-                append_field(name, value, out);
-            }
+        match mark_of(name) {
+            0 => append_field(name, value, out),
+            mark => fields.note(mark, name, value, version, out)?,
         }
     }
-    if body.kind == BodyKind::Chunked {
-        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
-    } else if let Some(length) = body.length {
-        append_length(length, out);
-    }
-    let sent = fields.seen & !left_out;
-    let close = ctx.close || fields.close;
-    if close || is_old || sent & (TE | UPGRADE) != 0 || fields.seen & CONNECTION != 0 {
-        let own = [
-            close.then_some(&b"close"[..]),
-            (is_old && !close).then_some(b"keep-alive"),
-            (sent & UPGRADE != 0).then_some(b"upgrade"),
-            (sent & TE != 0).then_some(b"te"),
-        ];
-        append_connection(own, head.headers(), &DECIDED, out);
-    }
-    out.extend_from_slice(b"\r\n");
-    let encoder = BodyEncoder::new(body.kind);
-    Ok(SentRequest {
-        body: if close { encoder.closing() } else { encoder },
-        expects_continue: sent & EXPECT != 0,
-        offers_upgrade: sent & UPGRADE != 0,
-    })
+    fields.end(headers, len, method, version, ctx, out)
 }
 
 /// Options on which the encoder decides.
@@ -203,6 +179,8 @@ const ETAG: u32 = 1 << 14;
 const SERVER: u32 = 1 << 15;
 /// Fields that may stand there more than once.
 const LISTS: u32 = CONNECTION | UPGRADE | TRAILER | HOP;
+/// Fields that wait until the rest of the head has shown whether they go out.
+const LATER: u32 = EXPECT | TRAILER;
 
 /// The field's bit, or none. Sorted by length first: most fields cost one jump.
 #[inline(always)]
@@ -230,42 +208,30 @@ fn mark_of(name: &[u8]) -> u32 {
 }
 
 /// What the user's fields say about matters that the encoder decides.
-#[derive(Default)]
-struct Fields<'h> {
+struct Fields<'t> {
     seen: u32,
-    /// Bytes of all lines.
-    bytes: usize,
-    host: Option<&'h [u8]>,
+    host: HostLine<'t>,
     length: Option<u64>,
     close: bool,
 }
 
-impl<'h> Fields<'h> {
-    #[inline]
-    fn survey(head: &'h RequestHead) -> Result<Self, EncodeError> {
-        let mut fields = Self::default();
-        let typed = head.headers().is_typed();
-        for (name, value) in head.headers() {
-            if !typed && !is_field(name, value) {
-                return Err(EncodeError::Field);
-            }
-            fields.bytes += name.len() + value.len() + 4;
-            match mark_of(name) {
-                0 => {}
-                mark => fields.note(mark, value)?,
-            }
-        }
-        Ok(fields)
-    }
-
+impl Fields<'_> {
+    /// Takes a field that means something, and appends it where it goes out as it is.
     #[inline(never)]
-    fn note(&mut self, mark: u32, value: &'h [u8]) -> Result<(), EncodeError> {
+    fn note(
+        &mut self,
+        mark: u32,
+        name: &[u8],
+        value: &[u8],
+        version: Version,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
         if self.seen & mark & !LISTS != 0 {
             return Err(EncodeError::Repeated { name: name_of(mark) });
         }
         self.seen |= mark;
         match mark {
-            HOST => self.host = Some(value),
+            HOST => self.host.replace(value, out)?,
             CONNECTION => self.close |= Options::of(value)?.close,
             LENGTH => self.length = Some(parse_length(value).ok_or(EncodeError::ContentLength)?),
             ENCODING if !value.eq_ignore_ascii_case(b"chunked") => {
@@ -275,36 +241,61 @@ impl<'h> Fields<'h> {
                 return Err(EncodeError::Expectation);
             }
             TE if !value.eq_ignore_ascii_case(b"trailers") => return Err(EncodeError::Te),
-            _ => {}
+            ENCODING | HOP | EXPECT | TRAILER => {}
+            TE | UPGRADE if version == Version::Http10 => self.seen &= !mark,
+            _ => append_field(name, value, out),
         }
         Ok(())
     }
 
-    fn pick_host<'p>(
+    /// Appends what only all the fields together can tell, and the end of the head.
+    #[inline]
+    fn end(
         &self,
-        target: &WireTarget<'p>,
-        ctx: &RequestCtx<'p>,
+        headers: &Headers,
+        len: BodyLen,
+        method: Method<'_>,
         version: Version,
-    ) -> Result<Option<&'p [u8]>, EncodeError>
-    where
-        'h: 'p,
-    {
-        let named = target.authority.map(str::as_bytes);
-        let host = match (self.host, named, ctx.authority) {
-            // Who reads the one and who reads the other must see the same (RFC 9112 §3.2.2).
-            (Some(host), Some(named), _)
-                if target.has_authority && !host.eq_ignore_ascii_case(named) =>
-            {
-                return Err(EncodeError::Host);
+        ctx: &RequestCtx<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<SentRequest, EncodeError> {
+        if self.seen & HOST == 0 {
+            self.host.check(version)?;
+        }
+        let Body { kind, length } = self.pick_body(len, method, version)?;
+        let expects_continue = self.seen & EXPECT != 0
+            && kind != BodyKind::Length { left: 0 }
+            && version == Version::Http11;
+        if self.seen & LATER != 0 {
+            if expects_continue {
+                append_field(b"expect", b"100-continue", out);
             }
-            (Some(host), ..) => host,
-            // Checked with the target.
-            (None, Some(named), _) => return Ok(Some(named)),
-            (None, None, Some(authority)) => authority.as_bytes(),
-            (None, None, None) if version == Version::Http10 => return Ok(None),
-            (None, None, None) => return Err(EncodeError::MissingHost),
-        };
-        if is_host(host) { Ok(Some(host)) } else { Err(EncodeError::Host) }
+            for value in headers.get_all("trailer").filter(|_| kind == BodyKind::Chunked) {
+                append_field(b"trailer", value, out);
+            }
+        }
+        if kind == BodyKind::Chunked {
+            out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+        } else if let Some(length) = length {
+            append_length(length, out);
+        }
+        let close = ctx.close || self.close;
+        if close || version == Version::Http10 || self.seen & (CONNECTION | TE | UPGRADE) != 0 {
+            let own = [
+                close.then_some(&b"close"[..]),
+                (version == Version::Http10 && !close).then_some(b"keep-alive"),
+                (self.seen & UPGRADE != 0).then_some(b"upgrade"),
+                (self.seen & TE != 0).then_some(b"te"),
+            ];
+            append_connection(own, headers, &DECIDED, out);
+        }
+        out.extend_from_slice(b"\r\n");
+        let encoder = BodyEncoder::new(kind);
+        Ok(SentRequest {
+            body: if close { encoder.closing() } else { encoder },
+            expects_continue,
+            offers_upgrade: self.seen & UPGRADE != 0,
+        })
     }
 
     fn pick_body(
@@ -337,21 +328,6 @@ impl<'h> Fields<'h> {
             None if version == Version::Http10 => Err(EncodeError::UnknownLength),
             None => Ok(Body { kind: BodyKind::Chunked, length: None }),
         }
-    }
-
-    /// The fields that do not go out as they are.
-    fn left_out(&self, version: Version, kind: BodyKind, has_body: bool) -> u32 {
-        let mut marks = CONNECTION | LENGTH | ENCODING | HOP;
-        if version == Version::Http10 {
-            marks |= EXPECT | UPGRADE | TE | TRAILER;
-        }
-        if !has_body {
-            marks |= EXPECT;
-        }
-        if kind != BodyKind::Chunked {
-            marks |= TRAILER;
-        }
-        marks
     }
 }
 

@@ -1,14 +1,16 @@
 //! Request targets on their way out, and the host that goes with them (RFC 9112 §3.2).
 
+use std::ops::Range;
+
 use dunlin_core::RequestHead;
 
-use super::EncodeError;
+use super::{EncodeError, RequestCtx, write::append_field};
 use crate::{
     error::HeadError,
-    head::{Method, Span},
+    head::{Method, Span, Version},
     limits::MAX_SECTION,
     scan::{Scalar, Scan},
-    target::{Target, TargetForm},
+    target::{Target, TargetForm, is_host},
 };
 
 /// A target as it goes out.
@@ -72,6 +74,69 @@ impl<'h> WireTarget<'h> {
                     _ => sent("", rest, false),
                 })
             }
+        }
+    }
+}
+
+/// The Host line, which goes first though the field that decides on it may come last.
+pub(super) struct HostLine<'t> {
+    /// What the line says so far: the target's authority, else the context's.
+    named: Option<&'t str>,
+    /// Whether the target has vouched for it.
+    is_checked: bool,
+    /// What a Host of the user must be, because it goes out with the target too.
+    bound: Option<&'t str>,
+    line: Range<usize>,
+}
+
+impl<'t> HostLine<'t> {
+    /// Appends the line, where anything but the user's fields has a host.
+    #[inline]
+    pub(super) fn begin(target: &WireTarget<'t>, ctx: &RequestCtx<'t>, out: &mut Vec<u8>) -> Self {
+        let start = out.len();
+        let named = target.authority.or(ctx.authority);
+        if let Some(named) = named {
+            append_field(b"host", named.as_bytes(), out);
+        }
+        Self {
+            named,
+            is_checked: target.authority.is_some(),
+            bound: target.authority.filter(|_| target.has_authority),
+            line: start..out.len(),
+        }
+    }
+
+    /// Puts the user's Host there.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::Host`] where it is none, or another than the target's: who reads the one and who
+    /// reads the other must see the same (RFC 9112 §3.2.2).
+    pub(super) fn replace(&self, host: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let is_same = |named: &str| host.eq_ignore_ascii_case(named.as_bytes());
+        if !is_host(host) || !self.bound.is_none_or(is_same) {
+            return Err(EncodeError::Host);
+        }
+        if self.named.is_some_and(|named| named.as_bytes() == host) {
+            return Ok(());
+        }
+        let line = [b"host: ", host, b"\r\n"].into_iter().flatten().copied();
+        out.splice(self.line.clone(), line);
+        Ok(())
+    }
+
+    /// Checks the line where the user had no Host.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] for a host that is malformed or, but for HTTP/1.0, missing.
+    #[inline]
+    pub(super) fn check(&self, version: Version) -> Result<(), EncodeError> {
+        match self.named {
+            Some(named) if self.is_checked || is_host(named.as_bytes()) => Ok(()),
+            Some(_) => Err(EncodeError::Host),
+            None if version == Version::Http10 => Ok(()),
+            None => Err(EncodeError::MissingHost),
         }
     }
 }

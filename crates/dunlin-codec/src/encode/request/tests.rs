@@ -208,7 +208,7 @@ fn upgrade_brings_its_option() {
 #[test]
 fn an_expectation_goes_out_with_a_body_alone() {
     let wish = [("expect", "100-Continue")];
-    assert_eq!(fields("PUT", &wish, Some(5)), "expect: 100-Continue\r\ncontent-length: 5\r\n\r\n");
+    assert_eq!(fields("PUT", &wish, Some(5)), "expect: 100-continue\r\ncontent-length: 5\r\n\r\n");
     assert_eq!(fields("PUT", &wish, Some(0)), "content-length: 0\r\n\r\n");
     assert!(fields("PUT", &wish, None).starts_with("expect: "));
     assert_eq!(error("PUT", &[("expect", "200-ok")], Some(5)), EncodeError::Expectation);
