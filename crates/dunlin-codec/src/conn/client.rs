@@ -285,7 +285,7 @@ impl ClientConn {
     /// Ends the request before its body has ended. Where the final response has begun it can still be
     /// read; else none will come, and the connection is to be closed at once.
     pub fn stop_sending(&mut self) {
-        if !self.is_sending_body() {
+        if !self.is_sending_body() || matches!(self.receiving, Receiving::Upgraded) {
             return;
         }
         self.sending = Sending::Cut;
@@ -481,3 +481,6 @@ impl ClientConn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
