@@ -18,6 +18,8 @@ impl Options {
     /// # Errors
     ///
     /// [`EncodeError::Field`] for an option that is no token.
+    #[cold]
+    #[inline(never)]
     pub(super) fn of(value: &[u8]) -> Result<Self, EncodeError> {
         let mut options = Self { close: false };
         for option in members(value).filter(|option| !option.is_empty()) {
@@ -33,8 +35,9 @@ impl Options {
 /// Appends the field: first `own`, then the user's options but for those in `decided`, on which the
 /// encoder alone decides. Appends nothing where there are none.
 #[cold]
+#[inline(never)]
 pub(super) fn append_connection<'o>(
-    own: impl IntoIterator<Item = Option<&'o [u8]>>,
+    own: &[Option<&'o [u8]>],
     headers: &'o Headers,
     decided: &[&[u8]],
     out: &mut Vec<u8>,
@@ -43,7 +46,7 @@ pub(super) fn append_connection<'o>(
     let users = headers.get_all("connection").flat_map(members).filter(|option| {
         !option.is_empty() && !decided.iter().any(|name| option.eq_ignore_ascii_case(name))
     });
-    for option in own.into_iter().flatten().chain(users) {
+    for option in own.iter().copied().flatten().chain(users) {
         out.extend_from_slice(core::mem::replace(&mut separator, b", "));
         out.extend_from_slice(option);
     }

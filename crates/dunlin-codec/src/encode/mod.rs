@@ -151,7 +151,7 @@ fn parse_length(value: &[u8]) -> Option<u64> {
 
 /// Appends a Content-Length field.
 #[cfg(feature = "std")]
-#[inline]
+#[inline(always)]
 fn append_length(length: u64, out: &mut alloc::vec::Vec<u8>) {
     out.extend_from_slice(b"content-length: ");
     out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());

@@ -287,7 +287,7 @@ impl Fields<'_> {
                 (self.seen & UPGRADE != 0).then_some(b"upgrade"),
                 (self.seen & TE != 0).then_some(b"te"),
             ];
-            append_connection(own, headers, &DECIDED, out);
+            append_connection(&own, headers, &DECIDED, out);
         }
         out.extend_from_slice(b"\r\n");
         let encoder = BodyEncoder::new(kind);

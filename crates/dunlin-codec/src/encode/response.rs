@@ -128,7 +128,7 @@ fn append_head(
         // Interim, or the last words before another protocol: nothing about the connection's
         // future but what the user said.
         if wishes.has_connection {
-            append_connection([], &head.headers, &DECIDED, out);
+            append_connection(&[], &head.headers, &DECIDED, out);
         }
         out.extend_from_slice(b"\r\n");
         return Ok(BodyEncoder::new(kind));
@@ -140,23 +140,27 @@ fn append_head(
         (true, Version::Http11) => None,
     };
     if option.is_some() || wishes.has_connection {
-        append_connection([option], &head.headers, &DECIDED, out);
+        append_connection(&[option], &head.headers, &DECIDED, out);
     }
     match ctx.signature {
         Some(signature) if !wishes.has_server && !wishes.has_date => {
             out.extend_from_slice(signature.lines_and_end());
         }
-        Some(signature) => {
-            let server = if wishes.has_server { b"" } else { signature.server_line() };
-            let date = if wishes.has_date { b"" } else { signature.date_line() };
-            for part in [server, date, b"\r\n"] {
-                out.extend_from_slice(part);
-            }
-        }
+        Some(signature) => append_parts(signature, &wishes, out),
         None => out.extend_from_slice(b"\r\n"),
     }
     let encoder = BodyEncoder::new(kind);
     Ok(if keep_alive { encoder } else { encoder.closing() })
+}
+
+/// Appends what the user's own fields leave of the signature, and the end of the head.
+#[cold]
+fn append_parts(signature: &Signature, wishes: &Wishes, out: &mut Vec<u8>) {
+    let server = if wishes.has_server { b"" } else { signature.server_line() };
+    let date = if wishes.has_date { b"" } else { signature.date_line() };
+    for part in [server, date, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
 }
 
 impl Wishes {
@@ -166,30 +170,32 @@ impl Wishes {
         match name.len() {
             4 if is_name(name, b"date") => self.has_date = true,
             6 if is_name(name, b"server") => self.has_server = true,
-            10 if is_name(name, b"connection") => {
-                self.has_connection = true;
-                self.close |= Options::of(value)?.close;
-                return Ok(true);
-            }
-            14 if is_name(name, b"content-length") => {
-                let length = parse_length(value).ok_or(EncodeError::ContentLength)?;
-                if self.length.is_some_and(|other| other != length) {
-                    return Err(EncodeError::ContentLength);
-                }
-                self.length = Some(length);
-                return Ok(true);
-            }
-            17 if is_name(name, b"transfer-encoding") => {
-                return match value.eq_ignore_ascii_case(b"chunked") {
-                    true => Ok(true),
-                    false => Err(EncodeError::TransferEncoding),
-                };
-            }
-            10 if is_name(name, b"keep-alive") => return Ok(true),
-            16 if is_name(name, b"proxy-connection") => return Ok(true),
+            10 | 14 | 16 | 17 => return self.take_framing(name, value),
             _ => {}
         }
         Ok(false)
+    }
+
+    /// As [`take`](Self::take), for the names of a length that few other names have.
+    #[inline(never)]
+    fn take_framing(&mut self, name: &[u8], value: &[u8]) -> Result<bool, EncodeError> {
+        if is_name(name, b"connection") {
+            self.has_connection = true;
+            self.close |= Options::of(value)?.close;
+        } else if is_name(name, b"content-length") {
+            let length = parse_length(value).ok_or(EncodeError::ContentLength)?;
+            if self.length.is_some_and(|other| other != length) {
+                return Err(EncodeError::ContentLength);
+            }
+            self.length = Some(length);
+        } else if is_name(name, b"transfer-encoding") {
+            if !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(EncodeError::TransferEncoding);
+            }
+        } else {
+            return Ok(is_name(name, b"keep-alive") || is_name(name, b"proxy-connection"));
+        }
+        Ok(true)
     }
 }
 

@@ -2,13 +2,14 @@
 
 use alloc::vec::Vec;
 
-/// Appends a field line. Room is made once, so that what follows only copies.
+/// Appends a field line. Makes no room for the whole of it first: the buffers of connections have it,
+/// and four checks of a branch that is never taken cost less than five.
 #[inline(always)]
 pub(super) fn append_field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
-    out.reserve(name.len() + value.len() + 4);
-    for part in [name, b": ", value, b"\r\n"] {
-        out.extend_from_slice(part);
-    }
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Appends a number in hex and CRLF: the size line of a chunk (RFC 9112 §7.1).
