@@ -149,8 +149,14 @@ fn append_head(
             return Err(EncodeError::Field);
         }
         match mark_of(name) {
-            0 => append_field(name, value, out),
-            mark => fields.note(mark, name, value, version, out)?,
+            mark if mark & DECIDED_ON != 0 => fields.note(mark, name, value, version, out)?,
+            mark if mark & fields.seen != 0 => {
+                return Err(EncodeError::Repeated { name: name_of(mark) });
+            }
+            mark => {
+                fields.seen |= mark;
+                append_field(name, value, out);
+            }
         }
     }
     fields.end(headers, len, method, version, ctx, out)
@@ -177,6 +183,8 @@ const MAX_FORWARDS: u32 = 1 << 12;
 const USER_AGENT: u32 = 1 << 13;
 const ETAG: u32 = 1 << 14;
 const SERVER: u32 = 1 << 15;
+/// Those of the first kind.
+const DECIDED_ON: u32 = (HOP << 1) - 1;
 /// Fields that may stand there more than once.
 const LISTS: u32 = CONNECTION | UPGRADE | TRAILER | HOP;
 /// Fields that wait until the rest of the head has shown whether they go out.
