@@ -188,9 +188,19 @@ proptest! {
     #[test]
     fn nothing_in_a_request_becomes_more_than_it_was(
         method in method(),
-        target in nearly("(https?://[a-z:@]{0,5})?/[a-z?#]{0,10}|\\*|[a-z]{1,3}:[0-9]{0,3}"),
-        fields in vec((nearly(NAMES), nearly(VALUES)), 0..6),
-        authority in proptest::option::of(text("[a-z:@ \r\n]{0,5}")),
+        target in prop_oneof![
+            3 => nearly("/[a-z?]{0,10}"),
+            2 => nearly("https?://[a-z]{1,3}(:[0-9]{0,2})?(/[a-z?]{0,10})?"),
+            1 => nearly("(https?://[a-z:@]{0,5})?/[a-z?#]{0,10}|\\*|[a-z]{1,3}:[0-9]{0,3}"),
+        ],
+        fields in vec(prop_oneof![
+            4 => (nearly("x-[a-z]{0,4}"), nearly("[ -~]{0,12}")),
+            1 => (nearly(NAMES), nearly(VALUES)),
+        ], 0..5),
+        authority in prop_oneof![
+            4 => Just(Some("a:1".to_owned())),
+            1 => proptest::option::of(text("[a-z:@ \r\n]{0,5}")),
+        ],
         via_proxy: bool,
         len in len(),
     ) {
