@@ -8,11 +8,13 @@
 
 mod body;
 mod conn;
+mod encode;
 mod head;
 mod router;
 
 pub use body::{chunk_round_trip, chunked_body};
-pub use conn::server_conn;
+pub use conn::{client_conn, server_conn};
+pub use encode::encode_round_trip;
 pub use head::{request_head, response_head};
 pub use router::router;
 

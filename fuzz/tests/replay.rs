@@ -47,6 +47,16 @@ fn connections_hold() {
 }
 
 #[test]
+fn answers_hold() {
+    replay("client_conn", dunlin_fuzz::client_conn);
+}
+
+#[test]
+fn encoded_heads_hold() {
+    replay("encode_round_trip", dunlin_fuzz::encode_round_trip);
+}
+
+#[test]
 fn paths_hold() {
     replay("router", dunlin_fuzz::router);
 }

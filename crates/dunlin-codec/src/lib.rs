@@ -33,8 +33,9 @@
 //! | decode a head, owned (`std`) | `HeadDecoder`, `ResponseHeadDecoder` |
 //! | know where its body ends, whether to keep the connection | [`Facts`], [`Framing`] |
 //! | read a body | [`BodyDecoder`], or [`ChunkedDecoder`] alone |
-//! | write a response's head (`std`) | `encode_response`, [`DateCache`] |
+//! | write a head (`std`) | `encode_request`, `encode_response`, [`DateCache`] |
 //! | write a body | [`BodyEncoder`] |
+//! | hold one end of a connection (`std`) | `ServerConn`, `ClientConn` |
 //! | bound what a peer may send | [`Limits`] |
 //! | answer what was refused | `status()` of [`HeadError`] and [`BodyError`] |
 //!
@@ -81,11 +82,14 @@ mod target;
 
 pub use body::{BodyDecoder, BodyEvent, ChunkedDecoder, Trailers};
 #[cfg(feature = "std")]
-pub use conn::{ConnError, Event, Phase, SendCtx, SendError, ServerConn};
+pub use conn::{
+    ClientConn, ClientError, ClientEvent, ClientPhase, ConnError, Event, Phase, SendCtx, SendError,
+    ServerConn,
+};
 pub use date::DateCache;
 pub use encode::{BodyEncoder, BodyKind, EncodeError};
 #[cfg(feature = "std")]
-pub use encode::{BodyLen, EncodeCtx, Signature, encode_response};
+pub use encode::{BodyLen, EncodeCtx, RequestCtx, Signature, encode_request, encode_response};
 pub use error::{BodyError, ChunkError, FramingError, HeadError};
 pub use framing::{Facts, Framing};
 pub use head::{

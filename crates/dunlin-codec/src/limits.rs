@@ -40,6 +40,9 @@ pub struct Limits {
     /// The trailer section with its closing empty line; past it, 431. Default: 16 KiB; 65,536 is
     /// the most that takes effect.
     pub max_trailer_bytes: usize,
+    /// Interim responses (1xx) before the final one (RFC 9110 §15.2), which a server could send
+    /// without end. Default: 32.
+    pub max_interims: u16,
 }
 
 /// The most bytes that 16-bit positions can address.
@@ -99,6 +102,12 @@ impl Limits {
         self.max_trailer_bytes = bytes;
         self
     }
+
+    /// Sets [`max_interims`](Self::max_interims). Default: 32.
+    pub const fn max_interims(mut self, count: u16) -> Self {
+        self.max_interims = count;
+        self
+    }
 }
 
 impl Default for Limits {
@@ -113,6 +122,7 @@ impl Default for Limits {
             max_chunk_line_bytes: 8190,
             max_chunk_ext_bytes: 64 * 1024,
             max_trailer_bytes: 16 * 1024,
+            max_interims: 32,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What a server's connection says and is told: events, phases, errors.
 
 use dunlin_core::{Headers, RequestHead};
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::body::Trailers;
 use crate::encode::{EncodeError, Signature};
 use crate::error::{BodyError, HeadError};
 use crate::framing::Framing;
@@ -71,12 +72,13 @@ impl ConnError {
     }
 }
 
-/// A response that cannot be sent as it is. Nothing of it has been written.
+/// A message that cannot be sent as it is. Nothing of it has been written.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// No request waits for an answer, or its answer has begun already.
-    #[error("no request waits for this part of a response")]
+    /// No request waits for an answer, or its answer has begun already; to a client, the last request
+    /// or its response has not ended, or the connection is to be closed.
+    #[error("this part of a message is not due")]
     OutOfTurn,
     /// The request asked for no upgrade, so that the client would not understand 101.
     #[error("101 Switching Protocols without an upgrade asked for")]
@@ -118,4 +120,15 @@ impl<'a> SendCtx<'a> {
         self.close = close;
         self
     }
+}
+
+/// Trailer fields as headers of their own.
+pub(super) fn owned(trailers: &Trailers<'_>) -> Headers {
+    trailers
+        .iter()
+        .filter_map(|(name, value)| {
+            // The decoder has checked both by the same rules.
+            Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?))
+        })
+        .collect()
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use dunlin_core::{Headers, RequestHead, ResponseHead};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 
-use super::event::{ConnError, Event, Phase, SendCtx, SendError};
-use crate::body::{BodyDecoder, BodyEvent, Trailers};
+use super::event::{ConnError, Event, Phase, SendCtx, SendError, owned};
+use crate::body::{BodyDecoder, BodyEvent};
 use crate::encode::{BodyEncoder, BodyLen, EncodeCtx, encode_response};
 use crate::framing::Facts;
 use crate::head::HeadDecoder;
@@ -400,15 +400,4 @@ impl ServerConn {
             }
         }
     }
-}
-
-/// Trailer fields as headers of their own.
-fn owned(trailers: &Trailers<'_>) -> Headers {
-    trailers
-        .iter()
-        .filter_map(|(name, value)| {
-            // The decoder has checked both by the same rules.
-            Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?))
-        })
-        .collect()
 }

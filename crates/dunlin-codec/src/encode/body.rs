@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::{EncodeError, append_field, is_field};
+use super::{
+    EncodeError, is_field,
+    write::{append_field, append_size_line},
+};
 use crate::body::is_forbidden;
 
 /// Writes one body as its head has announced it.
@@ -102,7 +105,7 @@ impl BodyEncoder {
                 Some(rest) => *left = rest,
                 None => return Err(EncodeError::TooLong { excess: len as u64 - *left }),
             },
-            BodyKind::Chunked if len > 0 => chunk_size(len as u64, out),
+            BodyKind::Chunked if len > 0 => append_size_line(len as u64, out),
             BodyKind::Chunked | BodyKind::Empty | BodyKind::UntilClose => {}
         }
         Ok(())
@@ -151,36 +154,12 @@ impl BodyEncoder {
     }
 }
 
-/// Appends a size in hex and CRLF.
-#[inline]
-fn chunk_size(size: u64, out: &mut Vec<u8>) {
-    let mut line = [0; 18];
-    let digits = (16 - size.leading_zeros() as usize / 4).max(1);
-    for (i, digit) in line[..digits].iter_mut().enumerate() {
-        *digit = b"0123456789abcdef"[(size >> (4 * (digits - 1 - i))) as usize & 15];
-    }
-    line[digits] = b'\r';
-    line[digits + 1] = b'\n';
-    out.extend_from_slice(&line[..digits + 2]);
-}
-
 #[cfg(test)]
 mod tests {
-    use alloc::format;
-
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
     use crate::{BodyDecoder, BodyEvent, Framing, Limits};
-
-    #[test]
-    fn chunk_sizes_are_plain_hex() {
-        for size in [1, 9, 10, 15, 16, 0xfff, 0x1000, 0xdead_beef, u64::MAX] {
-            let mut out = Vec::new();
-            chunk_size(size, &mut out);
-            assert_eq!(out, format!("{size:x}\r\n").as_bytes());
-        }
-    }
 
     #[test]
     fn empty_data_does_not_end_a_chunked_body() {

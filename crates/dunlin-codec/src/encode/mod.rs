@@ -1,25 +1,51 @@
 //! Writing messages into a buffer.
 //!
 //! Everything is appended to a `Vec<u8>`, so that the answers to pipelined requests go out in one
-//! write. Whatever a caller passes, no byte gets out that would end a field, a head or a chunk
-//! early: names and values are checked here, not trusted.
+//! write. Whatever a caller passes, no byte gets out that would end a line, a head or a chunk early:
+//! targets, names and values are checked here, not trusted.
 
 mod body;
 #[cfg(feature = "std")]
-mod head;
+mod connection;
+#[cfg(feature = "std")]
+mod request;
+#[cfg(feature = "std")]
+mod response;
 #[cfg(feature = "std")]
 mod signature;
-
-use alloc::vec::Vec;
+#[cfg(feature = "std")]
+mod target;
+mod write;
 
 pub use body::{BodyEncoder, BodyKind};
 #[cfg(feature = "std")]
-pub use head::{BodyLen, EncodeCtx, encode_response};
+pub(crate) use request::append_request;
+#[cfg(feature = "std")]
+pub use request::{RequestCtx, encode_request};
+#[cfg(feature = "std")]
+pub use response::{EncodeCtx, encode_response};
 #[cfg(feature = "std")]
 pub use signature::Signature;
 use thiserror::Error;
 
 use crate::scan;
+
+/// How much body a message has.
+#[cfg(feature = "std")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BodyLen {
+    /// So many bytes.
+    Exact(u64),
+    /// To be seen when it ends.
+    Unknown,
+}
+
+#[cfg(feature = "std")]
+impl From<Option<u64>> for BodyLen {
+    fn from(len: Option<u64>) -> Self {
+        len.map_or(Self::Unknown, Self::Exact)
+    }
+}
 
 /// A reason why a message cannot be written as asked. It is the caller's mistake, not the peer's.
 #[non_exhaustive]
@@ -28,12 +54,57 @@ pub enum EncodeError {
     /// A field's name is not a token, or its value holds a control byte (RFC 9110 §5.1, §5.5).
     #[error("invalid header field")]
     Field,
+    /// A field that may stand in a request once stands there again: its readers would disagree
+    /// (RFC 9110 §5.3).
+    #[error("{name} given more than once")]
+    Repeated {
+        /// The field's name, in lower case.
+        name: &'static str,
+    },
+    /// The method is not a token (RFC 9110 §9.1).
+    #[error("invalid method")]
+    Method,
+    /// The request target is empty, longer than 65,535 bytes, or holds a control, non-ASCII byte,
+    /// blank or `#` (RFC 9112 §3.2).
+    #[error("invalid request target at byte {at}")]
+    Target {
+        /// Where, from the start of the target.
+        at: usize,
+    },
+    /// The request target has none of the forms that the method and the way to the server allow
+    /// (RFC 9112 §3.2.1 to §3.2.4).
+    #[error("request target in a form that does not fit the request")]
+    TargetForm,
+    /// The authority of the request target is missing or malformed, or has userinfo, which no
+    /// message may have (RFC 9110 §4.2.4).
+    #[error("invalid authority in request target")]
+    Authority,
+    /// Neither the target nor the caller names a host (RFC 9112 §3.2).
+    #[error("host missing")]
+    MissingHost,
+    /// Host is not `host[:port]`, or another than that in the target (RFC 9112 §3.2, §3.2.2).
+    #[error("invalid host")]
+    Host,
+    /// An expectation besides `100-continue` (RFC 9110 §10.1.1).
+    #[error("expectation other than 100-continue")]
+    Expectation,
+    /// A TE besides `trailers`: no transfer coding but chunked would be understood
+    /// (RFC 9110 §10.1.4).
+    #[error("te other than trailers")]
+    Te,
     /// A Content-Length that is no number, or not the body's (RFC 9110 §8.6).
     #[error("content-length does not agree with the body")]
     ContentLength,
     /// A Transfer-Encoding that the encoder would not have chosen: it knows `chunked` alone.
     #[error("transfer-encoding other than chunked")]
     TransferEncoding,
+    /// A body with a method that has none: CONNECT or TRACE (RFC 9110 §9.3.6, §9.3.8).
+    #[error("body with a method that has none")]
+    BodyForbidden,
+    /// A body of unknown length in an HTTP/1.0 request: it has no chunks, and a request cannot end
+    /// where the connection does (RFC 9112 §6.3).
+    #[error("body of unknown length in an HTTP/1.0 request")]
+    UnknownLength,
     /// More data than Content-Length declared.
     #[error("body {excess} bytes longer than its declared length")]
     TooLong {
@@ -51,17 +122,38 @@ pub enum EncodeError {
     Trailer,
 }
 
-/// Appends a field line.
-#[inline]
-fn append_field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
-    out.reserve(name.len() + value.len() + 4);
-    for part in [name, b": ", value, b"\r\n"] {
-        out.extend_from_slice(part);
-    }
-}
-
 /// Whether name and value make a field line (RFC 9110 §5.1, §5.5).
 #[inline]
 fn is_field(name: &[u8], value: &[u8]) -> bool {
     scan::is_token(name) && scan::is_field_value(value)
+}
+
+/// Whether `name` is `lower` but for case.
+///
+/// Setting one bit turns letters to lower case and leaves `-` and digits alone. It would also turn CR
+/// into `-`, so it must be a token.
+#[cfg(feature = "std")]
+#[inline(always)]
+fn is_name<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
+    name.len() == N
+        && name.first_chunk::<N>().is_some_and(|name| name.map(|byte| byte | 0x20) == *lower)
+}
+
+/// A Content-Length's value (RFC 9110 §8.6).
+#[cfg(feature = "std")]
+fn parse_length(value: &[u8]) -> Option<u64> {
+    let add = |sum: u64, digit: &u8| match digit {
+        b'0'..=b'9' => sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
+        _ => None,
+    };
+    if value.is_empty() { None } else { value.iter().try_fold(0, add) }
+}
+
+/// Appends a Content-Length field.
+#[cfg(feature = "std")]
+#[inline(always)]
+fn append_length(length: u64, out: &mut alloc::vec::Vec<u8>) {
+    out.extend_from_slice(b"content-length: ");
+    out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+    out.extend_from_slice(b"\r\n");
 }

@@ -2,27 +2,13 @@
 
 use dunlin_core::ResponseHead;
 
-use super::{BodyEncoder, BodyKind, EncodeError, Signature, append_field, is_field};
-use crate::{
-    framing::{Facts, members},
-    head::Version,
-    scan,
+use super::{
+    BodyEncoder, BodyKind, BodyLen, EncodeError, Signature, append_length,
+    connection::{Options, append_connection},
+    is_field, is_name, parse_length,
+    write::append_field,
 };
-
-/// How much body a response has.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum BodyLen {
-    /// So many bytes.
-    Exact(u64),
-    /// To be seen when it ends.
-    Unknown,
-}
-
-impl From<Option<u64>> for BodyLen {
-    fn from(len: Option<u64>) -> Self {
-        len.map_or(Self::Unknown, Self::Exact)
-    }
-}
+use crate::{framing::Facts, head::Version, scan};
 
 /// What a response's head depends on besides the response: the request that it answers, and what
 /// the server adds to every one.
@@ -104,6 +90,9 @@ pub fn encode_response(
     encoder
 }
 
+/// Options on which the encoder decides.
+const DECIDED: [&[u8]; 2] = [b"close", b"keep-alive"];
+
 /// What the user's fields said about matters that the encoder decides.
 #[derive(Default)]
 struct Wishes {
@@ -125,11 +114,11 @@ fn append_head(
     let mut wishes = Wishes::default();
     let typed = head.headers.is_typed();
     for (name, value) in &head.headers {
-        if wishes.take(name, value)? {
-            continue;
-        }
         if !typed && !is_field(name, value) {
             return Err(EncodeError::Field);
+        }
+        if wishes.take(name, value)? {
+            continue;
         }
         append_field(name, value, out);
     }
@@ -138,7 +127,9 @@ fn append_head(
     if status < 200 {
         // Interim, or the last words before another protocol: nothing about the connection's
         // future but what the user said.
-        append_connection(head, &wishes, None, out)?;
+        if wishes.has_connection {
+            append_connection(&[], &head.headers, &DECIDED, out);
+        }
         out.extend_from_slice(b"\r\n");
         return Ok(BodyEncoder::new(kind));
     }
@@ -149,57 +140,62 @@ fn append_head(
         (true, Version::Http11) => None,
     };
     if option.is_some() || wishes.has_connection {
-        append_connection(head, &wishes, option, out)?;
+        append_connection(&[option], &head.headers, &DECIDED, out);
     }
     match ctx.signature {
         Some(signature) if !wishes.has_server && !wishes.has_date => {
             out.extend_from_slice(signature.lines_and_end());
         }
-        Some(signature) => {
-            let server = if wishes.has_server { b"" } else { signature.server_line() };
-            let date = if wishes.has_date { b"" } else { signature.date_line() };
-            for part in [server, date, b"\r\n"] {
-                out.extend_from_slice(part);
-            }
-        }
+        Some(signature) => append_parts(signature, &wishes, out),
         None => out.extend_from_slice(b"\r\n"),
     }
     let encoder = BodyEncoder::new(kind);
     Ok(if keep_alive { encoder } else { encoder.closing() })
 }
 
+/// Appends what the user's own fields leave of the signature, and the end of the head.
+#[cold]
+fn append_parts(signature: &Signature, wishes: &Wishes, out: &mut Vec<u8>) {
+    let server = if wishes.has_server { b"" } else { signature.server_line() };
+    let date = if wishes.has_date { b"" } else { signature.date_line() };
+    for part in [server, date, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
 impl Wishes {
     /// Notes a field that the encoder decides on; `false` where it is to go out as it is.
     #[inline(always)]
     fn take(&mut self, name: &[u8], value: &[u8]) -> Result<bool, EncodeError> {
-        let is = |lower: &str| name.eq_ignore_ascii_case(lower.as_bytes());
         match name.len() {
-            4 if is("date") => self.has_date = true,
-            6 if is("server") => self.has_server = true,
-            10 if is("connection") => {
-                self.has_connection = true;
-                self.close |= members(value).any(|option| option.eq_ignore_ascii_case(b"close"));
-                return Ok(true);
-            }
-            14 if is("content-length") => {
-                let length = parse_length(value).ok_or(EncodeError::ContentLength)?;
-                if self.length.is_some_and(|other| other != length) {
-                    return Err(EncodeError::ContentLength);
-                }
-                self.length = Some(length);
-                return Ok(true);
-            }
-            17 if is("transfer-encoding") => {
-                return match value.eq_ignore_ascii_case(b"chunked") {
-                    true => Ok(true),
-                    false => Err(EncodeError::TransferEncoding),
-                };
-            }
-            10 if is("keep-alive") => return Ok(true),
-            16 if is("proxy-connection") => return Ok(true),
+            4 if is_name(name, b"date") => self.has_date = true,
+            6 if is_name(name, b"server") => self.has_server = true,
+            10 | 14 | 16 | 17 => return self.take_framing(name, value),
             _ => {}
         }
         Ok(false)
+    }
+
+    /// As [`take`](Self::take), for the names of a length that few other names have.
+    #[inline(never)]
+    fn take_framing(&mut self, name: &[u8], value: &[u8]) -> Result<bool, EncodeError> {
+        if is_name(name, b"connection") {
+            self.has_connection = true;
+            self.close |= Options::of(value)?.close;
+        } else if is_name(name, b"content-length") {
+            let length = parse_length(value).ok_or(EncodeError::ContentLength)?;
+            if self.length.is_some_and(|other| other != length) {
+                return Err(EncodeError::ContentLength);
+            }
+            self.length = Some(length);
+        } else if is_name(name, b"transfer-encoding") {
+            if !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(EncodeError::TransferEncoding);
+            }
+        } else {
+            return Ok(is_name(name, b"keep-alive") || is_name(name, b"proxy-connection"));
+        }
+        Ok(true)
     }
 }
 
@@ -230,55 +226,11 @@ fn append_framing(
         },
     };
     if let Some(length) = length {
-        out.extend_from_slice(b"content-length: ");
-        out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
-        out.extend_from_slice(b"\r\n");
+        append_length(length, out);
     } else if kind == BodyKind::Chunked {
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
     Ok(kind)
-}
-
-/// Appends the encoder's option and those of the user's that are left to the user.
-#[cold]
-fn append_connection(
-    head: &ResponseHead,
-    wishes: &Wishes,
-    option: Option<&[u8]>,
-    out: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
-    let mut separator = &b"connection: "[..];
-    let mut append = |option: &[u8]| {
-        out.extend_from_slice(core::mem::replace(&mut separator, b", "));
-        out.extend_from_slice(option);
-    };
-    option.map(&mut append);
-    if wishes.has_connection {
-        for value in head.headers.get_all("connection") {
-            for option in members(value).filter(|option| !option.is_empty()) {
-                let own = [&b"close"[..], b"keep-alive"];
-                if own.iter().any(|own| option.eq_ignore_ascii_case(own)) {
-                    continue;
-                }
-                if !scan::is_token(option) {
-                    return Err(EncodeError::Field);
-                }
-                append(option);
-            }
-        }
-    }
-    if separator == b", " {
-        out.extend_from_slice(b"\r\n");
-    }
-    Ok(())
-}
-
-fn parse_length(value: &[u8]) -> Option<u64> {
-    let add = |sum: u64, digit: &u8| match digit {
-        b'0'..=b'9' => sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
-        _ => None,
-    };
-    if value.is_empty() { None } else { value.iter().try_fold(0, add) }
 }
 
 /// Appends the status line. Its version is ours, whatever the client's (RFC 9110 §6.2).

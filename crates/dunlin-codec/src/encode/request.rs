@@ -1,0 +1,367 @@
+//! Request heads on their way out (RFC 9112 §3, §6).
+
+use dunlin_core::{Headers, RequestHead};
+
+use super::{
+    BodyEncoder, BodyKind, BodyLen, EncodeError, append_length,
+    connection::{Options, append_connection},
+    is_field, is_name, parse_length,
+    target::{HostLine, WireTarget},
+    write::append_field,
+};
+use crate::{
+    head::{Method, Version},
+    scan,
+};
+
+/// How to send a request: what its head depends on besides the request.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RequestCtx<'c> {
+    /// Whether a proxy gets it, which has to be told the whole URI (RFC 9112 §3.2.2): not the proxy
+    /// of a CONNECT, nor a server behind its tunnel. Default: no.
+    pub via_proxy: bool,
+    /// `host[:port]` for Host where neither the target nor the fields have it. Default: none.
+    pub authority: Option<&'c str>,
+    /// Close the connection after the response. Default: only where the request says so.
+    pub close: bool,
+}
+
+impl<'c> RequestCtx<'c> {
+    /// Sets whether a proxy gets the request. Default: no.
+    #[must_use]
+    pub const fn via_proxy(mut self, via_proxy: bool) -> Self {
+        self.via_proxy = via_proxy;
+        self
+    }
+
+    /// Sets the authority to fall back on. Default: none.
+    #[must_use]
+    pub const fn authority(mut self, authority: &'c str) -> Self {
+        self.authority = Some(authority);
+        self
+    }
+
+    /// Closes the connection after the response. Default: no.
+    #[must_use]
+    pub const fn close(mut self, close: bool) -> Self {
+        self.close = close;
+        self
+    }
+}
+
+/// Appends the head of a request and returns the encoder of its body.
+///
+/// The target is written in the form that its reader needs: path and query to a server, the whole URI
+/// to a proxy, an authority with CONNECT, `*` with OPTIONS. Host goes first: the user's, or else the
+/// target's authority, or else the context's. A version besides 1.0 is written as 1.1.
+///
+/// The encoder alone decides on framing and persistence (RFC 9112 §6, §9.3):
+///
+/// | request | Content-Length | Transfer-Encoding |
+/// | --- | --- | --- |
+/// | without body | 0 with POST, PUT, PATCH and where the user says so, else none | none |
+/// | length known, from `len` or the user's Content-Length | that | none |
+/// | length unknown, HTTP/1.1 | none | `chunked` |
+/// | length unknown, HTTP/1.0 | refused | |
+/// | CONNECT, TRACE | none, and a body is refused | none |
+///
+/// Of the user's own fields: a Content-Length must agree with `len`; a Transfer-Encoding of `chunked`
+/// is taken for a wish; Connection keeps its options, and `close` among them closes; Keep-Alive and
+/// Proxy-Connection are left out. Expect goes out where there is a body to hold back, Trailer where
+/// there are chunks, and neither these two nor TE and Upgrade, which bring their options with them, to
+/// HTTP/1.0. Other fields go out as they are.
+///
+/// ```
+/// use dunlin_codec::{BodyLen, RequestCtx, encode_request};
+/// use dunlin_core::RequestHead;
+///
+/// let head = RequestHead::new(http::Method::GET, "http://a.example/birds?tall".parse()?);
+/// let mut out = Vec::new();
+/// encode_request(&head, BodyLen::Exact(0), &RequestCtx::default(), &mut out)?;
+/// assert_eq!(out, b"GET /birds?tall HTTP/1.1\r\nhost: a.example\r\n\r\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`EncodeError`] for a request that its readers could read as another one; `out` is then as it was.
+pub fn encode_request(
+    head: &RequestHead,
+    len: BodyLen,
+    ctx: &RequestCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Result<BodyEncoder, EncodeError> {
+    append_request(head, len, ctx, out).map(|sent| sent.body)
+}
+
+/// What was written, as far as the response depends on it.
+#[derive(Debug)]
+pub(crate) struct SentRequest {
+    pub(crate) body: BodyEncoder,
+    /// `Expect: 100-continue` went out.
+    pub(crate) expects_continue: bool,
+    /// Upgrade went out.
+    pub(crate) offers_upgrade: bool,
+}
+
+/// As [`encode_request`], with more to tell.
+pub(crate) fn append_request(
+    head: &RequestHead,
+    len: BodyLen,
+    ctx: &RequestCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Result<SentRequest, EncodeError> {
+    let start = out.len();
+    let sent = append_head(head, len, ctx, out);
+    if sent.is_err() {
+        out.truncate(start);
+    }
+    sent
+}
+
+#[inline(always)]
+fn append_head(
+    head: &RequestHead,
+    len: BodyLen,
+    ctx: &RequestCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Result<SentRequest, EncodeError> {
+    let method = Method::from(head.method());
+    if matches!(method, Method::Other(token) if !scan::is_token(token)) {
+        return Err(EncodeError::Method);
+    }
+    let target = WireTarget::new(head, method, ctx.via_proxy)?;
+    let is_old = head.version() == http::Version::HTTP_10;
+    let version = if is_old { Version::Http10 } else { Version::Http11 };
+
+    let line_end = if is_old { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
+    let [lead, text] = [target.lead, target.text].map(str::as_bytes);
+    for part in [method.as_bytes(), b" ", lead, text, line_end] {
+        out.extend_from_slice(part);
+    }
+    let host = HostLine::begin(&target, ctx, out);
+    let mut fields = Fields { seen: 0, host, length: None, close: false };
+    let headers = head.headers();
+    let typed = headers.is_typed();
+    for (name, value) in headers {
+        if !typed && !is_field(name, value) {
+            return Err(EncodeError::Field);
+        }
+        match mark_of(name) {
+            mark if mark & DECIDED_ON != 0 => fields.note(mark, name, value, version, out)?,
+            mark if mark & fields.seen != 0 => {
+                return Err(EncodeError::Repeated { name: name_of(mark) });
+            }
+            mark => {
+                fields.seen |= mark;
+                append_field(name, value, out);
+            }
+        }
+    }
+    fields.end(headers, len, method, version, ctx, out)
+}
+
+/// Options on which the encoder decides.
+const DECIDED: [&[u8]; 4] = [b"close", b"keep-alive", b"upgrade", b"te"];
+
+// Fields that mean something here, a bit each.
+const HOST: u32 = 1 << 0;
+const CONNECTION: u32 = 1 << 1;
+const LENGTH: u32 = 1 << 2;
+const ENCODING: u32 = 1 << 3;
+const EXPECT: u32 = 1 << 4;
+const UPGRADE: u32 = 1 << 5;
+const TE: u32 = 1 << 6;
+const TRAILER: u32 = 1 << 7;
+const HOP: u32 = 1 << 8;
+// And those of which the rest of the world reads one alone; as the decoder's list (`Facts`).
+const CONTENT_TYPE: u32 = 1 << 9;
+const CONTENT_RANGE: u32 = 1 << 10;
+const CONTENT_LOCATION: u32 = 1 << 11;
+const MAX_FORWARDS: u32 = 1 << 12;
+const USER_AGENT: u32 = 1 << 13;
+const ETAG: u32 = 1 << 14;
+const SERVER: u32 = 1 << 15;
+/// Those of the first kind.
+const DECIDED_ON: u32 = (HOP << 1) - 1;
+/// Fields that may stand there more than once.
+const LISTS: u32 = CONNECTION | UPGRADE | TRAILER | HOP;
+/// Fields that wait until the rest of the head has shown whether they go out.
+const LATER: u32 = EXPECT | TRAILER;
+
+/// The field's bit, or none. Sorted by length first: most fields cost one jump.
+#[inline(always)]
+fn mark_of(name: &[u8]) -> u32 {
+    match name.len() {
+        2 if is_name(name, b"te") => TE,
+        4 if is_name(name, b"host") => HOST,
+        4 if is_name(name, b"etag") => ETAG,
+        6 if is_name(name, b"expect") => EXPECT,
+        6 if is_name(name, b"server") => SERVER,
+        7 if is_name(name, b"upgrade") => UPGRADE,
+        7 if is_name(name, b"trailer") => TRAILER,
+        10 if is_name(name, b"user-agent") => USER_AGENT,
+        10 if is_name(name, b"connection") => CONNECTION,
+        10 if is_name(name, b"keep-alive") => HOP,
+        12 if is_name(name, b"content-type") => CONTENT_TYPE,
+        12 if is_name(name, b"max-forwards") => MAX_FORWARDS,
+        13 if is_name(name, b"content-range") => CONTENT_RANGE,
+        14 if is_name(name, b"content-length") => LENGTH,
+        16 if is_name(name, b"content-location") => CONTENT_LOCATION,
+        16 if is_name(name, b"proxy-connection") => HOP,
+        17 if is_name(name, b"transfer-encoding") => ENCODING,
+        _ => 0,
+    }
+}
+
+/// What the user's fields say about matters that the encoder decides.
+struct Fields<'t> {
+    seen: u32,
+    host: HostLine<'t>,
+    length: Option<u64>,
+    close: bool,
+}
+
+impl Fields<'_> {
+    /// Takes a field that means something, and appends it where it goes out as it is.
+    #[inline(never)]
+    fn note(
+        &mut self,
+        mark: u32,
+        name: &[u8],
+        value: &[u8],
+        version: Version,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        if self.seen & mark & !LISTS != 0 {
+            return Err(EncodeError::Repeated { name: name_of(mark) });
+        }
+        self.seen |= mark;
+        match mark {
+            HOST => self.host.replace(value, out)?,
+            CONNECTION => self.close |= Options::of(value)?.close,
+            LENGTH => self.length = Some(parse_length(value).ok_or(EncodeError::ContentLength)?),
+            ENCODING if !value.eq_ignore_ascii_case(b"chunked") => {
+                return Err(EncodeError::TransferEncoding);
+            }
+            EXPECT if !value.eq_ignore_ascii_case(b"100-continue") => {
+                return Err(EncodeError::Expectation);
+            }
+            TE if !value.eq_ignore_ascii_case(b"trailers") => return Err(EncodeError::Te),
+            ENCODING | HOP | EXPECT | TRAILER => {}
+            TE | UPGRADE if version == Version::Http10 => self.seen &= !mark,
+            _ => append_field(name, value, out),
+        }
+        Ok(())
+    }
+
+    /// Appends what only all the fields together can tell, and the end of the head.
+    #[inline]
+    fn end(
+        &self,
+        headers: &Headers,
+        len: BodyLen,
+        method: Method<'_>,
+        version: Version,
+        ctx: &RequestCtx<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<SentRequest, EncodeError> {
+        if self.seen & HOST == 0 {
+            self.host.check(version)?;
+        }
+        let Body { kind, length } = self.pick_body(len, method, version)?;
+        let expects_continue = self.seen & EXPECT != 0
+            && kind != BodyKind::Length { left: 0 }
+            && version == Version::Http11;
+        if self.seen & LATER != 0 {
+            if expects_continue {
+                append_field(b"expect", b"100-continue", out);
+            }
+            for value in headers.get_all("trailer").filter(|_| kind == BodyKind::Chunked) {
+                append_field(b"trailer", value, out);
+            }
+        }
+        if kind == BodyKind::Chunked {
+            out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+        } else if let Some(length) = length {
+            append_length(length, out);
+        }
+        let close = ctx.close || self.close;
+        if close || version == Version::Http10 || self.seen & (CONNECTION | TE | UPGRADE) != 0 {
+            let own = [
+                close.then_some(&b"close"[..]),
+                (version == Version::Http10 && !close).then_some(b"keep-alive"),
+                (self.seen & UPGRADE != 0).then_some(b"upgrade"),
+                (self.seen & TE != 0).then_some(b"te"),
+            ];
+            append_connection(&own, headers, &DECIDED, out);
+        }
+        out.extend_from_slice(b"\r\n");
+        let encoder = BodyEncoder::new(kind);
+        Ok(SentRequest {
+            body: if close { encoder.closing() } else { encoder },
+            expects_continue,
+            offers_upgrade: self.seen & UPGRADE != 0,
+        })
+    }
+
+    fn pick_body(
+        &self,
+        len: BodyLen,
+        method: Method<'_>,
+        version: Version,
+    ) -> Result<Body, EncodeError> {
+        let left = match (len, self.length) {
+            (BodyLen::Exact(len), Some(wish)) if len != wish => {
+                return Err(EncodeError::ContentLength);
+            }
+            (BodyLen::Exact(left), _) | (BodyLen::Unknown, Some(left)) => Some(left),
+            (BodyLen::Unknown, None) => None,
+        };
+        match left {
+            Some(0) => {
+                let is_said = match method {
+                    Method::Connect | Method::Trace => false,
+                    // They mean something by a body, so its absence is worth a word (RFC 9110 §8.6).
+                    Method::Post | Method::Put | Method::Patch => true,
+                    _ => self.length.is_some(),
+                };
+                Ok(Body { kind: BodyKind::Length { left: 0 }, length: is_said.then_some(0) })
+            }
+            _ if matches!(method, Method::Connect | Method::Trace) => {
+                Err(EncodeError::BodyForbidden)
+            }
+            Some(left) => Ok(Body { kind: BodyKind::Length { left }, length: Some(left) }),
+            None if version == Version::Http10 => Err(EncodeError::UnknownLength),
+            None => Ok(Body { kind: BodyKind::Chunked, length: None }),
+        }
+    }
+}
+
+/// How a body goes out, and the Content-Length that says so.
+struct Body {
+    kind: BodyKind,
+    length: Option<u64>,
+}
+
+#[cold]
+fn name_of(mark: u32) -> &'static str {
+    match mark {
+        HOST => "host",
+        LENGTH => "content-length",
+        ENCODING => "transfer-encoding",
+        EXPECT => "expect",
+        TE => "te",
+        CONTENT_TYPE => "content-type",
+        CONTENT_RANGE => "content-range",
+        CONTENT_LOCATION => "content-location",
+        MAX_FORWARDS => "max-forwards",
+        USER_AGENT => "user-agent",
+        ETAG => "etag",
+        _ => "server",
+    }
+}
+
+#[cfg(test)]
+mod tests;
