@@ -53,7 +53,7 @@
 //! its name directly, fields do not fold, a length and a coding do not stand together, and a field
 //! that decides anything stands once. Left in are empty lines before a request (§2.2), a status
 //! line without a blank before its missing reason, and the characters in targets that real clients
-//! send unencoded (``"<>\^`{|}``).
+//! send unencoded (``"<>\^`{|}``). [`strictness`] has it rule by rule, beside three other parsers.
 //!
 //! # Features
 //!
@@ -78,6 +78,8 @@ mod head;
 mod limits;
 #[allow(unsafe_code)]
 mod scan;
+#[doc = include_str!("strictness.md")]
+pub mod strictness {}
 mod target;
 
 pub use body::{BodyDecoder, BodyEvent, ChunkedDecoder, Trailers};
