@@ -9,7 +9,7 @@ use crate::{
     error::HeadError,
     head::{Method, Span, Version},
     limits::MAX_SECTION,
-    scan::{Scalar, Scan},
+    scan,
     target::{Target, TargetForm, is_host},
 };
 
@@ -38,7 +38,7 @@ impl<'h> WireTarget<'h> {
         via_proxy: bool,
     ) -> Result<Self, EncodeError> {
         let text = head.target();
-        let end = Scalar::new(text.as_bytes()).target_end(0);
+        let end = scan::target_end(text.as_bytes(), 0);
         if text.is_empty() || end < text.len() || end >= MAX_SECTION {
             return Err(EncodeError::Target { at: end.min(MAX_SECTION) });
         }
