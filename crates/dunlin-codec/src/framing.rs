@@ -83,10 +83,12 @@ impl Facts {
             _ => 0,
         };
         let mut facts = Self { seen: seen | version_mark(version), ..Self::default() };
+        let mut count = 0;
         for field in fields {
-            facts.fields += 1;
+            count += 1;
             facts.request_field(bytes, field)?;
         }
+        facts.fields = count;
         if facts.seen & (HOST | HTTP_10) == 0 {
             return Err(FramingError::MissingHost);
         }
@@ -101,10 +103,12 @@ impl Facts {
         fields: impl Iterator<Item = Field>,
     ) -> Result<Self, FramingError> {
         let mut facts = Self { seen: version_mark(version), ..Self::default() };
+        let mut count = 0;
         for field in fields {
-            facts.fields += 1;
+            count += 1;
             facts.response_field(bytes, field)?;
         }
+        facts.fields = count;
         facts.checked()
     }
 
@@ -209,11 +213,19 @@ impl Facts {
         (self.seen & HOST != 0).then_some(self.host)
     }
 
-    /// Looks at the next field of a request. Sorts by length first, so that a field without a
-    /// meaning here costs two jumps.
+    /// Looks at the next field of a request.
     #[inline(always)]
     fn request_field(&mut self, bytes: &[u8], field: Field) -> Result<(), FramingError> {
         let name = field.name.of(bytes);
+        if may_have_meaning(name) { self.meant_for_server(name, bytes, field) } else { Ok(()) }
+    }
+
+    fn meant_for_server(
+        &mut self,
+        name: &[u8],
+        bytes: &[u8],
+        field: Field,
+    ) -> Result<(), FramingError> {
         match name.len() {
             4 if is(name, b"host") => self.add_host(bytes, field.value),
             4 if is(name, b"etag") => self.once(ETAG, "etag"),
@@ -224,8 +236,7 @@ impl Facts {
             12 if is(name, b"max-forwards") => self.once(MAX_FORWARDS, "max-forwards"),
             13 if is(name, b"content-range") => self.once(CONTENT_RANGE, "content-range"),
             16 if is(name, b"content-location") => self.once(CONTENT_LOCATION, "content-location"),
-            7 | 10 | 14 | 17 => self.response_field(bytes, field),
-            _ => Ok(()),
+            _ => self.meant_for_both(name, bytes, field),
         }
     }
 
@@ -233,6 +244,15 @@ impl Facts {
     #[inline(always)]
     fn response_field(&mut self, bytes: &[u8], field: Field) -> Result<(), FramingError> {
         let name = field.name.of(bytes);
+        if may_have_meaning(name) { self.meant_for_both(name, bytes, field) } else { Ok(()) }
+    }
+
+    fn meant_for_both(
+        &mut self,
+        name: &[u8],
+        bytes: &[u8],
+        field: Field,
+    ) -> Result<(), FramingError> {
         match name.len() {
             7 if is(name, b"upgrade") => {
                 if self.seen & UPGRADE == 0 {
@@ -352,16 +372,62 @@ pub(crate) fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether `text`, of a length already compared, is `lower` but for case.
+/// Whether a field's name has the first letter and the length of one that means something here. Most
+/// have not, and are sorted out without a jump that nobody can foresee.
+#[inline(always)]
+fn may_have_meaning(name: &[u8]) -> bool {
+    let Some(&first) = name.first() else { return false };
+    let lengths = MEANINGFUL[usize::from(first & 31)];
+    name.len() < 32 && lengths >> name.len() & 1 != 0
+}
+
+/// For each letter, a bit for each length of a name that starts with it.
+static MEANINGFUL: [u32; 32] = {
+    const NAMES: [&str; 13] = [
+        "connection",
+        "content-length",
+        "content-location",
+        "content-range",
+        "content-type",
+        "etag",
+        "expect",
+        "host",
+        "max-forwards",
+        "server",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+    ];
+    let mut lengths = [0; 32];
+    let mut i = 0;
+    while i < NAMES.len() {
+        lengths[(NAMES[i].as_bytes()[0] & 31) as usize] |= 1 << NAMES[i].len();
+        i += 1;
+    }
+    lengths
+};
+
+/// Whether `text` is `lower` but for case, in words: they overlap where the length asks for it.
 ///
 /// Setting one bit turns letters to lower case and leaves `-` alone. It would also turn CR into
 /// `-`, but neither names nor values hold one.
 #[inline(always)]
 fn is<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
-    match text.first_chunk::<N>() {
-        Some(text) => text.map(|byte| byte | 0x20) == *lower,
-        None => false,
+    fn word<const W: usize>(bytes: &[u8], at: usize) -> Option<u64> {
+        let mut word = [0; 8];
+        word[..W].copy_from_slice(bytes.get(at..at + W)?);
+        Some(u64::from_le_bytes(word))
     }
+    let Some(text) = text.first_chunk::<N>() else { return false };
+    let same = |from: usize| {
+        if N < 8 {
+            word::<4>(text, from).map(|word| word | 0x2020_2020) == word::<4>(lower, from)
+        } else {
+            word::<8>(text, from).map(|word| word | 0x2020_2020_2020_2020) == word::<8>(lower, from)
+        }
+    };
+    let width = if N < 8 { 4 } else { 8 };
+    same(0) && same(N - width) && (N <= 2 * width || same(width))
 }
 
 #[cfg(test)]
@@ -389,6 +455,23 @@ mod tests {
 
     fn framing(lines: &[&str]) -> Result<Framing, FramingError> {
         facts(lines).map(|facts| facts.framing())
+    }
+
+    #[test]
+    fn every_byte_of_a_name_counts_but_not_its_case() {
+        let name = b"transfer-encoding";
+        assert!(is(&name.to_ascii_uppercase(), name) && is(b"HOST", b"host"));
+        for at in 0..name.len() {
+            let mut other = *name;
+            other[at] = b'x';
+            assert!(!is(&other, name), "{at}");
+        }
+        for at in 0..7 {
+            let mut other = *b"upgrade";
+            other[at] = b'x';
+            assert!(!is(&other, b"upgrade"), "{at}");
+        }
+        assert!(!is(b"hos", b"host"));
     }
 
     #[test]

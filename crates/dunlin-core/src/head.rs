@@ -272,12 +272,13 @@ impl HeadBlock {
     #[inline]
     fn with_line(mut self, line: RequestLine) -> RequestHead {
         let start = line.target.start;
+        // A decoder that does not mean what it says gets parts that are empty.
         let relative =
-            |r: &Range<u16>| (r.start.saturating_sub(start), r.end.saturating_sub(r.start));
+            |r: &Range<u16>| (r.start.wrapping_sub(start), r.end.wrapping_sub(r.start));
         let inner = self.0.inner_mut();
         inner.method = line.method;
         inner.version = line.version;
-        inner.target.span = (start, line.target.end.saturating_sub(start));
+        inner.target.span = (start, line.target.end.wrapping_sub(start));
         inner.target.path = relative(&line.path);
         inner.target.query = line.query.as_ref().map(relative);
         self.0

@@ -68,6 +68,7 @@ impl<'i> Method<'i> {
         if matches!(token, b"GET") { Self::Get } else { Self::not_get(token) }
     }
 
+    #[inline(never)]
     const fn not_get(token: &'i [u8]) -> Self {
         match token {
             b"HEAD" => Self::Head,

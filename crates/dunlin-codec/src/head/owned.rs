@@ -2,7 +2,9 @@
 
 use dunlin_core::{FieldSpan, HeadBlock, ReasonPhrase, RequestHead, RequestLine, ResponseHead};
 
-use super::{Field, FieldSink, Method, RequestParser, ResponseParser, Span, Version};
+use super::{
+    Field, FieldSink, Method, ParsedRequest, RequestParser, ResponseParser, Span, Version,
+};
 use crate::{error::HeadError, framing::Facts, limits::Limits};
 
 /// Decodes request heads into owned ones.
@@ -50,25 +52,56 @@ impl HeadDecoder {
         if input.is_empty() {
             return Ok(None);
         }
-        let mut block = self.block.take().unwrap_or_else(HeadBlock::take);
-        let Some(head) = self.parser.parse(input, limits, &mut Spans(block.spans_mut()))? else {
-            // Empty lines alone leave nothing to keep a block for.
-            if self.parser.is_within_head() {
-                self.block = Some(block);
-            }
-            return Ok(None);
-        };
-        let fields = block.spans_mut().iter().map(field);
-        let facts = Facts::of_request(head.method(), head.version(), head.bytes(), fields)?;
+        let Self { parser, block: kept } = self;
+        let decoded = parser.parse_then(
+            input,
+            limits,
+            &mut Taking(Some(kept.take().unwrap_or_else(HeadBlock::take))),
+            |block, bytes, line| {
+                let (method, version) = (line.method(bytes), line.version());
+                let facts = Facts::of_request(method, version, bytes, block.fields())?;
+                let (start, mark, end) = line.target();
+                let line = RequestLine {
+                    method: owned_method(method)?,
+                    version: version.into(),
+                    target: start..end,
+                    path: start..mark,
+                    query: (mark < end).then_some(mark + 1..end),
+                };
+                Ok(block.0.take().map(|block| (block.into_request(bytes, line), facts)))
+            },
+            |block, head| match head? {
+                Some(head) => Self::finish(block, &head),
+                None => {
+                    *kept = block.0.take();
+                    Ok(None)
+                }
+            },
+        );
+        // Empty lines alone leave nothing to keep a block for.
+        if matches!(decoded, Ok(None)) && !parser.is_within_head() {
+            *kept = None;
+        }
+        decoded
+    }
+
+    /// Makes an owned head of one that has an unusual request line, or came in pieces.
+    #[cold]
+    fn finish(
+        block: &mut Taking,
+        head: &ParsedRequest<'_>,
+    ) -> Result<Option<(RequestHead, Facts)>, HeadError> {
+        let (method, version) = (head.method(), head.version());
+        let facts = Facts::of_request(method, version, head.bytes(), block.fields())?;
         let target = head.target();
         let line = RequestLine {
-            method: owned_method(head.method(), head.method_span())?,
-            version: head.version().into(),
+            method: owned_method(method)?,
+            version: version.into(),
             target: range(target.whole()),
             path: range(target.path()),
             query: target.query().map(range),
         };
-        Ok(Some((block.into_request(head.bytes(), line), facts)))
+        Ok(block.0.take().map(|block| (block.into_request(head.bytes(), line), facts)))
     }
 
     /// Whether a head has been begun: bytes of it were seen by [`decode`](Self::decode).
@@ -109,13 +142,12 @@ impl ResponseHeadDecoder {
         if input.is_empty() {
             return Ok(None);
         }
-        let mut block = self.block.take().unwrap_or_else(HeadBlock::take);
-        let Some(parsed) = self.parser.parse(input, limits, &mut Spans(block.spans_mut()))? else {
-            self.block = Some(block);
+        let mut block = Taking(Some(self.block.take().unwrap_or_else(HeadBlock::take)));
+        let Some(parsed) = self.parser.parse(input, limits, &mut block)? else {
+            self.block = block.0;
             return Ok(None);
         };
-        let fields = block.spans_mut().iter().map(field);
-        let facts = Facts::of_response(parsed.version(), parsed.bytes(), fields)?;
+        let facts = Facts::of_response(parsed.version(), parsed.bytes(), block.fields())?;
         let mut head = ResponseHead::default();
         head.status =
             http::StatusCode::from_u16(parsed.status()).map_err(|_| HeadError::Status { at: 9 })?;
@@ -125,7 +157,9 @@ impl ResponseHeadDecoder {
             // Never refused: the parser has let the same bytes through.
             head.reason = ReasonPhrase::new(parsed.reason()).ok();
         }
-        head.headers = block.into_headers(parsed.bytes());
+        if let Some(block) = block.0 {
+            head.headers = block.into_headers(parsed.bytes());
+        }
         Ok(Some((head, facts)))
     }
 
@@ -135,27 +169,41 @@ impl ResponseHeadDecoder {
     }
 }
 
-/// The block's span table as a sink. A type of its own: were the `Vec` a sink itself, the feature
-/// that brings it would leave `Vec::new()` ambiguous for those who parse into their own.
-struct Spans<'b>(&'b mut Vec<FieldSpan>);
+/// A block that takes fields into its span table, until it is taken itself.
+struct Taking(Option<HeadBlock>);
 
-impl FieldSink for Spans<'_> {
+impl Taking {
     #[inline]
-    fn push(&mut self, Field { name, value }: Field) {
-        self.0.push(FieldSpan {
-            name_start: name.start,
-            name_len: name.len,
-            value_start: value.start,
-            value_len: value.len,
-        });
+    fn fields(&mut self) -> impl Iterator<Item = Field> {
+        let spans = self.0.as_mut().map_or(&[][..], |block| block.spans_mut());
+        spans.iter().map(|span| Field {
+            name: Span { start: span.name_start, len: span.name_len },
+            value: Span { start: span.value_start, len: span.value_len },
+        })
+    }
+}
+
+impl FieldSink for Taking {
+    #[inline]
+    fn push(&mut self, field: Field) {
+        self.extend(&[field]);
+    }
+
+    #[inline]
+    fn extend(&mut self, fields: &[Field]) {
+        if let Some(block) = &mut self.0 {
+            block.spans_mut().extend(fields.iter().map(span));
+        }
     }
 }
 
 #[inline]
-fn field(span: &FieldSpan) -> Field {
-    Field {
-        name: Span { start: span.name_start, len: span.name_len },
-        value: Span { start: span.value_start, len: span.value_len },
+fn span(&Field { name, value }: &Field) -> FieldSpan {
+    FieldSpan {
+        name_start: name.start,
+        name_len: name.len,
+        value_start: value.start,
+        value_len: value.len,
     }
 }
 
@@ -177,7 +225,7 @@ impl<'m> From<&'m http::Method> for Method<'m> {
 
 /// No allocation for the registered methods, nor for others up to 15 bytes.
 #[inline]
-fn owned_method(method: Method<'_>, span: Span) -> Result<http::Method, HeadError> {
+fn owned_method(method: Method<'_>) -> Result<http::Method, HeadError> {
     Ok(match method {
         Method::Get => http::Method::GET,
         Method::Head => http::Method::HEAD,
@@ -190,9 +238,8 @@ fn owned_method(method: Method<'_>, span: Span) -> Result<http::Method, HeadErro
         Method::Patch => http::Method::PATCH,
         Method::Other(token) => {
             // Both sides let the same bytes through; the error is for the day they do not.
-            let at = usize::from(span.start);
             let byte = token.first().copied().unwrap_or_default();
-            http::Method::from_bytes(token).map_err(|_| HeadError::Method { byte, at })?
+            http::Method::from_bytes(token).map_err(|_| HeadError::Method { byte, at: 0 })?
         }
     })
 }

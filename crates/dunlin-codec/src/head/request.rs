@@ -149,39 +149,60 @@ impl RequestParser {
     ///
     /// [`HeadError`] for input outside the grammar or past a limit. The connection must then
     /// close, and the parser is of no further use.
-    #[inline(always)]
+    #[inline]
     pub fn parse<'i>(
         &mut self,
         input: &mut &'i [u8],
         limits: &Limits,
         fields: &mut impl FieldSink,
     ) -> Result<Option<ParsedRequest<'i>>, HeadError> {
-        if input.first() == Some(&b'\r') && !self.is_within_head() {
-            self.skip_empty_lines(input, limits)?;
+        let usual = |_: &mut _, bytes, line: UsualLine| {
+            Ok(Some(ParsedRequest { bytes, line: line.spans() }))
+        };
+        self.parse_then(input, limits, fields, usual, |_, head| head)
+    }
+
+    /// The same, and hands the head to one of two functions: a usual one in machine words, which a
+    /// result of many parts would have to put into memory.
+    #[inline(always)]
+    pub(super) fn parse_then<'i, S: FieldSink, R>(
+        &mut self,
+        input: &mut &'i [u8],
+        limits: &Limits,
+        sink: &mut S,
+        usual: impl FnOnce(&mut S, &'i [u8], UsualLine) -> R,
+        other: impl FnOnce(&mut S, Result<Option<ParsedRequest<'i>>, HeadError>) -> R,
+    ) -> R {
+        let begun = self.is_within_head();
+        if !begun && input.first() == Some(&b'\r') {
+            if let Err(error) = self.skip_empty_lines(input, limits) {
+                return other(sink, Err(error));
+            }
         }
         let bytes: &'i [u8] = &input[..input.len().min(limits.max_head_bytes.min(MAX_SECTION))];
         let mut lines = MarkedLines::of(bytes);
-        if self.is_within_head() {
-            return self.parse_on(input, bytes, &mut lines, limits, fields);
+        if begun {
+            let head = self.parse_on(input, bytes, &mut lines, limits, sink);
+            return other(sink, head);
         }
-        let bounds = FieldLimits::of_head(limits, fields);
-        let usual = fields
+        let bounds = FieldLimits::of_head(limits, sink);
+        let taken = sink
             .fill(|slots| with_vectors(Usual { bytes, lines: &mut lines, limits, bounds, slots }));
-        let (line, progress) = if let Some((line, taken)) = usual {
-            (line, taken.parse_rest(bytes, &mut lines, bounds, fields)?)
-        } else {
-            return self.parse_on(input, bytes, &mut lines, limits, fields);
+        let Some((line, taken)) = taken else {
+            let head = self.parse_on(input, bytes, &mut lines, limits, sink);
+            return other(sink, head);
         };
-        match progress {
-            Lines::Ended { end } => {
+        match taken.parse_rest(bytes, &mut lines, bounds, sink) {
+            Ok(Lines::Ended { end }) => {
                 self.empty_lines = 0;
                 *input = &input[end..];
-                Ok(Some(ParsedRequest { bytes: &bytes[..end], line: line.spans() }))
+                usual(sink, &bytes[..end], line)
             }
-            Lines::Paused(fields) => {
+            Ok(Lines::Paused(fields)) => {
                 self.state = State::Fields { line: line.spans(), fields };
-                incomplete(input, limits)
+                other(sink, incomplete(input, limits))
             }
+            Err(error) => other(sink, Err(error)),
         }
     }
 

@@ -61,12 +61,29 @@ impl UsualLine {
 
     #[inline(always)]
     pub(super) fn spans(self) -> LineSpans {
-        let Self { method_end, mark, target_end, minor } = self;
+        let Self { method_end, mark, target_end, .. } = self;
         LineSpans {
             method: Span::between(0, method_end),
             target: Target::origin(method_end + 1, mark, target_end),
-            version: if minor == 1 { Version::Http11 } else { Version::Http10 },
+            version: self.version(),
         }
+    }
+
+    /// The method, which starts `head`.
+    #[inline(always)]
+    pub(super) fn method(self, head: &[u8]) -> Method<'_> {
+        method_in(head, Span::between(0, self.method_end))
+    }
+
+    #[inline(always)]
+    pub(super) fn version(self) -> Version {
+        if self.minor == 1 { Version::Http11 } else { Version::Http10 }
+    }
+
+    /// Where the target starts, where its path ends and where it ends itself.
+    #[inline(always)]
+    pub(super) fn target(self) -> (u16, u16, u16) {
+        (self.method_end as u16 + 1, self.mark as u16, self.target_end as u16)
     }
 }
 
@@ -187,7 +204,7 @@ impl RequestLine {
 }
 
 /// The method that stands at `span`, the start of `head`, with a blank behind it.
-#[inline]
+#[inline(always)]
 pub(super) fn method_in(head: &[u8], span: Span) -> Method<'_> {
     match stands_at(head, 0, b"GET ") {
         true => Method::Get,
