@@ -273,8 +273,7 @@ impl HeadBlock {
     fn with_line(mut self, line: RequestLine) -> RequestHead {
         let start = line.target.start;
         // A decoder that does not mean what it says gets parts that are empty.
-        let relative =
-            |r: &Range<u16>| (r.start.wrapping_sub(start), r.end.wrapping_sub(r.start));
+        let relative = |r: &Range<u16>| (r.start.wrapping_sub(start), r.end.wrapping_sub(r.start));
         let inner = self.0.inner_mut();
         inner.method = line.method;
         inner.version = line.version;

@@ -336,6 +336,12 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
+    /// All lines there are, `count` of them, and the empty one at `line`.
+    #[inline(always)]
+    pub(crate) fn all(line: usize, count: usize) -> Self {
+        Self { line, count, is_end: true }
+    }
+
     /// Goes on from there.
     #[inline(always)]
     pub(crate) fn parse_rest(

@@ -53,7 +53,7 @@ impl HeadDecoder {
             return Ok(None);
         }
         let Self { parser, block: kept } = self;
-        let decoded = parser.parse_then(
+        parser.parse_then(
             input,
             limits,
             &mut Taking(Some(kept.take().unwrap_or_else(HeadBlock::take))),
@@ -70,19 +70,15 @@ impl HeadDecoder {
                 };
                 Ok(block.0.take().map(|block| (block.into_request(bytes, line), facts)))
             },
-            |block, head| match head? {
+            |block, head, begun| match head? {
                 Some(head) => Self::finish(block, &head),
                 None => {
-                    *kept = block.0.take();
+                    // Empty lines alone leave nothing to keep a block for.
+                    *kept = block.0.take().filter(|_| begun);
                     Ok(None)
                 }
             },
-        );
-        // Empty lines alone leave nothing to keep a block for.
-        if matches!(decoded, Ok(None)) && !parser.is_within_head() {
-            *kept = None;
-        }
-        decoded
+        )
     }
 
     /// Makes an owned head of one that has an unusual request line, or came in pieces.

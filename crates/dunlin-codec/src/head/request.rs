@@ -88,8 +88,18 @@ impl WithVectors for Usual<'_, '_, '_> {
 
     #[inline(always)]
     fn run(self, vectors: &impl Vectors) -> Self::Output {
-        let (line, start) = UsualLine::take(self.lines, self.bytes, self.limits, vectors)?;
-        Some((line, FieldLines::at(start).take_usual(self.lines, self.bounds, self.slots)))
+        let Self { bytes, lines, limits, bounds, slots } = self;
+        if let Some(mut block) = lines.start_with(vectors) {
+            let (line, start) = UsualLine::of(bytes, block.next_line()?, limits, vectors)?;
+            let most = usize::from(bounds.count);
+            if let Some((line_end, count)) = block.take_all(start, bounds.line, most, slots) {
+                return Some((line, Taken::all(line_end, count)));
+            }
+            slots.clear();
+            lines.start_at(0);
+        }
+        let (line, start) = UsualLine::of(bytes, lines.next_line()?, limits, vectors)?;
+        Some((line, FieldLines::at(start).take_usual(lines, bounds, slots)))
     }
 }
 
@@ -159,11 +169,12 @@ impl RequestParser {
         let usual = |_: &mut _, bytes, line: UsualLine| {
             Ok(Some(ParsedRequest { bytes, line: line.spans() }))
         };
-        self.parse_then(input, limits, fields, usual, |_, head| head)
+        self.parse_then(input, limits, fields, usual, |_, head, _| head)
     }
 
     /// The same, and hands the head to one of two functions: a usual one in machine words, which a
-    /// result of many parts would have to put into memory.
+    /// result of many parts would have to put into memory; all else to the other, together with whether
+    /// a head has been begun.
     #[inline(always)]
     pub(super) fn parse_then<'i, S: FieldSink, R>(
         &mut self,
@@ -171,26 +182,26 @@ impl RequestParser {
         limits: &Limits,
         sink: &mut S,
         usual: impl FnOnce(&mut S, &'i [u8], UsualLine) -> R,
-        other: impl FnOnce(&mut S, Result<Option<ParsedRequest<'i>>, HeadError>) -> R,
+        other: impl FnOnce(&mut S, Result<Option<ParsedRequest<'i>>, HeadError>, bool) -> R,
     ) -> R {
         let begun = self.is_within_head();
         if !begun && input.first() == Some(&b'\r') {
             if let Err(error) = self.skip_empty_lines(input, limits) {
-                return other(sink, Err(error));
+                return other(sink, Err(error), false);
             }
         }
         let bytes: &'i [u8] = &input[..input.len().min(limits.max_head_bytes.min(MAX_SECTION))];
         let mut lines = MarkedLines::of(bytes);
         if begun {
             let head = self.parse_on(input, bytes, &mut lines, limits, sink);
-            return other(sink, head);
+            return other(sink, head, self.is_within_head());
         }
         let bounds = FieldLimits::of_head(limits, sink);
         let taken = sink
             .fill(|slots| with_vectors(Usual { bytes, lines: &mut lines, limits, bounds, slots }));
         let Some((line, taken)) = taken else {
             let head = self.parse_on(input, bytes, &mut lines, limits, sink);
-            return other(sink, head);
+            return other(sink, head, self.is_within_head());
         };
         match taken.parse_rest(bytes, &mut lines, bounds, sink) {
             Ok(Lines::Ended { end }) => {
@@ -200,9 +211,9 @@ impl RequestParser {
             }
             Ok(Lines::Paused(fields)) => {
                 self.state = State::Fields { line: line.spans(), fields };
-                other(sink, incomplete(input, limits))
+                other(sink, incomplete(input, limits), true)
             }
-            Err(error) => other(sink, Err(error)),
+            Err(error) => other(sink, Err(error), true),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{Method, Span, Version, unusual_version};
 use crate::{
     error::HeadError,
     limits::Limits,
-    scan::{self, MarkedLines, Vectors, stands_at},
+    scan::{self, Vectors, stands_at},
     target::Target,
 };
 
@@ -28,17 +28,15 @@ pub(super) struct UsualLine {
 }
 
 impl UsualLine {
-    /// Takes the first of `lines`, and returns where the second starts as well. `None` where
-    /// [`RequestLine::parse`] has to look.
+    /// The line up to `end`, of which the first token ends at `method_end`; returns where the next starts
+    /// as well. `None` where [`RequestLine::parse`] has to look.
     #[inline(always)]
-    pub(super) fn take(
-        lines: &mut MarkedLines<'_>,
+    pub(super) fn of(
         input: &[u8],
+        (method_end, end): (usize, usize),
         limits: &Limits,
         vectors: &impl Vectors,
     ) -> Option<(Self, usize)> {
-        lines.start_with(vectors);
-        let (method_end, end) = lines.next_line()?;
         let target_end = end.checked_sub(VERSION)?;
         let minor = if stands_at(input, target_end, b" HTTP/1.1\r\n") {
             1

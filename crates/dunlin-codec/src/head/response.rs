@@ -66,8 +66,11 @@ impl WithVectors for Usual<'_, '_, '_> {
 
     #[inline(always)]
     fn run(self, vectors: &impl Vectors) -> Self::Output {
-        let (line, start) = UsualLine::take(self.lines, self.bytes, self.limits, vectors)?;
-        Some((line, FieldLines::at(start).take_usual(self.lines, self.bounds, self.slots)))
+        let Self { bytes, lines, limits, bounds, slots } = self;
+        lines.mark_with(vectors);
+        let (_, end) = lines.next_line()?;
+        let (line, start) = UsualLine::of(bytes, end, limits)?;
+        Some((line, FieldLines::at(start).take_usual(lines, bounds, slots)))
     }
 }
 
@@ -276,17 +279,9 @@ struct UsualLine {
 }
 
 impl UsualLine {
-    /// Takes the first of `lines`, and returns where the second starts as well. `None` where
-    /// [`status_line`] has to look.
+    /// The line up to `end`, and where the next starts. `None` where [`status_line`] has to look.
     #[inline(always)]
-    fn take(
-        lines: &mut MarkedLines<'_>,
-        input: &[u8],
-        limits: &Limits,
-        vectors: &impl Vectors,
-    ) -> Option<(Self, usize)> {
-        lines.start_with(vectors);
-        let (_, end) = lines.next_line()?;
+    fn of(input: &[u8], end: usize, limits: &Limits) -> Option<(Self, usize)> {
         let (version, status) = version_and_status(input)?;
         let usual = end > STATUS_END
             && input.get(STATUS_END) == Some(&b' ')

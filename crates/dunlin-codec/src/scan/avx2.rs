@@ -6,7 +6,7 @@ use core::{arch::x86_64::*, ops::Range};
 use super::{
     Closures, WithVectors,
     class::{NIBBLE_CONTROL, NIBBLES},
-    lines::{HALF, Walk, last_masks, masks},
+    lines::{HALF, Walk, first_masks, last_masks, masks},
     marks::{Marks, write_bits},
     sse2,
 };
@@ -16,19 +16,20 @@ use super::{
 pub(super) fn run<W: WithVectors>(work: W) -> W::Output {
     let splat = |byte: u8| _mm256_set1_epi8(byte as i8);
     let mask = |bytes| _mm256_movemask_epi8(bytes) as u32;
+    let (low, high) = (twice(&NIBBLES.low), twice(&NIBBLES.high));
+    let (half_byte, control, zero) = (splat(0x0f), splat(NIBBLE_CONTROL), splat(0));
+    let classify = |bytes: &[u8; HALF]| {
+        let bytes = load(bytes);
+        // Shuffles take bytes above 0x7f for no entry, which is right: they are in no class.
+        let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), half_byte);
+        let classes =
+            _mm256_and_si256(_mm256_shuffle_epi8(low, bytes), _mm256_shuffle_epi8(high, upper));
+        let others = _mm256_cmpeq_epi8(classes, zero);
+        let no_control = _mm256_cmpeq_epi8(_mm256_and_si256(classes, control), zero);
+        (mask(others), !mask(no_control))
+    };
+    let first = |input: &[u8]| first_masks(input, classify);
     let mark = |input: &[u8], walk: &mut Walk, marks: &mut Marks| {
-        let (low, high) = (twice(&NIBBLES.low), twice(&NIBBLES.high));
-        let (half_byte, control, zero) = (splat(0x0f), splat(NIBBLE_CONTROL), splat(0));
-        let classify = |bytes: &[u8; HALF]| {
-            let bytes = load(bytes);
-            // Shuffles take bytes above 0x7f for no entry, which is right: they are in no class.
-            let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), half_byte);
-            let classes =
-                _mm256_and_si256(_mm256_shuffle_epi8(low, bytes), _mm256_shuffle_epi8(high, upper));
-            let others = _mm256_cmpeq_epi8(classes, zero);
-            let no_control = _mm256_cmpeq_epi8(_mm256_and_si256(classes, control), zero);
-            (mask(others), !mask(no_control))
-        };
         let whole = |block: &_| masks(block, classify);
         let last = |input: &_, at| last_masks(input, at, classify);
         // SAFETY: `write_bits` writes a slot for each bit.
@@ -57,7 +58,7 @@ pub(super) fn run<W: WithVectors>(work: W) -> W::Output {
         }
         Some(mark)
     };
-    work.run(&Closures { mark, target })
+    work.run(&Closures { first, mark, target })
 }
 
 #[inline]

@@ -14,20 +14,22 @@ use super::{
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt")]
 pub(super) fn run<W: WithVectors>(work: W) -> W::Output {
     let splat = |byte: u8| _mm512_set1_epi8(byte as i8);
+    let blanks = splat(b' ');
+    let (low, high) = ASCII.split_at(BLOCK);
+    let (low, high) = (load(low, blanks), load(high, blanks));
+    let classify = |block| {
+        // Only the lower seven bits of a byte count in the look-up. The top bit of a class is the one
+        // that is asked for, and bytes above 0x7f have none.
+        let classes = _mm512_permutex2var_epi8(low, block, high);
+        let next = _mm512_add_epi8(classes, classes);
+        Masks {
+            token: _mm512_movepi8_mask(_mm512_andnot_si512(block, classes)),
+            control: _mm512_movepi8_mask(_mm512_andnot_si512(block, next)),
+        }
+    };
+    let first = |input: &[u8]| Some(classify(load(input, blanks)));
     let mark = |input: &[u8], walk: &mut Walk, marks: &mut Marks| {
-        let blanks = splat(b' ');
-        let (low, high) = ASCII.split_at(BLOCK);
-        let (low, high, places) = (load(low, blanks), load(high, blanks), load(&PLACES, blanks));
-        let classify = |block| {
-            // Only the lower seven bits of a byte count in the look-up. The top bit of a class is the
-            // one that is asked for, and bytes above 0x7f have none.
-            let classes = _mm512_permutex2var_epi8(low, block, high);
-            let next = _mm512_add_epi8(classes, classes);
-            Masks {
-                token: _mm512_movepi8_mask(_mm512_andnot_si512(block, classes)),
-                control: _mm512_movepi8_mask(_mm512_andnot_si512(block, next)),
-            }
-        };
+        let places = load(&PLACES, blanks);
         let whole = |block: &[u8; BLOCK]| classify(load(block, blanks));
         let last = |input: &[u8], at| classify(load(input.get(at..).unwrap_or_default(), blanks));
         // Adding to a vector costs less than filling one anew.
@@ -67,7 +69,7 @@ pub(super) fn run<W: WithVectors>(work: W) -> W::Output {
         }
         Some(mark)
     };
-    work.run(&Closures { mark, target })
+    work.run(&Closures { first, mark, target })
 }
 
 /// The first 64 bytes, or as many as there are and `others` behind them.

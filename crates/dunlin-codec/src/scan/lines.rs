@@ -2,7 +2,7 @@
 
 use super::{
     FieldSlots, Vectors, mark,
-    marks::{BLOCK, Marks, Slots},
+    marks::{BLOCK, Marks, Slots, write_bits},
     stands_at,
 };
 use crate::head::{Field, Span};
@@ -10,7 +10,7 @@ use crate::head::{Field, Span};
 /// What the bytes of a block are, a bit each, the first byte's lowest. Bits beyond the input are 0 in
 /// `control`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Masks {
+pub(crate) struct Masks {
     /// Token bytes (RFC 9110 §5.6.2), or the most usual of them.
     pub(super) token: u64,
     /// Controls and DEL, but for HTAB: what stands in no value (RFC 9110 §5.5).
@@ -146,6 +146,19 @@ pub(super) fn masks(block: &[u8; BLOCK], classify: impl Fn(&[u8; HALF]) -> (u32,
     joined(classify(first), classify(second), HALF)
 }
 
+/// The masks of the first block of an input, which has at least half of one.
+#[inline(always)]
+pub(super) fn first_masks(
+    input: &[u8],
+    classify: impl Fn(&[u8; HALF]) -> (u32, u32),
+) -> Option<Masks> {
+    let first = input.first_chunk()?;
+    // In a shorter block, the halves overlap.
+    let distance = (input.len() - HALF).min(HALF);
+    let second = input.get(distance..)?.first_chunk()?;
+    Some(joined(classify(first), classify(second), distance))
+}
+
 /// The masks of the bytes from `at` on in `input`, fewer than a block. Nothing outside of the input is
 /// read.
 #[inline(always)]
@@ -211,11 +224,38 @@ impl<'i> MarkedLines<'i> {
 
     /// Marks the lines of the whole input with the caller's vectors.
     #[inline(always)]
-    pub(crate) fn start_with(&mut self, vectors: &impl Vectors) {
+    pub(crate) fn mark_with(&mut self, vectors: &impl Vectors) {
         let mut walk = Walk::from(0);
         self.marks.clear();
         vectors.mark(self.input, &mut walk, &mut self.marks);
         self.walk = walk;
+    }
+
+    /// The same, unless the section ends in its first block, whose marks need not leave the register.
+    #[inline(always)]
+    pub(crate) fn start_with(&mut self, vectors: &impl Vectors) -> Option<OneBlock<'i>> {
+        let mut walk = Walk::from(0);
+        self.marks.clear();
+        if let Some(masks) = vectors.first_masks(self.input) {
+            let (ends, empty_line) = walk.step(masks);
+            if empty_line != 0 {
+                let end = empty_line.trailing_zeros() as usize;
+                return Some(OneBlock { input: self.input, ends: ends & !(u64::MAX << end), end });
+            }
+            if let Some(slots) = self.marks.slots_from(0)
+                && self.input.len() >= BLOCK
+            {
+                write_bits(slots, 0, ends);
+                // SAFETY: `write_bits` has written a slot for each bit.
+                unsafe { self.marks.set_len(ends.count_ones() as usize) };
+                walk.at = BLOCK;
+            } else {
+                walk = Walk::from(0);
+            }
+        }
+        vectors.mark(self.input, &mut walk, &mut self.marks);
+        self.walk = walk;
+        None
     }
 
     /// Takes the next line: where its first token ends, and where its first control is.
@@ -245,7 +285,7 @@ impl<'i> MarkedLines<'i> {
     #[inline(always)]
     pub(crate) fn take_usual(
         &mut self,
-        mut line: usize,
+        line: usize,
         longest: usize,
         most: usize,
         fields: &mut FieldSlots<'_>,
@@ -260,21 +300,9 @@ impl<'i> MarkedLines<'i> {
                 pairs = before;
             }
         }
-        let mut taken = 0;
-        for (slot, &[name_end, end]) in fields.free().iter_mut().zip(pairs) {
-            let (name_end, end) = (usize::from(name_end), usize::from(end));
-            // SAFETY: marks ascend, so that what holds for the last of these holds for all.
-            let is_usual = unsafe { is_usual(input, name_end, end) };
-            if !is_usual || name_end <= line || end + 2 - line > longest {
-                break;
-            }
-            let name = Span::between(line, name_end);
-            slot.write(Field { name, value: Span::between(name_end + 2, end) });
-            line = end + 2;
-            taken += 1;
-        }
-        // SAFETY: each turn of the loop has written one.
-        unsafe { fields.add_written(taken) };
+        let pairs = pairs.iter().map(|&[name_end, end]| (name_end.into(), end.into()));
+        // SAFETY: marks ascend, so that what holds for the last of these holds for all.
+        let (line, taken) = unsafe { usual_fields(input, pairs, line, longest, fields) };
         // SAFETY: each turn was one of these pairs.
         unsafe { self.marks.take_pairs(taken) };
         (line, taken)
@@ -305,6 +333,93 @@ impl<'i> MarkedLines<'i> {
     pub(crate) fn end_at(&self, line: usize) -> bool {
         self.walk.end == line && stands_at(self.input, line, b"\r\n")
     }
+}
+
+/// Fills slots with the fields of usual lines, the first of which starts at `line`. Returns where the next
+/// starts, and how many there were.
+///
+/// # Safety
+///
+/// Each pair must be of ascending offsets, of which the second has two bytes of the input behind it.
+#[inline(always)]
+unsafe fn usual_fields(
+    input: &[u8],
+    pairs: impl Iterator<Item = (usize, usize)>,
+    mut line: usize,
+    longest: usize,
+    fields: &mut FieldSlots<'_>,
+) -> (usize, usize) {
+    let mut taken = 0;
+    for (slot, (name_end, end)) in fields.free().iter_mut().zip(pairs) {
+        // SAFETY: as the caller promises.
+        let is_usual = unsafe { is_usual(input, name_end, end) };
+        if !is_usual || name_end <= line || end + 2 - line > longest {
+            break;
+        }
+        let name = Span::between(line, name_end);
+        slot.write(Field { name, value: Span::between(name_end + 2, end) });
+        line = end + 2;
+        taken += 1;
+    }
+    // SAFETY: each turn of the loop has written one.
+    unsafe { fields.add_written(taken) };
+    (line, taken)
+}
+
+/// A section that ends in its first block.
+pub(crate) struct OneBlock<'i> {
+    input: &'i [u8],
+    /// Marks before the empty line.
+    ends: u64,
+    /// Where that starts.
+    end: usize,
+}
+
+impl OneBlock<'_> {
+    /// Takes the next line, as [`MarkedLines::next_line`] does.
+    #[inline(always)]
+    pub(crate) fn next_line(&mut self) -> Option<(usize, usize)> {
+        take_bits(&mut self.ends)
+    }
+
+    #[cfg(test)]
+    pub(super) fn end(&self) -> usize {
+        self.end
+    }
+
+    /// The mark that has no partner.
+    #[cfg(test)]
+    pub(super) fn odd(&self) -> Option<usize> {
+        (self.ends != 0).then_some(self.ends.trailing_zeros() as usize)
+    }
+
+    /// Takes all lines, of which the first starts at `line`, if they are as nearly every sender writes
+    /// them. Returns where the empty line starts, and how many there were before.
+    #[inline(always)]
+    pub(crate) fn take_all(
+        mut self,
+        line: usize,
+        longest: usize,
+        most: usize,
+        fields: &mut FieldSlots<'_>,
+    ) -> Option<(usize, usize)> {
+        let pairs = core::iter::from_fn(|| take_bits(&mut self.ends)).take(most);
+        // SAFETY: bits ascend, and all are before the third control in a row.
+        let (line, taken) = unsafe { usual_fields(self.input, pairs, line, longest, fields) };
+        (line == self.end && stands_at(self.input, line, b"\r\n")).then_some((line, taken))
+    }
+}
+
+/// Takes the lowest two bits.
+#[inline(always)]
+fn take_bits(bits: &mut u64) -> Option<(usize, usize)> {
+    let above = *bits & bits.wrapping_sub(1);
+    if above == 0 {
+        return None;
+    }
+    let pair = (bits.trailing_zeros() as usize, above.trailing_zeros() as usize);
+    *bits = above & above.wrapping_sub(1);
+    Some(pair)
 }
 
 /// Whether there is `: ` at the one place and CRLF at the other, and no blank next to the value.

@@ -38,7 +38,7 @@ use core::ops::Range;
 
 pub use level::Level;
 pub(crate) use lines::MarkedLines;
-pub(crate) use lines::Walk;
+pub(crate) use lines::{Masks, Walk};
 pub(crate) use marks::Marks;
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
 use scalar as best;
@@ -51,6 +51,9 @@ use sse2 as best;
 pub(crate) trait Vectors {
     /// Marks lines as far as there is room.
     fn mark(&self, input: &[u8], walk: &mut Walk, marks: &mut Marks);
+
+    /// The masks of the first block of an input, unless that is too short for the vectors.
+    fn first_masks(&self, input: &[u8]) -> Option<Masks>;
 
     /// Looks at the bytes in `range` of `input`, among which are no controls but HTAB, as a request
     /// target: where its query starts, or its end where it has none. `None` where a byte may not stand
@@ -99,18 +102,25 @@ unsafe fn with_level<W: WithVectors>(level: Level, work: W) -> W::Output {
     work.run(&NoVectors)
 }
 
-/// Vectors of which the two functions are closures, which are compiled for what their place is compiled
+/// Vectors of which the functions are closures, which are compiled for what their place is compiled
 /// for.
-struct Closures<M, T> {
+struct Closures<F, M, T> {
+    first: F,
     mark: M,
     target: T,
 }
 
-impl<M, T> Vectors for Closures<M, T>
+impl<F, M, T> Vectors for Closures<F, M, T>
 where
+    F: Fn(&[u8]) -> Option<Masks>,
     M: Fn(&[u8], &mut Walk, &mut Marks),
     T: Fn(&[u8], Range<usize>) -> Option<usize>,
 {
+    #[inline(always)]
+    fn first_masks(&self, input: &[u8]) -> Option<Masks> {
+        (self.first)(input)
+    }
+
     #[inline(always)]
     fn mark(&self, input: &[u8], walk: &mut Walk, marks: &mut Marks) {
         (self.mark)(input, walk, marks);
@@ -126,6 +136,10 @@ where
 struct NoVectors;
 
 impl Vectors for NoVectors {
+    fn first_masks(&self, _: &[u8]) -> Option<Masks> {
+        None
+    }
+
     fn mark(&self, _: &[u8], _: &mut Walk, _: &mut Marks) {}
 
     fn target(&self, _: &[u8], _: Range<usize>) -> Option<usize> {

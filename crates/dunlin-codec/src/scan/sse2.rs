@@ -16,7 +16,7 @@ use core::{
 
 use super::{
     Closures, WithVectors,
-    lines::{HALF, Walk, last_masks, masks},
+    lines::{HALF, Walk, first_masks, last_masks, masks},
     marks::{Marks, write_bits},
     scalar,
 };
@@ -24,22 +24,23 @@ use super::{
 /// Does `work` with these vectors.
 #[target_feature(enable = "sse2")]
 pub(super) fn run<W: WithVectors>(work: W) -> W::Output {
-    let mark = |input: &[u8], walk: &mut Walk, marks: &mut Marks| {
-        let classify = |bytes: &[u8; HALF]| {
-            let (Some(first), Some(second)) = (block_at(bytes, 0), block_at(bytes, BLOCK)) else {
-                return (0, 0);
-            };
-            let join = |first, second| mask(first) | mask(second) << BLOCK;
-            let tokens = join(usual_in_token(first), usual_in_token(second));
-            (!tokens, join(controls(first), controls(second)))
+    let classify = |bytes: &[u8; HALF]| {
+        let (Some(first), Some(second)) = (block_at(bytes, 0), block_at(bytes, BLOCK)) else {
+            return (0, 0);
         };
+        let join = |first, second| mask(first) | mask(second) << BLOCK;
+        let tokens = join(usual_in_token(first), usual_in_token(second));
+        (!tokens, join(controls(first), controls(second)))
+    };
+    let first = |input: &[u8]| first_masks(input, classify);
+    let mark = |input: &[u8], walk: &mut Walk, marks: &mut Marks| {
         let whole = |block: &_| masks(block, classify);
         let last = |input: &_, at| last_masks(input, at, classify);
         // SAFETY: `write_bits` writes a slot for each bit.
         unsafe { walk.run(input, marks, whole, last, write_bits) };
     };
     let target = |input: &[u8], range| target_in_blocks(input, range);
-    work.run(&Closures { mark, target })
+    work.run(&Closures { first, mark, target })
 }
 
 /// Offset of the first `byte` in `range` of `input`, or the range's end.

@@ -30,8 +30,14 @@ impl WithVectors for Marked<'_> {
     #[inline(always)]
     fn run(self, vectors: &impl Vectors) -> Self::Output {
         let mut lines = MarkedLines::of(self.0);
-        lines.start_with(vectors);
-        lines.all_marks(vectors)
+        let Some(mut block) = lines.start_with(vectors) else { return lines.all_marks(vectors) };
+        let mut marks = Vec::new();
+        let end = block.end();
+        while let Some((first, second)) = block.next_line() {
+            marks.extend([first, second]);
+        }
+        marks.extend(block.odd());
+        (marks, Some(end))
     }
 }
 
