@@ -192,6 +192,13 @@ impl Facts {
         }
     }
 
+    /// The same of a message whose sender is not to be trusted with another.
+    #[cfg(feature = "std")]
+    pub(crate) fn closing(mut self) -> Self {
+        self.seen |= CLOSE;
+        self
+    }
+
     /// Whether the client waits for `100 Continue` before it sends the body that it announced
     /// (RFC 9110 §10.1.1). Never true for HTTP/1.0 or without a body.
     #[inline]

@@ -99,7 +99,7 @@ pub use head::{
     Version, parse_request, parse_response,
 };
 #[cfg(feature = "std")]
-pub use head::{HeadDecoder, ResponseHeadDecoder};
+pub use head::{HeadDecoder, Leniency, ResponseHeadDecoder};
 pub use limits::Limits;
 pub use scan::FieldSlots;
 pub use target::{Target, TargetForm};

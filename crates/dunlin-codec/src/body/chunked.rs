@@ -27,6 +27,7 @@ pub struct ChunkedDecoder {
     extensions_left: usize,
     max_line: usize,
     max_trailer: usize,
+    max_field: usize,
     max_fields: u16,
 }
 
@@ -34,7 +35,7 @@ pub struct ChunkedDecoder {
 enum State {
     /// In the digits of a size.
     Size { size: u64, digits: u8 },
-    /// Behind the digits, `seen` bytes into the extensions of this line.
+    /// Behind the digits, and `seen` bytes of this line.
     Extension { size: u64, seen: usize, at: Ext },
     /// Behind the CR of a size line.
     SizeLf { size: u64 },
@@ -59,6 +60,7 @@ impl ChunkedDecoder {
             extensions_left: limits.max_chunk_ext_bytes,
             max_line: limits.max_chunk_line_bytes,
             max_trailer: limits.max_trailer_bytes.min(MAX_SECTION),
+            max_field: limits.max_field_bytes,
             max_fields: limits.max_headers,
         }
     }
@@ -163,7 +165,9 @@ impl ChunkedDecoder {
                     }
                 }
                 b'\n' => return Err(ChunkError::LineEnd),
-                b';' | b' ' | b'\t' => State::Extension { size, seen: 0, at: Ext::Before },
+                b';' | b' ' | b'\t' => {
+                    State::Extension { size, seen: digits.into(), at: Ext::Before }
+                }
                 _ => return Err(ChunkError::Size(byte)),
             };
             return Ok(true);
@@ -188,8 +192,8 @@ impl ChunkedDecoder {
             }
             at = at.then(byte)?;
             seen += 1;
-            // Sixteen digits and CRLF belong to the line as well.
-            if seen + 18 > self.max_line {
+            // CRLF belongs to the line as well.
+            if seen + 2 > self.max_line {
                 return Err(ChunkError::LineTooLong);
             }
             self.extensions_left =
@@ -210,7 +214,8 @@ impl ChunkedDecoder {
             return Ok(Some(section));
         }
         let bytes: &'i [u8] = &input[..input.len().min(self.max_trailer)];
-        let limits = FieldLimits { line: self.max_trailer, count: self.max_fields };
+        let line = self.max_field.min(self.max_trailer);
+        let limits = FieldLimits { line, count: self.max_fields };
         match lines.parse(bytes, &mut MarkedLines::of(bytes), limits, &mut ()) {
             Ok(Lines::Ended { end }) => {
                 let (section, rest) = input.split_at(end);
@@ -221,8 +226,11 @@ impl ChunkedDecoder {
                 self.state = State::Trailers(lines);
                 Ok(None)
             }
-            Ok(Lines::Paused(_)) | Err(HeadError::FieldTooLong { .. }) => {
+            Ok(Lines::Paused(_)) => {
                 Err(ChunkError::Trailers(HeadError::TooLarge { limit: self.max_trailer }))
+            }
+            Err(HeadError::FieldTooLong { limit }) if limit == self.max_trailer => {
+                Err(ChunkError::Trailers(HeadError::TooLarge { limit }))
             }
             Err(error) => Err(ChunkError::Trailers(error)),
         }

@@ -10,7 +10,7 @@ use super::event::{SendError, owned};
 use crate::body::{BodyDecoder, BodyEvent};
 use crate::encode::{BodyEncoder, BodyKind, BodyLen, RequestCtx, append_request};
 use crate::framing::{Facts, Framing, members};
-use crate::head::{Method, ResponseHeadDecoder};
+use crate::head::{Leniency, Method, ResponseHeadDecoder};
 use crate::limits::Limits;
 
 /// One client-side connection.
@@ -61,6 +61,7 @@ use crate::limits::Limits;
 #[derive(Debug)]
 pub struct ClientConn {
     limits: Arc<Limits>,
+    leniency: Leniency,
     receiving: Receiving,
     sending: Sending,
     exchange: Exchange,
@@ -111,6 +112,7 @@ impl ClientConn {
     pub fn new(limits: Arc<Limits>) -> Self {
         Self {
             limits,
+            leniency: Leniency::default(),
             receiving: Receiving::Idle,
             sending: Sending::Idle,
             exchange: Exchange {
@@ -121,6 +123,13 @@ impl ClientConn {
                 interims: 0,
             },
         }
+    }
+
+    /// The same, and overlooks these faults of response heads. Default: none.
+    #[must_use]
+    pub fn lenient(mut self, leniency: Leniency) -> Self {
+        self.leniency = leniency;
+        self
     }
 
     /// What the connection waits for.
@@ -188,7 +197,7 @@ impl ClientConn {
             true => Sending::Held(sent.body),
             false => Sending::Body(sent.body),
         };
-        self.receiving = Receiving::Head(ResponseHeadDecoder::new());
+        self.receiving = Receiving::Head(ResponseHeadDecoder::new().lenient(self.leniency));
         Ok(())
     }
 
@@ -322,7 +331,11 @@ impl ClientConn {
                 self.exchange.is_begun = true;
                 match decoder.decode(input, &self.limits) {
                     Ok(None) => return Ok(None),
-                    Ok(Some((head, facts))) => self.take_head(head, &facts)?,
+                    Ok(Some((head, facts))) => {
+                        self.leniency.leading_empty_lines = false;
+                        self.exchange.keep_alive &= facts.keep_alive();
+                        self.take_head(head, &facts)?
+                    }
                     Err(error) => return Err(self.lose(error.into())),
                 }
             }
@@ -359,7 +372,7 @@ impl ClientConn {
             return Ok(ClientEvent::Upgrade(head));
         }
         let framing = facts.response_framing(head.status.as_u16(), self.exchange.method);
-        self.exchange.keep_alive &= facts.keep_alive() && framing != Framing::UntilClose;
+        self.exchange.keep_alive &= framing != Framing::UntilClose;
         if matches!(self.sending, Sending::Held(_)) {
             // The server may or may not wait for the body by now.
             self.sending = Sending::Cut;

@@ -9,7 +9,11 @@
 
 mod fields;
 #[cfg(feature = "std")]
+mod lenient;
+#[cfg(feature = "std")]
 mod owned;
+#[cfg(feature = "std")]
+mod owned_response;
 mod request;
 mod request_line;
 mod response;
@@ -19,7 +23,11 @@ mod tests;
 pub(crate) use fields::{Accepted, FieldLimits, FieldLines, Lines, Taken};
 pub use fields::{Field, FieldSink, Span};
 #[cfg(feature = "std")]
-pub use owned::{HeadDecoder, ResponseHeadDecoder};
+pub use lenient::Leniency;
+#[cfg(feature = "std")]
+pub use owned::HeadDecoder;
+#[cfg(feature = "std")]
+pub use owned_response::ResponseHeadDecoder;
 pub use request::{ParsedRequest, RequestParser, parse_request};
 pub use response::{ParsedResponse, ResponseParser, parse_response};
 

@@ -1,10 +1,8 @@
-//! Heads that own their bytes, as the rest of the toolkit takes them.
+//! Request heads that own their bytes, as the rest of the toolkit takes them.
 
-use dunlin_core::{FieldSpan, HeadBlock, ReasonPhrase, RequestHead, RequestLine, ResponseHead};
+use dunlin_core::{FieldSpan, HeadBlock, RequestHead, RequestLine};
 
-use super::{
-    Field, FieldSink, Method, ParsedRequest, RequestParser, ResponseParser, Span, Version,
-};
+use super::{Field, FieldSink, Method, ParsedRequest, RequestParser, Span, Version};
 use crate::{error::HeadError, framing::Facts, limits::Limits};
 
 /// Decodes request heads into owned ones.
@@ -56,7 +54,7 @@ impl HeadDecoder {
         parser.parse_then(
             input,
             limits,
-            &mut Taking(Some(kept.take().unwrap_or_else(HeadBlock::take))),
+            &mut Taking::new(kept.take()),
             |block, bytes, line| {
                 let (method, version) = (line.method(bytes), line.version());
                 let facts = Facts::of_request(method, version, bytes, block.fields())?;
@@ -106,71 +104,23 @@ impl HeadDecoder {
     }
 }
 
-/// Decodes response heads into owned ones.
-///
-/// The counterpart of [`HeadDecoder`], with the same costs.
-#[derive(Debug, Default)]
-pub struct ResponseHeadDecoder {
-    parser: ResponseParser,
-    block: Option<HeadBlock>,
-}
-
-impl ResponseHeadDecoder {
-    /// A decoder at the start of a head.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Decodes the head at the front of `input` and takes it off there.
-    ///
-    /// `Ok(None)` means that the head is not complete. `input` is then left alone: append bytes
-    /// and call again with the same front and limits. The reason phrase is kept only where it is
-    /// not the one that is registered for the status.
-    ///
-    /// # Errors
-    ///
-    /// As [`ResponseParser::parse`].
-    pub fn decode(
-        &mut self,
-        input: &mut &[u8],
-        limits: &Limits,
-    ) -> Result<Option<(ResponseHead, Facts)>, HeadError> {
-        if input.is_empty() {
-            return Ok(None);
-        }
-        let mut block = Taking(Some(self.block.take().unwrap_or_else(HeadBlock::take)));
-        let Some(parsed) = self.parser.parse(input, limits, &mut block)? else {
-            self.block = block.0;
-            return Ok(None);
-        };
-        let facts = Facts::of_response(parsed.version(), parsed.bytes(), block.fields())?;
-        let mut head = ResponseHead::default();
-        head.status =
-            http::StatusCode::from_u16(parsed.status()).map_err(|_| HeadError::Status { at: 9 })?;
-        head.version = parsed.version().into();
-        let registered = head.status.canonical_reason().unwrap_or_default();
-        if !parsed.reason().is_empty() && parsed.reason() != registered.as_bytes() {
-            // Never refused: the parser has let the same bytes through.
-            head.reason = ReasonPhrase::new(parsed.reason()).ok();
-        }
-        if let Some(block) = block.0 {
-            head.headers = block.into_headers(parsed.bytes());
-        }
-        Ok(Some((head, facts)))
-    }
-
-    /// Whether a head has been begun: bytes of it were seen by [`decode`](Self::decode).
-    pub fn is_within_head(&self) -> bool {
-        self.parser.is_within_head()
-    }
-}
-
 /// A block that takes fields into its span table, until it is taken itself.
-struct Taking(Option<HeadBlock>);
+pub(super) struct Taking(Option<HeadBlock>);
 
 impl Taking {
+    /// A block that was kept, or one of this thread.
     #[inline]
-    fn fields(&mut self) -> impl Iterator<Item = Field> {
+    pub(super) fn new(kept: Option<HeadBlock>) -> Self {
+        Self(Some(kept.unwrap_or_else(HeadBlock::take)))
+    }
+
+    #[inline]
+    pub(super) fn into_block(self) -> Option<HeadBlock> {
+        self.0
+    }
+
+    #[inline]
+    pub(super) fn fields(&mut self) -> impl Iterator<Item = Field> {
         let spans = self.0.as_mut().map_or(&[][..], |block| block.spans_mut());
         spans.iter().map(|span| Field {
             name: Span { start: span.name_start, len: span.name_len },
@@ -298,19 +248,5 @@ mod tests {
         assert_eq!((head.path(), head.headers().get_str("x")), ("/a", Some("y")));
         assert_eq!(input, b"rest");
         assert!(!decoder.is_within_head() && decoder.block.is_none());
-    }
-
-    #[test]
-    fn a_response_head_keeps_a_reason_of_its_own() {
-        let decode = |mut input: &[u8]| {
-            let mut decoder = ResponseHeadDecoder::new();
-            decoder.decode(&mut input, &Limits::default()).unwrap().unwrap().0
-        };
-        let head = decode(b"HTTP/1.1 404 Not Found\r\nA: b\r\n\r\n");
-        assert_eq!((head.status.as_u16(), head.reason), (404, None));
-        assert_eq!(head.headers.get_str("a"), Some("b"));
-        let head = decode(b"HTTP/1.0 599 Own\r\n\r\n");
-        assert_eq!(head.reason.unwrap().as_bytes(), b"Own");
-        assert_eq!(head.version, http::Version::HTTP_10);
     }
 }

@@ -185,10 +185,11 @@ impl RequestParser {
         other: impl FnOnce(&mut S, Result<Option<ParsedRequest<'i>>, HeadError>, bool) -> R,
     ) -> R {
         let begun = self.is_within_head();
-        if !begun && input.first() == Some(&b'\r') {
-            if let Err(error) = self.skip_empty_lines(input, limits) {
-                return other(sink, Err(error), false);
-            }
+        if !begun
+            && input.first() == Some(&b'\r')
+            && let Err(error) = self.skip_empty_lines(input, limits)
+        {
+            return other(sink, Err(error), false);
         }
         let bytes: &'i [u8] = &input[..input.len().min(limits.max_head_bytes.min(MAX_SECTION))];
         let mut lines = MarkedLines::of(bytes);

@@ -361,3 +361,30 @@ fn a_malformed_response_closes_the_connection() {
     assert!(matches!(error, ClientError::Head(HeadError::FieldName { .. })));
     assert_eq!((conn.phase(), conn.keep_alive()), (ClientPhase::Close, false));
 }
+
+#[test]
+fn a_server_that_needs_leniency_gets_no_second_request() {
+    let folded = "HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 0\r\n\r\n";
+    let mut strict = asked(Method::GET, &[]);
+    assert!(matches!(strict.next_event(&mut folded.as_bytes()), Err(ClientError::Head(_))));
+    let lenient = || {
+        let mut conn = conn().lenient(crate::Leniency::ALL);
+        let head = head(Method::GET, &[]);
+        conn.send_whole(&head, b"", RequestCtx::default(), &mut Vec::new()).unwrap();
+        conn
+    };
+    let mut conn = lenient();
+    let (log, left) = events(&mut conn, folded);
+    assert_eq!((&log[..], left), (&["200 Length(0)".to_owned()][..], 0));
+    assert!(!conn.is_reusable());
+    let interim = "HTTP/1.1  103 Early\r\n\r\nHTTP/1.1 204 No\r\n\r\n";
+    let mut conn = lenient();
+    assert_eq!(events(&mut conn, interim).0, ["interim 103", "204 None"]);
+    assert!(!conn.is_reusable());
+    let mut conn = lenient();
+    assert_eq!(events(&mut conn, "\r\nHTTP/1.1 204 No\r\n\r\n").0, ["204 None"]);
+    let mut conn = lenient();
+    let mut between = &b"HTTP/1.1 103 Early\r\n\r\n\r\nHTTP/1.1 204 No\r\n\r\n"[..];
+    assert!(matches!(conn.next_event(&mut between), Ok(Some(ClientEvent::Interim(_)))));
+    assert!(matches!(conn.next_event(&mut between), Err(ClientError::Head(_))), "only the first");
+}
