@@ -13,7 +13,7 @@ type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 /// nothing, or writes a head that our decoder takes, with the same fields and the framing that was
 /// asked for.
 ///
-/// The first byte picks method, length and way; then the target, and a name and a value in turn, each
+/// The first byte picks method, length, way and how the fields are stored; then the target, and a name and a value in turn, each
 /// behind a byte with its length.
 pub fn encode_round_trip(data: &[u8]) {
     let (&choice, rest) = data.split_first().unwrap_or((&0, data));
@@ -29,7 +29,7 @@ pub fn encode_round_trip(data: &[u8]) {
         _ => BodyLen::Unknown,
     };
     request(choice, target, &fields, len);
-    response(&fields, len);
+    response(choice, &fields, len);
 }
 
 struct Parts<'d>(&'d [u8]);
@@ -54,7 +54,7 @@ fn request(choice: u8, target: &[u8], fields: &[(&[u8], &[u8])], len: BodyLen) {
         4 => Method::TRACE,
         _ => Method::from_bytes(b"M!").expect("a token"),
     };
-    let head = unchecked(method, target, fields);
+    let head = unchecked(method, target, fields, choice & 128 != 0);
     let via_proxy = choice & 32 != 0;
     let mut ctx = RequestCtx::default().via_proxy(via_proxy);
     ctx.authority = (choice & 64 != 0).then_some("a.example");
@@ -79,9 +79,9 @@ fn request(choice: u8, target: &[u8], fields: &[(&[u8], &[u8])], len: BodyLen) {
     }
 }
 
-fn response(fields: &[(&[u8], &[u8])], len: BodyLen) {
+fn response(choice: u8, fields: &[(&[u8], &[u8])], len: BodyLen) {
     let mut head = ResponseHead::default();
-    head.headers = unchecked(Method::GET, b"", fields).headers().clone();
+    head.headers = unchecked(Method::GET, b"", fields, choice & 128 != 0).headers().clone();
     let mut wire = b"before".to_vec();
     let ctx = EncodeCtx::default().keep_alive(true);
     let Ok(body) = encode_response(&head, len, &ctx, &mut wire) else {
@@ -107,16 +107,24 @@ fn limits() -> Limits {
     Limits::default().max_line_bytes(1 << 16).max_headers(u16::MAX)
 }
 
-fn unchecked(method: Method, target: &[u8], fields: &[(&[u8], &[u8])]) -> RequestHead {
+/// The fields as they would go out, which an encoder copies at once, or with nothing between them.
+fn unchecked(
+    method: Method,
+    target: &[u8],
+    fields: &[(&[u8], &[u8])],
+    as_lines: bool,
+) -> RequestHead {
+    let [colon, end] = if as_lines { [&b": "[..], b"\r\n"] } else { [&b""[..]; 2] };
     let (mut block, mut bytes) = (HeadBlock::take(), target.to_vec());
     for (name, value) in fields {
         // A head is at most 64 KiB: what stands behind that is nowhere.
         let Ok(name_start) = u16::try_from(bytes.len()) else { break };
         let (name_len, value_len) = (name.len() as u16, value.len() as u16);
-        let Some(value_start) = name_start.checked_add(name_len) else { break };
+        let Ok(value_start) = u16::try_from(bytes.len() + name.len() + colon.len()) else { break };
         block.spans_mut().push(FieldSpan { name_start, name_len, value_start, value_len });
-        bytes.extend_from_slice(name);
-        bytes.extend_from_slice(value);
+        for part in [name, colon, value, end] {
+            bytes.extend_from_slice(part);
+        }
     }
     let target = 0..target.len() as u16;
     let version = Version::HTTP_11;

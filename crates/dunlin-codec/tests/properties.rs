@@ -18,10 +18,15 @@ use proptest::{collection::vec, prelude::*, string::string_regex};
 type Fields = Vec<(String, String)>;
 
 /// A head whose bytes nobody has checked.
-fn raw_request(method: &str, target: &[u8], fields: &[(Vec<u8>, Vec<u8>)]) -> RequestHead {
+fn raw_request(
+    method: &str,
+    target: &[u8],
+    fields: &[(Vec<u8>, Vec<u8>)],
+    as_lines: bool,
+) -> RequestHead {
     let mut bytes = target.to_vec();
     let mut block = HeadBlock::take();
-    raw_fields(&mut block, &mut bytes, fields);
+    raw_fields(&mut block, &mut bytes, fields, as_lines);
     let line = RequestLine {
         method: method.parse().unwrap(),
         version: Version::HTTP_11,
@@ -32,25 +37,36 @@ fn raw_request(method: &str, target: &[u8], fields: &[(Vec<u8>, Vec<u8>)]) -> Re
     block.into_request(&bytes, line)
 }
 
-fn raw_fields(block: &mut HeadBlock, bytes: &mut Vec<u8>, fields: &[(Vec<u8>, Vec<u8>)]) {
+/// The fields as they would go out, which an encoder copies at once, or with nothing between them.
+fn raw_fields(
+    block: &mut HeadBlock,
+    bytes: &mut Vec<u8>,
+    fields: &[(Vec<u8>, Vec<u8>)],
+    as_lines: bool,
+) {
+    let [colon, end] = if as_lines { [&b": "[..], b"\r\n"] } else { [&b""[..]; 2] };
     for (name, value) in fields {
         let start = bytes.len() as u16;
         block.spans_mut().push(FieldSpan {
             name_start: start,
             name_len: name.len() as u16,
-            value_start: start + name.len() as u16,
+            value_start: start + (name.len() + colon.len()) as u16,
             value_len: value.len() as u16,
         });
-        bytes.extend_from_slice(name);
-        bytes.extend_from_slice(value);
+        for part in [name, colon, value, end] {
+            bytes.extend_from_slice(part);
+        }
     }
 }
 
 fn typed(fields: &Fields) -> Headers {
-    let field = |(name, value): &(String, String)| {
-        (name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap())
-    };
-    fields.iter().map(field).collect()
+    typed_pairs(fields).collect()
+}
+
+fn typed_pairs(fields: &Fields) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    fields.iter().map(|(name, value)| {
+        (name.parse().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+    })
 }
 
 fn bytes_of(headers: &Headers) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -122,7 +138,7 @@ proptest! {
         let origin = format!("{path}{query}");
         let absolute = format!("http://{authority}{origin}");
         let given = if is_absolute || via_proxy { &absolute } else { &origin };
-        let mut head = raw_request(&method, given.as_bytes(), &[]);
+        let mut head = raw_request(&method, given.as_bytes(), &[], true);
         *head.headers_mut() = typed(&fields);
         let ctx = RequestCtx::default().via_proxy(via_proxy).authority(&authority).close(close);
         let mut wire = Vec::new();
@@ -184,6 +200,49 @@ proptest! {
         prop_assert_eq!(facts.response_framing(status, dunlin_codec::Method::Get), expected);
     }
 
+    /// How fields are stored never changes what goes out, or that nothing does.
+    #[test]
+    fn storages_go_out_alike(
+        fields in vec((text(NAMES), text(VALUES)), 0..8),
+        len in len(),
+        status in prop_oneof![Just(200u16), 101..600u16],
+    ) {
+        let received = || -> Headers {
+            let (mut block, mut bytes) = (HeadBlock::take(), Vec::new());
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(name, value)| (name.to_ascii_lowercase().into(), value.clone().into()))
+                .collect();
+            raw_fields(&mut block, &mut bytes, &fields, true);
+            block.into_headers(&bytes)
+        };
+        let lines = typed(&fields);
+        let mut list = Headers::new();
+        for (name, mut value) in typed_pairs(&fields) {
+            value.set_sensitive(true);
+            list.append(name, value);
+        }
+        prop_assert!(lines.lines().is_some() && (list.lines().is_none() || fields.is_empty()));
+        let request = |headers: Headers| {
+            let mut head = raw_request("POST", b"/", &[], true);
+            *head.headers_mut() = headers;
+            let mut wire = Vec::new();
+            let ctx = RequestCtx::default().authority("a");
+            (encode_request(&head, len, &ctx, &mut wire), wire)
+        };
+        let response = |headers: Headers| {
+            let mut head = ResponseHead::default();
+            (head.status, head.headers) = (StatusCode::from_u16(status).unwrap(), headers);
+            let mut wire = Vec::new();
+            let ctx = EncodeCtx::default().keep_alive(true);
+            (encode_response(&head, len, &ctx, &mut wire), wire)
+        };
+        for other in [list, received()] {
+            prop_assert_eq!(request(other.clone()), request(lines.clone()));
+            prop_assert_eq!(response(other), response(lines.clone()));
+        }
+    }
+
     /// Whatever bytes are passed as target and fields: they are refused, or they are what is read.
     #[test]
     fn nothing_in_a_request_becomes_more_than_it_was(
@@ -202,9 +261,10 @@ proptest! {
             1 => proptest::option::of(text("[a-z:@ \r\n]{0,5}")),
         ],
         via_proxy: bool,
+        as_lines: bool,
         len in len(),
     ) {
-        let head = raw_request(&method, &target, &fields);
+        let head = raw_request(&method, &target, &fields, as_lines);
         let mut ctx = RequestCtx::default().via_proxy(via_proxy);
         ctx.authority = authority.as_deref();
         let mut wire = b"before".to_vec();
@@ -231,10 +291,11 @@ proptest! {
     #[test]
     fn nothing_in_a_response_becomes_more_than_it_was(
         fields in vec((nearly(NAMES), nearly(VALUES)), 0..6),
+        as_lines: bool,
         len in len(),
     ) {
         let (mut block, mut bytes) = (HeadBlock::take(), Vec::new());
-        raw_fields(&mut block, &mut bytes, &fields);
+        raw_fields(&mut block, &mut bytes, &fields, as_lines);
         let mut head = ResponseHead::default();
         head.headers = block.into_headers(&bytes);
         let mut wire = b"before".to_vec();
@@ -264,7 +325,7 @@ proptest! {
         let mut wire = Vec::new();
         for (is_chunked, body) in &bodies {
             let len = if *is_chunked { BodyLen::Unknown } else { (Some(body.len() as u64)).into() };
-            let head = raw_request("POST", b"http://a.example/", &[]);
+            let head = raw_request("POST", b"http://a.example/", &[], true);
             let mut encoder =
                 encode_request(&head, len, &RequestCtx::default(), &mut wire).unwrap();
             for piece in body.chunks(7) {
@@ -303,7 +364,7 @@ proptest! {
 }
 
 const NAMES: &str = "x-[a-z]{0,4}|host|connection|content-length|transfer-encoding|te|expect|upgrade\
-    |trailer|etag|user-agent|content-type|keep-alive|Server|Max-Forwards";
+    |trailer|etag|user-agent|content-type|keep-alive|Server|date|Max-Forwards";
 const VALUES: &str = "[ -~]{0,12}|close|chunked|[0-9]{1,3}|upgrade, x|trailers|100-continue|a:1|0";
 
 /// Bytes of that shape, mostly: some have a byte that was never meant to be there.
@@ -403,7 +464,7 @@ fn serve(wire: &[u8], read: usize) -> Vec<String> {
 
 fn fetch(wire: &[u8], read: usize) -> Vec<String> {
     let mut conn = ClientConn::new(Limits::default().into());
-    let head = raw_request("GET", b"http://a.example/", &[]);
+    let head = raw_request("GET", b"http://a.example/", &[], true);
     conn.send_whole(&head, b"", RequestCtx::default(), &mut Vec::new()).unwrap();
     let (mut log, mut data) = (Vec::new(), Vec::new());
     let mut take = |conn: &mut ClientConn, input: &mut &[u8]| {

@@ -8,6 +8,8 @@ mod body;
 #[cfg(feature = "std")]
 mod connection;
 #[cfg(feature = "std")]
+mod fields;
+#[cfg(feature = "std")]
 mod request;
 #[cfg(feature = "std")]
 mod response;
@@ -150,10 +152,27 @@ fn parse_length(value: &[u8]) -> Option<u64> {
 }
 
 /// Appends a Content-Length field.
+///
+/// Below ten to the eighth it is written as one line of fixed size and what stands behind the line's
+/// end is taken back: copies whose size is known are no calls.
 #[cfg(feature = "std")]
 #[inline(always)]
 fn append_length(length: u64, out: &mut alloc::vec::Vec<u8>) {
-    out.extend_from_slice(b"content-length: ");
-    out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
-    out.extend_from_slice(b"\r\n");
+    const NAME: &[u8; 16] = b"content-length: ";
+    let Some((digits, count)) = write::decimal(length) else {
+        return append_long_length(length, out);
+    };
+    let end = u128::from(u16::from_le_bytes(*b"\r\n")) << (8 * count);
+    let mut line = [0; 32];
+    line[..16].copy_from_slice(NAME);
+    line[16..].copy_from_slice(&(u128::from(digits) | end).to_le_bytes());
+    let end = out.len() + NAME.len() + count as usize + 2;
+    out.extend_from_slice(&line);
+    out.truncate(end);
+}
+
+#[cfg(feature = "std")]
+#[cold]
+fn append_long_length(length: u64, out: &mut alloc::vec::Vec<u8>) {
+    write::append_field(b"content-length", itoa::Buffer::new().format(length).as_bytes(), out);
 }

@@ -1,11 +1,12 @@
 //! Request heads on their way out (RFC 9112 §3, §6).
 
-use dunlin_core::{Headers, RequestHead};
+use dunlin_core::{Headers, NameSet, RequestHead};
 
 use super::{
     BodyEncoder, BodyKind, BodyLen, EncodeError, append_length,
     connection::{Options, append_connection},
-    is_field, is_name, parse_length,
+    fields::{append_fields, ready_lines},
+    is_name, parse_length,
     target::{HostLine, WireTarget},
     write::append_field,
 };
@@ -135,6 +136,8 @@ fn append_head(
     let is_old = head.version() == http::Version::HTTP_10;
     let version = if is_old { Version::Http10 } else { Version::Http11 };
 
+    let headers = head.headers();
+    let lines = ready_lines(headers, LOOKED_AT, ONCE);
     let line_end = if is_old { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
     let [lead, text] = [target.lead, target.text].map(str::as_bytes);
     for part in [method.as_bytes(), b" ", lead, text, line_end] {
@@ -142,25 +145,37 @@ fn append_head(
     }
     let host = HostLine::begin(&target, ctx, out);
     let mut fields = Fields { seen: 0, host, length: None, close: false };
-    let headers = head.headers();
-    let typed = headers.is_typed();
-    for (name, value) in headers {
-        if !typed && !is_field(name, value) {
-            return Err(EncodeError::Field);
-        }
-        match mark_of(name) {
-            mark if mark & DECIDED_ON != 0 => fields.note(mark, name, value, version, out)?,
-            mark if mark & fields.seen != 0 => {
-                return Err(EncodeError::Repeated { name: name_of(mark) });
-            }
-            mark => {
-                fields.seen |= mark;
-                append_field(name, value, out);
-            }
-        }
+    match lines {
+        Some(lines) => out.extend_from_slice(lines),
+        None => fields.append(headers, version, out)?,
     }
     fields.end(headers, len, method, version, ctx, out)
 }
+
+/// Fields that the encoder looks at; where there is none of them, the others go out in one run.
+const LOOKED_AT: NameSet = NameSet::of(&[
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+]);
+
+/// Fields that it looks at where they are there again.
+const ONCE: NameSet = NameSet::of(&[
+    "content-location",
+    "content-range",
+    "content-type",
+    "etag",
+    "max-forwards",
+    "server",
+    "user-agent",
+]);
 
 /// Options on which the encoder decides.
 const DECIDED: [&[u8]; 4] = [b"close", b"keep-alive", b"upgrade", b"te"];
@@ -224,16 +239,33 @@ struct Fields<'t> {
 }
 
 impl Fields<'_> {
-    /// Takes a field that means something, and appends it where it goes out as it is.
+    /// Appends the fields but for those that the encoder decides on.
     #[inline(never)]
-    fn note(
+    fn append(
         &mut self,
-        mark: u32,
-        name: &[u8],
-        value: &[u8],
+        headers: &Headers,
         version: Version,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
+        append_fields(headers, out, |name, value, out| match mark_of(name) {
+            mark if mark & DECIDED_ON != 0 => self.take(mark, value, version, out),
+            mark if mark & self.seen != 0 => Err(EncodeError::Repeated { name: name_of(mark) }),
+            mark => {
+                self.seen |= mark;
+                Ok(false)
+            }
+        })
+    }
+
+    /// Takes a field that means something; `false` where it goes out as it is.
+    #[inline(never)]
+    fn take(
+        &mut self,
+        mark: u32,
+        value: &[u8],
+        version: Version,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
         if self.seen & mark & !LISTS != 0 {
             return Err(EncodeError::Repeated { name: name_of(mark) });
         }
@@ -251,9 +283,9 @@ impl Fields<'_> {
             TE if !value.eq_ignore_ascii_case(b"trailers") => return Err(EncodeError::Te),
             ENCODING | HOP | EXPECT | TRAILER => {}
             TE | UPGRADE if version == Version::Http10 => self.seen &= !mark,
-            _ => append_field(name, value, out),
+            _ => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Appends what only all the fields together can tell, and the end of the head.

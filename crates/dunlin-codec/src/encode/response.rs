@@ -1,12 +1,12 @@
 //! Response heads on their way out (RFC 9112 §4, §6).
 
-use dunlin_core::ResponseHead;
+use dunlin_core::{Headers, NameSet, ResponseHead};
 
 use super::{
     BodyEncoder, BodyKind, BodyLen, EncodeError, Signature, append_length,
     connection::{Options, append_connection},
-    is_field, is_name, parse_length,
-    write::append_field,
+    fields::{append_fields, ready_lines},
+    is_name, parse_length,
 };
 use crate::{framing::Facts, head::Version, scan};
 
@@ -90,6 +90,17 @@ pub fn encode_response(
     encoder
 }
 
+/// Fields that the encoder looks at; where there is none of them, the others go out in one run.
+const LOOKED_AT: NameSet = NameSet::of(&[
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "proxy-connection",
+    "server",
+    "transfer-encoding",
+]);
+
 /// Options on which the encoder decides.
 const DECIDED: [&[u8]; 2] = [b"close", b"keep-alive"];
 
@@ -103,6 +114,9 @@ struct Wishes {
     has_server: bool,
 }
 
+/// Room for what nearly every head has besides the user's fields.
+const USUAL: usize = 256;
+
 #[inline(always)]
 fn append_head(
     head: &ResponseHead,
@@ -110,18 +124,16 @@ fn append_head(
     ctx: &EncodeCtx<'_>,
     out: &mut Vec<u8>,
 ) -> Result<BodyEncoder, EncodeError> {
+    let lines = ready_lines(&head.headers, LOOKED_AT, NameSet::EMPTY);
+    out.reserve(lines.map_or(0, <[u8]>::len) + USUAL);
     append_status(head, out)?;
-    let mut wishes = Wishes::default();
-    let typed = head.headers.is_typed();
-    for (name, value) in &head.headers {
-        if !typed && !is_field(name, value) {
-            return Err(EncodeError::Field);
+    let wishes = match lines {
+        Some(lines) => {
+            out.extend_from_slice(lines);
+            Wishes::default()
         }
-        if wishes.take(name, value)? {
-            continue;
-        }
-        append_field(name, value, out);
-    }
+        None => Wishes::append_fields(&head.headers, out)?,
+    };
     let status = head.status.as_u16();
     let kind = append_framing(status, len, ctx, &wishes, out)?;
     if status < 200 {
@@ -144,7 +156,7 @@ fn append_head(
     }
     match ctx.signature {
         Some(signature) if !wishes.has_server && !wishes.has_date => {
-            out.extend_from_slice(signature.lines_and_end());
+            signature.append_lines_and_end(out);
         }
         Some(signature) => append_parts(signature, &wishes, out),
         None => out.extend_from_slice(b"\r\n"),
@@ -164,6 +176,14 @@ fn append_parts(signature: &Signature, wishes: &Wishes, out: &mut Vec<u8>) {
 }
 
 impl Wishes {
+    /// Appends the fields but for those that the encoder decides on.
+    #[inline(never)]
+    fn append_fields(headers: &Headers, out: &mut Vec<u8>) -> Result<Self, EncodeError> {
+        let mut wishes = Self::default();
+        append_fields(headers, out, |name, value, _| wishes.take(name, value))?;
+        Ok(wishes)
+    }
+
     /// Notes a field that the encoder decides on; `false` where it is to go out as it is.
     #[inline(always)]
     fn take(&mut self, name: &[u8], value: &[u8]) -> Result<bool, EncodeError> {
@@ -238,7 +258,7 @@ fn append_framing(
 fn append_status(head: &ResponseHead, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     match (&head.reason, prebuilt(head.status.as_u16())) {
         (None, Some(line)) => {
-            out.extend_from_slice(line);
+            line.append(out);
             Ok(())
         }
         _ => append_rare_status(head, out),
@@ -261,15 +281,38 @@ fn append_rare_status(head: &ResponseHead, out: &mut Vec<u8>) -> Result<(), Enco
     Ok(())
 }
 
-/// The line of a common status.
+/// A line of a common status, with zeros behind: all are copied as one array, which is no call, and
+/// the zeros taken back.
+struct StatusLine {
+    padded: [u8; 48],
+    len: usize,
+}
+
+impl StatusLine {
+    const fn new(text: &[u8]) -> Self {
+        let mut padded = [0; 48];
+        padded.split_at_mut(text.len()).0.copy_from_slice(text);
+        Self { padded, len: text.len() }
+    }
+
+    #[inline(always)]
+    fn append(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.len;
+        out.extend_from_slice(&self.padded);
+        out.truncate(end);
+    }
+}
+
 #[inline]
-fn prebuilt(status: u16) -> Option<&'static [u8]> {
+fn prebuilt(status: u16) -> Option<&'static StatusLine> {
     macro_rules! lines {
         ($($status:literal $reason:literal)*) => {
             match status {
-                $($status => Some(
-                    concat!("HTTP/1.1 ", $status, " ", $reason, "\r\n").as_bytes(),
-                ),)*
+                $($status => Some(const {
+                    &StatusLine::new(
+                        concat!("HTTP/1.1 ", $status, " ", $reason, "\r\n").as_bytes(),
+                    )
+                }),)*
                 _ => None,
             }
         };
@@ -358,7 +401,7 @@ mod tests {
             let mut rare = Vec::new();
             append_rare_status(&head, &mut rare).unwrap();
             if let Some(line) = prebuilt(status) {
-                assert_eq!(line, rare);
+                assert_eq!(&line.padded[..line.len], rare);
             }
             head.reason = Some(ReasonPhrase::new("Own words").unwrap());
             let mut own = Vec::new();

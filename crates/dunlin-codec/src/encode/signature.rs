@@ -19,6 +19,8 @@ pub struct Signature {
     lines: Vec<u8>,
     /// Bytes of `lines` that are the Server line.
     server: usize,
+    /// `lines` with zeros behind, where it is so short.
+    padded: Option<[u8; 64]>,
 }
 
 impl Signature {
@@ -31,7 +33,8 @@ impl Signature {
                 lines.extend_from_slice(part);
             }
         }
-        let mut signature = Self { date: DateCache::new(), second: 0, server: lines.len(), lines };
+        let (date, server) = (DateCache::new(), lines.len());
+        let mut signature = Self { date, second: 0, lines, server, padded: None };
         signature.render(0);
         signature
     }
@@ -51,6 +54,11 @@ impl Signature {
         for part in [b"date: ", &self.date.at(second)[..], b"\r\n\r\n"] {
             self.lines.extend_from_slice(part);
         }
+        self.padded = (self.lines.len() <= 64).then(|| {
+            let mut padded = [0; 64];
+            padded[..self.lines.len()].copy_from_slice(&self.lines);
+            padded
+        });
         self.second = second;
     }
 
@@ -59,10 +67,18 @@ impl Signature {
         &self.lines[..self.lines.len() - 2]
     }
 
-    /// Both lines and the empty one that ends a head, since they stand last in nearly all.
-    #[inline]
-    pub(super) fn lines_and_end(&self) -> &[u8] {
-        &self.lines
+    /// Appends both lines and the empty one that ends a head, since they stand last in nearly all.
+    #[inline(always)]
+    pub(super) fn append_lines_and_end(&self, out: &mut Vec<u8>) {
+        match &self.padded {
+            // Copied with what is behind it, which is taken back: the size is known, so it is no call.
+            Some(padded) => {
+                let end = out.len() + self.lines.len();
+                out.extend_from_slice(padded);
+                out.truncate(end);
+            }
+            None => out.extend_from_slice(&self.lines),
+        }
     }
 
     /// The Server line alone; empty where there is no name.

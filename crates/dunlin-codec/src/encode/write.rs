@@ -48,6 +48,24 @@ const fn hex(number: u32) -> u64 {
     word + 0x3030_3030_3030_3030 + letters * (b'a' - b'0' - 10) as u64
 }
 
+/// The decimal digits of a number below ten to the eighth, the first one in the lowest byte, and how
+/// many they are: halves, quarters and digits are split off in all lanes at once.
+#[cfg(feature = "std")]
+#[inline(always)]
+pub(super) const fn decimal(number: u64) -> Option<(u64, u32)> {
+    if number >= 100_000_000 {
+        return None;
+    }
+    let word = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((word * 5243) >> 19) & 0x0000_007f_0000_007f;
+    let word = hundreds | ((word - 100 * hundreds) << 16);
+    let tens = ((word * 103) >> 10) & 0x000f_000f_000f_000f;
+    let word = tens | ((word - 10 * tens) << 8);
+    // The last digit stands even where it is a zero.
+    let zeros = (word | (1 << 56)).trailing_zeros() / 8;
+    Some(((word + 0x3030_3030_3030_3030) >> (8 * zeros), 8 - zeros))
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::{format, vec};
@@ -63,6 +81,25 @@ mod tests {
             append_size_line(size, &mut out);
             assert_eq!(out, format!("{size:x}\r\n").as_bytes());
         }
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn decimals_at_the_edges_are_plain() {
+        for number in (0..8).flat_map(|power| [10u64.pow(power) - 1, 10u64.pow(power)]) {
+            assert_plain(number);
+        }
+        // Every pair of digits, in every place.
+        for number in (0..10_000).flat_map(|half| [half, half * 10_000, half * 10_001]) {
+            assert_plain(number);
+        }
+        assert_eq!((decimal(100_000_000), decimal(u64::MAX)), (None, None));
+    }
+
+    #[cfg(feature = "std")]
+    fn assert_plain(number: u64) {
+        let (digits, count) = decimal(number).unwrap();
+        assert_eq!(&digits.to_le_bytes()[..count as usize], format!("{number}").as_bytes());
     }
 
     proptest! {

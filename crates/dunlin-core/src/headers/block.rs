@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::pool::{self, Pool};
+use super::{FieldLines, NameSet};
 
 /// Where one field stands in its block, as byte offsets; a head is at most 64 KiB.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -15,6 +16,24 @@ pub struct FieldSpan {
     pub value_start: u16,
     /// Bytes in the value, without trailing white space.
     pub value_len: u16,
+}
+
+impl FieldSpan {
+    /// Name and value of the field in `bytes`. One that points outside reads as empty rather than as a
+    /// panic: spans come from whoever filled a block.
+    #[inline(always)]
+    pub(super) fn of(self, bytes: &[u8]) -> (&[u8], &[u8]) {
+        (
+            slice(bytes, self.name_start, self.name_len),
+            slice(bytes, self.value_start, self.value_len),
+        )
+    }
+}
+
+#[inline(always)]
+fn slice(bytes: &[u8], start: u16, len: u16) -> &[u8] {
+    let start = usize::from(start);
+    bytes.get(start..start + usize::from(len)).unwrap_or_default()
 }
 
 /// Capacities above these are not kept for the next head.
@@ -93,20 +112,30 @@ impl Block {
         self.spans.len()
     }
 
-    /// Name and value of the field at `index`, as received.
-    pub(crate) fn field(&self, index: usize) -> Option<(&[u8], &[u8])> {
-        let span = self.spans.get(index)?;
-        Some((
-            self.slice(span.name_start, span.name_len),
-            self.slice(span.value_start, span.value_len),
-        ))
+    /// `len` bytes from `start` on; empty where that points outside.
+    pub(crate) fn slice(&self, start: u16, len: u16) -> &[u8] {
+        slice(self.bytes(), start, len)
     }
 
-    /// `len` bytes from `start` on. Spans come from whoever filled the block: one that points outside
-    /// reads as empty rather than as a panic.
-    pub(crate) fn slice(&self, start: u16, len: u16) -> &[u8] {
-        let start = usize::from(start);
-        self.bytes().get(start..start + usize::from(len)).unwrap_or_default()
+    /// The fields as the run of lines that they are, where they stand as an encoder writes them: each
+    /// right behind the other, and one blank before its value.
+    pub(super) fn view(&self) -> Option<FieldLines<'_>> {
+        let bytes = self.bytes();
+        let start = self.spans.first().map_or(0, |span| usize::from(span.name_start));
+        let mut end = start;
+        for span in &self.spans {
+            let name_end = end + usize::from(span.name_len);
+            let value_end = name_end + 2 + usize::from(span.value_len);
+            let is_line = usize::from(span.name_start) == end
+                && usize::from(span.value_start) == name_end + 2
+                && bytes.get(name_end..name_end + 2)? == b": "
+                && bytes.get(value_end..value_end + 2)? == b"\r\n";
+            if !is_line {
+                return None;
+            }
+            end = value_end + 2;
+        }
+        Some(FieldLines { bytes: &bytes[start..end], names: NameSet::ANY, repeated: NameSet::ANY })
     }
 }
 
@@ -124,7 +153,7 @@ mod tests {
             value_len: 1,
             ..FieldSpan::default()
         });
-        assert_eq!(block.field(0), Some((&b"a"[..], &b"1"[..])));
+        assert_eq!(block.spans[0].of(block.bytes()), (&b"a"[..], &b"1"[..]));
         block.give();
         let again = Block::take();
         assert_eq!((again.bytes(), again.len()), (&b""[..], 0));

@@ -1,59 +1,68 @@
-//! Changing fields: the storage moves from block to list to map as the change asks for it.
+//! Changing fields: the storage moves from block to lines, list or map as the change asks for it.
 
 use std::sync::OnceLock;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Headers, List, SPARE_LISTS, Store, pool};
+use super::{Headers, Lines, List, Store};
 
 impl Headers {
     /// Sets the field to this one value; values that it had are gone.
     #[inline]
     pub fn insert(&mut self, name: HeaderName, value: HeaderValue) {
-        // The first field of a response made here: nothing to replace, nothing derived.
-        if matches!(self.store, Store::Empty) && self.map.get().is_none() {
-            let mut list = spare_list();
-            list.push((name, value));
-            self.store = Store::List(list);
-        } else {
-            self.replace(name, value);
+        let is_set = self
+            .lines_for(&value)
+            .is_some_and(|lines| lines.set(name.as_str().as_bytes(), value.as_bytes()));
+        if !is_set {
+            self.insert_typed(name, value);
         }
     }
 
-    fn replace(&mut self, name: HeaderName, value: HeaderValue) {
-        match self.store_mut() {
-            Edit::Map(map) => {
+    #[cold]
+    #[inline(never)]
+    fn insert_typed(&mut self, name: HeaderName, value: HeaderValue) {
+        match self.typed() {
+            Typed::List(list) => set_in_list(list, name, value),
+            Typed::Map(map) => {
                 map.insert(name, value);
             }
-            Edit::List(list) => match list.iter().position(|(n, _)| *n == name) {
-                None => list.push((name, value)),
-                Some(first) => {
-                    let mut index = 0;
-                    list.retain(|(n, _)| {
-                        index += 1;
-                        index - 1 <= first || *n != name
-                    });
-                    list[first].1 = value;
-                }
-            },
         }
     }
 
     /// Adds a value and keeps those that are there.
+    #[inline]
     pub fn append(&mut self, name: HeaderName, value: HeaderValue) {
-        match self.store_mut() {
-            Edit::Map(map) => {
+        let is_added = self
+            .lines_for(&value)
+            .is_some_and(|lines| lines.push(name.as_str().as_bytes(), value.as_bytes()));
+        if !is_added {
+            self.append_typed(name, value);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn append_typed(&mut self, name: HeaderName, value: HeaderValue) {
+        match self.typed() {
+            Typed::List(list) => list.push((name, value)),
+            Typed::Map(map) => {
                 map.append(name, value);
             }
-            Edit::List(list) => list.push((name, value)),
         }
     }
 
     /// Takes out every value of that name and returns the first.
     pub fn remove(&mut self, name: &HeaderName) -> Option<HeaderValue> {
-        match self.store_mut() {
-            Edit::Map(map) => map.remove(name),
-            Edit::List(list) => {
+        self.prepare();
+        if let Store::Lines(lines) = &mut self.store {
+            let name = name.as_str().as_bytes();
+            let value = HeaderValue::from_bytes(lines.get(name)?).ok()?;
+            lines.remove(name);
+            return Some(value);
+        }
+        match self.typed() {
+            Typed::Map(map) => map.remove(name),
+            Typed::List(list) => {
                 let first = list.iter().position(|(n, _)| n == name)?;
                 let (_, value) = list.remove(first);
                 list.retain(|(n, _)| n != name);
@@ -85,11 +94,11 @@ impl Headers {
     }
 
     /// Calls `each` with every field as `http` types. A decoder has checked names and values by the
-    /// same rules, so nothing is left out.
+    /// same rules, and lines were made of such types, so nothing is left out.
     pub(super) fn for_each_typed(&self, mut each: impl FnMut(HeaderName, HeaderValue)) {
         match &self.store {
             Store::Empty => {}
-            Store::Block(_) => {
+            Store::Block(_) | Store::Lines(_) => {
                 for (name, value) in self {
                     if let (Ok(name), Ok(value)) =
                         (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
@@ -103,28 +112,78 @@ impl Headers {
         }
     }
 
-    /// The storage to change: nothing and a block become a list first, and what was derived is dropped.
-    fn store_mut(&mut self) -> Edit<'_> {
-        if matches!(self.store, Store::Empty | Store::Block(_)) {
-            let mut list = spare_list();
-            self.for_each_typed(|name, value| list.push((name, value)));
-            *self = Self { store: Store::List(list), map: OnceLock::new() };
-        } else if self.map.get().is_some() {
+    /// The lines to change, where such a value may stand in one.
+    #[inline(always)]
+    fn lines_for(&mut self, value: &HeaderValue) -> Option<&mut Lines> {
+        self.prepare();
+        match &mut self.store {
+            Store::Lines(lines) if !value.is_sensitive() => Some(lines),
+            _ => None,
+        }
+    }
+
+    /// Drops what was derived; nothing and a block become storage that can be changed.
+    #[inline(always)]
+    fn prepare(&mut self) {
+        if self.map.get().is_some() {
             self.map = OnceLock::new();
         }
+        match self.store {
+            Store::Empty => self.store = Store::Lines(Lines::take()),
+            Store::Block(_) => self.type_block(),
+            Store::Lines(_) | Store::List(_) | Store::Map(_) => {}
+        }
+    }
+
+    /// The storage to change what lines cannot hold.
+    fn typed(&mut self) -> Typed<'_> {
+        if !matches!(self.store, Store::List(_) | Store::Map(_)) {
+            self.make_list();
+        }
         match &mut self.store {
-            Store::Map(map) => Edit::Map(map),
-            Store::List(list) => Edit::List(list),
+            Store::List(list) => Typed::List(list),
+            Store::Map(map) => Typed::Map(map),
             _ => unreachable!("the store was made a list above"),
         }
     }
+
+    #[cold]
+    fn type_block(&mut self) {
+        let mut lines = Lines::take();
+        let mut fits = true;
+        self.for_each_typed(|name, value| {
+            // A head of 64 KiB may be longer as lines: it need not have a blank before each value.
+            fits = fits && lines.push(name.as_str().as_bytes(), value.as_bytes());
+        });
+        if fits {
+            *self = Self { store: Store::Lines(lines), map: OnceLock::new() };
+        } else {
+            self.make_list();
+        }
+    }
+
+    #[cold]
+    fn make_list(&mut self) {
+        let mut list = List::with_capacity(self.len() + 1);
+        self.for_each_typed(|name, value| list.push((name, value)));
+        *self = Self { store: Store::List(list), map: OnceLock::new() };
+    }
 }
 
-enum Edit<'a> {
+enum Typed<'a> {
     List(&'a mut List),
     Map(&'a mut HeaderMap),
 }
 
-fn spare_list() -> List {
-    pool::take(&SPARE_LISTS).unwrap_or_else(|| List::with_capacity(8))
+/// Puts the value in the place of the first of that name and takes out the others.
+fn set_in_list(list: &mut List, name: HeaderName, value: HeaderValue) {
+    let Some(first) = list.iter().position(|(n, _)| *n == name) else {
+        return list.push((name, value));
+    };
+    let mut index = 0;
+    list.retain(|(n, _)| {
+        index += 1;
+        index - 1 <= first || *n != name
+    });
+    list[first].1 = value;
 }

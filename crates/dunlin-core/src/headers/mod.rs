@@ -1,15 +1,20 @@
-//! Header fields: one type for both directions, with three storages that cannot be told apart.
+//! Header fields: one type for both directions, with four storages that cannot be told apart.
 //!
 //! | storage | made by | look-up |
 //! | --- | --- | --- |
 //! | block | a decoder: bytes as received and a table of offsets | linear, 3 to 13 ns |
-//! | list | `insert` and `append` on fields built here | linear |
+//! | lines | `insert` and `append` on fields built here: bytes as they go out, and such a table | linear |
+//! | list | the same where lines cannot hold it: a value marked as sensitive, more than 64 KiB | linear |
 //! | map | [`Headers::as_map_mut`], or a conversion from [`HeaderMap`] | hashed |
+//!
+//! A field is written into its line when it is set: an encoder then copies all of them at once.
 //!
 //! Names compare without regard to ASCII case (RFC 9110 §5.1); order and case on the wire are kept.
 
 mod block;
 mod edit;
+mod lines;
+mod names;
 pub(crate) mod pool;
 
 use std::fmt;
@@ -19,14 +24,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub(crate) use self::block::Block;
 pub use self::block::FieldSpan;
-use self::pool::Pool;
+pub use self::lines::FieldLines;
+use self::lines::Lines;
+pub use self::names::NameSet;
 
-/// A list with more room than this is not kept for the next response.
-const KEEP_FIELDS: usize = 64;
-
-pub(crate) type List = Vec<(HeaderName, HeaderValue)>;
-
-thread_local!(static SPARE_LISTS: Pool<List> = const { Pool::new() });
+type List = Vec<(HeaderName, HeaderValue)>;
 
 /// The header fields of a message, or its trailer fields.
 ///
@@ -52,6 +54,7 @@ enum Store {
     #[default]
     Empty,
     Block(Box<Block>),
+    Lines(Box<Lines>),
     List(List),
     Map(Box<HeaderMap>),
 }
@@ -128,6 +131,7 @@ impl Headers {
         match &self.store {
             Store::Empty => 0,
             Store::Block(block) => block.len(),
+            Store::Lines(lines) => lines.len(),
             Store::List(list) => list.len(),
             Store::Map(map) => map.len(),
         }
@@ -142,6 +146,20 @@ impl Headers {
     /// encoder need not check their bytes again. Fields as received have not.
     pub const fn is_typed(&self) -> bool {
         !matches!(self.store, Store::Block(_))
+    }
+
+    /// The fields as one run of lines, where they are stored as one: those that were set here mostly
+    /// are, and those that were received where they stand as this crate would write them. For an
+    /// encoder, which may write the run as it is where [`is_typed`](Self::is_typed), and where
+    /// [`names`](FieldLines::names) are none that it has to look at.
+    #[inline]
+    pub fn lines(&self) -> Option<FieldLines<'_>> {
+        match &self.store {
+            Store::Empty => Some(FieldLines::default()),
+            Store::Lines(lines) => Some(lines.view()),
+            Store::Block(block) => block.view(),
+            Store::List(_) | Store::Map(_) => None,
+        }
     }
 
     /// Whether a field of that name is there.
@@ -171,7 +189,8 @@ impl Headers {
     pub fn iter(&self) -> Iter<'_> {
         Iter(match &self.store {
             Store::Empty => IterStore::List([].iter()),
-            Store::Block(block) => IterStore::Block { block, next: 0 },
+            Store::Block(block) => IterStore::Spans(block.bytes(), block.spans.iter()),
+            Store::Lines(lines) => IterStore::Spans(lines.bytes(), lines.spans().iter()),
             Store::List(list) => IterStore::List(list.iter()),
             Store::Map(map) => IterStore::Map(map.iter()),
         })
@@ -201,7 +220,7 @@ pub struct Iter<'a>(IterStore<'a>);
 
 #[derive(Debug)]
 enum IterStore<'a> {
-    Block { block: &'a Block, next: usize },
+    Spans(&'a [u8], std::slice::Iter<'a, FieldSpan>),
     List(std::slice::Iter<'a, (HeaderName, HeaderValue)>),
     Map(http::header::Iter<'a, HeaderValue>),
 }
@@ -215,11 +234,7 @@ impl<'a> Iterator for Iter<'a> {
             (name.as_str().as_bytes(), value.as_bytes())
         };
         match &mut self.0 {
-            IterStore::Block { block, next } => {
-                let field = block.field(*next)?;
-                *next += 1;
-                Some(field)
-            }
+            IterStore::Spans(bytes, spans) => spans.next().map(|span| span.of(bytes)),
             IterStore::List(list) => list.next().map(|(name, value)| typed(name, value)),
             IterStore::Map(map) => map.next().map(|(name, value)| typed(name, value)),
         }
@@ -245,6 +260,7 @@ impl Clone for Headers {
                 own.copy_from(block.bytes());
                 Store::Block(own)
             }
+            Store::Lines(lines) => Store::Lines(lines.copy()),
             Store::List(list) => Store::List(list.clone()),
             Store::Map(map) => Store::Map(map.clone()),
         };
@@ -257,18 +273,10 @@ impl Drop for Headers {
     #[inline]
     fn drop(&mut self) {
         match std::mem::take(&mut self.store) {
-            Store::Empty => {}
-            Store::List(list) => give_list(list),
+            Store::Lines(lines) => lines.give(),
             Store::Block(block) => block.give(),
-            Store::Map(map) => drop(map),
+            Store::Empty | Store::List(_) | Store::Map(_) => {}
         }
-    }
-}
-
-fn give_list(mut list: List) {
-    if list.capacity() <= KEEP_FIELDS {
-        list.clear();
-        pool::give(&SPARE_LISTS, list);
     }
 }
 

@@ -68,6 +68,92 @@ fn remove_takes_every_value_and_returns_the_first() {
     }
 }
 
+/// The same fields in every storage; the first value of a list is marked as sensitive.
+fn in_every_storage(fields: &[(&str, &str)]) -> [Headers; 4] {
+    let typed = |is_sensitive: bool| -> Headers {
+        let fields = fields.iter().map(|(name, value)| {
+            let mut value = HeaderValue::from_str(value).unwrap();
+            value.set_sensitive(is_sensitive);
+            (HeaderName::from_bytes(name.as_bytes()).unwrap(), value)
+        });
+        fields.collect()
+    };
+    let mut map = typed(false);
+    map.as_map_mut();
+    [received(fields), typed(false), typed(true), map]
+}
+
+#[test]
+fn fields_that_were_set_are_lines() {
+    let [block, lines, list, map] =
+        in_every_storage(&[("Accept", "1"), ("x-a", ""), ("accept", "2")]);
+    let view = lines.lines().unwrap();
+    assert_eq!(view.as_bytes(), b"accept: 1\r\nx-a: \r\naccept: 2\r\n");
+    assert_eq!(view.names(), NameSet::of(&["accept", "x-a"]));
+    assert_eq!(view.repeated(), NameSet::of(&["accept"]));
+    assert_eq!(block.lines().unwrap().as_bytes(), b"Accept: 1\r\nx-a: \r\naccept: 2\r\n");
+    assert!(list.lines().is_none() && map.lines().is_none());
+    assert_eq!(Headers::new().lines().unwrap().as_bytes(), b"");
+}
+
+#[test]
+fn received_fields_are_lines_only_where_they_stand_so() {
+    let is_run = |bytes: &[u8], spans: &[[u16; 4]]| {
+        let mut block = HeadBlock::take();
+        for &[name_start, name_len, value_start, value_len] in spans {
+            let span = FieldSpan { name_start, name_len, value_start, value_len };
+            block.spans_mut().push(span);
+        }
+        block.into_headers(bytes).lines().is_some()
+    };
+    assert!(is_run(b"GET / a: b\r\n\r\n", &[[6, 1, 9, 1]]));
+    for bytes in [&b"a:b\r\n"[..], b"a:\tb\r\n", b"a: b \r\n", b"a: b\n", b"a: b"] {
+        let value = bytes.iter().position(|&byte| byte == b'b').unwrap() as u16;
+        assert!(!is_run(bytes, &[[0, 1, value, 1]]), "{}", bytes.escape_ascii());
+    }
+    // Neither a gap between two, nor the same one twice.
+    assert!(!is_run(b"a: b\r\n\r\nc: d\r\n", &[[0, 1, 3, 1], [8, 1, 11, 1]]));
+    assert!(!is_run(b"a: b\r\n", &[[0, 1, 3, 1], [0, 1, 3, 1]]));
+}
+
+#[test]
+fn a_value_stays_sensitive() {
+    let mut secret = HeaderValue::from_static("s");
+    secret.set_sensitive(true);
+    let mut headers = Headers::new();
+    headers.insert(HOST, HeaderValue::from_static("a"));
+    headers.append(ACCEPT, secret);
+    assert!(headers.as_map()[ACCEPT].is_sensitive() && !headers.as_map()[HOST].is_sensitive());
+    assert!(headers.remove(&ACCEPT).unwrap().is_sensitive());
+    assert_eq!(headers.get(HOST), Some(&b"a"[..]));
+}
+
+#[test]
+fn more_than_64_kib_is_kept() {
+    let long = HeaderValue::from_str(&"v".repeat(40_000)).unwrap();
+    let mut headers = Headers::new();
+    headers.insert(HOST, long.clone());
+    headers.insert(HOST, HeaderValue::from_static("a"));
+    headers.insert(ACCEPT, long.clone());
+    assert!(headers.lines().is_some());
+    headers.append(ACCEPT, long.clone());
+    headers.insert(HOST, long.clone());
+    assert_eq!(headers.get_all(ACCEPT).map(<[u8]>::len).collect::<Vec<_>>(), [40_000; 2]);
+    assert_eq!((headers.len(), headers.get(HOST)), (3, Some(long.as_bytes())));
+}
+
+#[test]
+fn a_change_past_64_kib_keeps_what_is_there() {
+    let half = HeaderValue::from_str(&"v".repeat(33_000)).unwrap();
+    for last in [HOST, ACCEPT] {
+        let mut headers = Headers::new();
+        headers.insert(ACCEPT, half.clone());
+        headers.insert(HOST, HeaderValue::from_static("a"));
+        headers.insert(last.clone(), HeaderValue::from_str(&"w".repeat(60_000)).unwrap());
+        assert_eq!((headers.len(), headers.get(&last).unwrap().len()), (2, 60_000));
+    }
+}
+
 #[test]
 fn secrets_stay_out_of_debug_output() {
     let text = format!("{:?}", received(&[("Cookie", "id=s3cret"), ("Host", "a")]));
@@ -82,24 +168,70 @@ fn a_clone_shares_nothing() {
     assert_eq!(copy.get(HOST), Some(&b"a"[..]));
 }
 
+fn pairs(headers: &Headers) -> Vec<(Vec<u8>, Vec<u8>)> {
+    headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.to_vec())).collect()
+}
+
+/// What can be done to fields.
+#[derive(Clone, Debug)]
+enum Change {
+    Insert(String, String),
+    Append(String, String),
+    Remove(String),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    (0..3, "[a-c]{1,2}", "[!-~]{0,6}").prop_map(|(kind, name, value)| match kind {
+        0 => Change::Insert(name, value),
+        1 => Change::Append(name, value),
+        _ => Change::Remove(name),
+    })
+}
+
 proptest! {
-    /// The three storages answer every question alike.
+    /// The four storages answer every question alike.
     #[test]
-    fn storages_cannot_be_told_apart(fields in proptest::collection::vec(("[a-cA-C]{1,2}", "[!-~]{0,6}"), 0..12)) {
-        let pairs: Vec<_> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        let block = received(&pairs);
-        let list: Headers = pairs.iter().map(|(n, v)| {
-            (HeaderName::from_bytes(n.as_bytes()).unwrap(), HeaderValue::from_str(v).unwrap())
-        }).collect();
-        let mut map = received(&pairs);
-        map.as_map_mut();
-        prop_assert_eq!(&block, &list);
-        for (name, _) in &pairs {
-            let of = |h: &Headers| h.get_all(*name).map(<[u8]>::to_vec).collect::<Vec<_>>();
-            prop_assert_eq!(of(&block), of(&list));
-            prop_assert_eq!(of(&block), of(&map));
+    fn storages_cannot_be_told_apart(
+        fields in proptest::collection::vec(("[a-cA-C]{1,2}", "[!-~]{0,6}"), 0..12),
+        changes in proptest::collection::vec(change(), 0..6),
+    ) {
+        let given: Vec<_> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let mut all = in_every_storage(&given);
+        for change in [None].into_iter().chain(changes.into_iter().map(Some)) {
+            let name = |name: String| HeaderName::from_bytes(name.as_bytes()).unwrap();
+            let value = |value: String| HeaderValue::from_str(&value).unwrap();
+            let removed = all.each_mut().map(|headers| match change.clone() {
+                Some(Change::Insert(n, v)) => { headers.insert(name(n), value(v)); None }
+                Some(Change::Append(n, v)) => { headers.append(name(n), value(v)); None }
+                Some(Change::Remove(n)) => headers.remove(&name(n)),
+                None => None,
+            });
+            let [block, lines, list, map] = &all;
+            prop_assert!(removed.iter().all(|value| *value == removed[0]));
+            prop_assert_eq!(pairs(block), pairs(lines));
+            prop_assert_eq!(pairs(list), pairs(lines));
+            prop_assert_eq!(pairs(&lines.clone()), pairs(lines));
+            if let Some(view) = lines.lines() {
+                let expected: Vec<u8> = lines.iter()
+                    .flat_map(|(n, v)| [n, b": ", v, b"\r\n"].concat())
+                    .collect();
+                prop_assert_eq!(view.as_bytes(), expected);
+                for (n, _) in lines {
+                    let n = NameSet::of(&[std::str::from_utf8(n).unwrap()]);
+                    prop_assert!(view.names().meets(n));
+                }
+            }
+            for (n, _) in lines {
+                let n = std::str::from_utf8(n).unwrap();
+                let of = |h: &Headers| h.get_all(n).map(<[u8]>::to_vec).collect::<Vec<_>>();
+                prop_assert_eq!(of(lines), of(map));
+                if let Some(view) = lines.lines().filter(|_| of(lines).len() > 1) {
+                    prop_assert!(view.repeated().meets(NameSet::of(&[n])));
+                }
+            }
+            for headers in [block, lines, list] {
+                prop_assert_eq!(headers.as_map(), map.as_map());
+            }
         }
-        prop_assert_eq!(block.as_map(), map.as_map());
-        prop_assert_eq!(list.as_map(), map.as_map());
     }
 }

@@ -1,0 +1,102 @@
+//! The user's fields on their way out: in runs, since nearly all of them need no look.
+
+use dunlin_core::{Headers, NameSet};
+
+use super::{EncodeError, is_field, write::append_field};
+use crate::scan;
+
+/// The fields as the lines that they are, where nothing is to be decided on any of them: none has a
+/// name of `looked_at`, and none of `once` is there again.
+#[inline(always)]
+pub(super) fn ready_lines(headers: &Headers, looked_at: NameSet, once: NameSet) -> Option<&[u8]> {
+    if !headers.is_typed() {
+        return None;
+    }
+    let lines = headers.lines()?;
+    let is_ready = !lines.names().meets(looked_at) && !lines.repeated().meets(once);
+    is_ready.then_some(lines.as_bytes())
+}
+
+/// Appends the fields but for those that `take` takes. What lies between those is copied as it is,
+/// where the fields are stored as lines.
+///
+/// Fields as received were never checked by this crate as far as it knows, and are checked here.
+///
+/// # Errors
+///
+/// [`EncodeError::Field`] for a field that is none, and whatever `take` returns.
+#[inline(always)]
+pub(super) fn append_fields(
+    headers: &Headers,
+    out: &mut Vec<u8>,
+    mut take: impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> Result<bool, EncodeError>,
+) -> Result<(), EncodeError> {
+    let typed = headers.is_typed();
+    let Some(lines) = headers.lines() else {
+        for (name, value) in headers {
+            if !typed && !is_field(name, value) {
+                return Err(EncodeError::Field);
+            }
+            if !take(name, value, out)? {
+                append_field(name, value, out);
+            }
+        }
+        return Ok(());
+    };
+    let lines = lines.as_bytes();
+    // A line has two control bytes, those of its end: where there are no more, every value is one.
+    if !typed && controls(lines) != 2 * headers.len() {
+        return Err(EncodeError::Field);
+    }
+    let (mut start, mut end) = (0, 0);
+    for (name, value) in headers {
+        if !typed && !scan::is_token(name) {
+            return Err(EncodeError::Field);
+        }
+        let next = end + name.len() + value.len() + b": \r\n".len();
+        if take(name, value, out)? {
+            out.extend_from_slice(&lines[start..end]);
+            start = next;
+        }
+        end = next;
+    }
+    out.extend_from_slice(&lines[start..end]);
+    Ok(())
+}
+
+/// How many bytes may not stand in a field's value (RFC 9110 §5.5). Counted rather than looked for,
+/// in lanes of a byte: that the compiler does with vectors.
+fn controls(bytes: &[u8]) -> usize {
+    let is_control = |byte: u8| u8::from((byte < b' ' && byte != b'\t') || byte == 0x7f);
+    // No more rounds than a lane can count.
+    let in_lanes = |chunks: &[[u8; 32]]| {
+        let mut lanes = [0; 32];
+        for chunk in chunks {
+            for (lane, &byte) in lanes.iter_mut().zip(chunk) {
+                *lane += is_control(byte);
+            }
+        }
+        lanes.iter().map(|&lane| usize::from(lane)).sum::<usize>()
+    };
+    let (chunks, rest) = bytes.as_chunks();
+    let rest = rest.iter().map(|&byte| usize::from(is_control(byte))).sum::<usize>();
+    chunks.chunks(255).map(in_lanes).sum::<usize>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_that_no_value_may_hold_counts() {
+        for len in [1, 31, 32, 33, 100] {
+            for byte in 0..=255 {
+                let mut bytes = vec![b'a'; len];
+                bytes[len - 1] = byte;
+                let expected = usize::from(!scan::is_field_value(&[byte]));
+                assert_eq!(controls(&bytes), expected, "{byte} in {len}");
+            }
+        }
+        assert_eq!(controls(&[b'\n'; 20_000]), 20_000);
+    }
+}
