@@ -137,8 +137,13 @@ impl FieldSink for Taking {
 
     #[inline]
     fn extend(&mut self, fields: &[Field]) {
-        if let Some(block) = &mut self.0 {
-            block.spans_mut().extend(fields.iter().map(span));
+        let Some(block) = &mut self.0 else { return };
+        let spans = block.spans_mut();
+        // A copy by function is worth its call from some fields on.
+        if fields.len() > 6 {
+            spans.extend(fields.iter().map(span));
+        } else {
+            fields.iter().for_each(|field| spans.push(span(field)));
         }
     }
 }
