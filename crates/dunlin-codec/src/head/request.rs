@@ -39,19 +39,37 @@ pub fn parse_request<'i, 'f>(
     slots: &'f mut [MaybeUninit<Field>],
     limits: &Limits,
 ) -> Result<Option<(ParsedRequest<'i>, &'f [Field])>, HeadError> {
-    let bytes = &input[..input.len().min(limits.max_head_bytes.min(MAX_SECTION))];
-    let (mut lines, mut fields) = (MarkedLines::of(bytes), FieldSlots::new(slots));
-    let bounds = FieldLimits::of_head(limits, &fields);
-    let usual = Usual { bytes, lines: &mut lines, limits, bounds, slots: &mut fields };
-    let Some((line, taken)) = with_vectors(usual) else {
-        return parse_unusual_request(input, fields, limits);
-    };
-    match taken.parse_rest(bytes, &mut lines, bounds, &mut fields)? {
-        Lines::Ended { end } => {
-            let head = ParsedRequest { bytes: &bytes[..end], line: line.spans() };
-            Ok(Some((head, fields.into_slice())))
+    with_vectors(OneShot { input, slots, limits })
+}
+
+/// All of [`parse_request`], as one piece of code for each level.
+struct OneShot<'i, 'f, 'l> {
+    input: &'i [u8],
+    slots: &'f mut [MaybeUninit<Field>],
+    limits: &'l Limits,
+}
+
+impl<'i, 'f> WithVectors for OneShot<'i, 'f, '_> {
+    type Output = Result<Option<(ParsedRequest<'i>, &'f [Field])>, HeadError>;
+
+    #[inline(always)]
+    fn run(self, vectors: &impl Vectors) -> Self::Output {
+        let Self { input, slots, limits } = self;
+        let bytes = &input[..input.len().min(limits.max_head_bytes.min(MAX_SECTION))];
+        let (mut lines, mut fields) = (MarkedLines::of(bytes), FieldSlots::new(slots));
+        let bounds = FieldLimits::of_head(limits, &fields);
+        let usual = Usual { bytes, lines: &mut lines, limits, bounds, slots: &mut fields };
+        let Some((line, taken)) = usual.run(vectors) else {
+            fields.clear();
+            return parse_unusual_request(input, fields, limits);
+        };
+        match taken.parse_rest(bytes, &mut lines, bounds, &mut fields)? {
+            Lines::Ended { end } => {
+                let head = ParsedRequest { bytes: &bytes[..end], line: line.spans() };
+                Ok(Some((head, fields.into_slice())))
+            }
+            Lines::Paused(_) => incomplete(input, limits),
         }
-        Lines::Paused(_) => incomplete(input, limits),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     FieldSlots, Vectors, mark,
-    marks::{BLOCK, Marks, Slots, write_bits},
+    marks::{BLOCK, Marks, Slots},
     stands_at,
 };
 use crate::head::{Field, Span};
@@ -25,6 +25,8 @@ pub(crate) struct Walk {
     control: u64,
     /// 1 where a name goes on at `at`.
     in_name: u64,
+    /// Marks of the block before `at` that are still to be written.
+    pending: Option<u64>,
     /// Where the empty line starts; [`NO_END`] while unknown.
     end: usize,
 }
@@ -35,14 +37,14 @@ impl Walk {
     /// From the start of a line.
     #[inline(always)]
     fn from(at: usize) -> Self {
-        Self { at, control: u64::MAX, in_name: 0, end: NO_END }
+        Self { at, control: u64::MAX, in_name: 0, pending: None, end: NO_END }
     }
 
-    /// Where the next block starts.
+    /// Where the block starts whose marks are written next.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(super) fn at(&self) -> usize {
-        self.at
+        self.at - if self.pending.is_some() { BLOCK } else { 0 }
     }
 
     /// Marks blocks until the section, the input, or the room for marks ends.
@@ -66,6 +68,12 @@ impl Walk {
         let rest = input.get(walk.at..).unwrap_or_default();
         let (blocks, short) = rest.as_chunks::<BLOCK>();
         'marks: {
+            if let Some(ends) = walk.pending.take()
+                && let Some(slots) = marks.slots_from(len)
+            {
+                write(slots, walk.at - BLOCK, ends);
+                len += ends.count_ones() as usize;
+            }
             for block in blocks {
                 let Some(slots) = marks.slots_from(len) else { break 'marks };
                 let (ends, empty_line) = walk.step(whole(block));
@@ -242,13 +250,8 @@ impl<'i> MarkedLines<'i> {
                 let end = empty_line.trailing_zeros() as usize;
                 return Some(OneBlock { input: self.input, ends: ends & !(u64::MAX << end), end });
             }
-            if let Some(slots) = self.marks.slots_from(0)
-                && self.input.len() >= BLOCK
-            {
-                write_bits(slots, 0, ends);
-                // SAFETY: `write_bits` has written a slot for each bit.
-                unsafe { self.marks.set_len(ends.count_ones() as usize) };
-                walk.at = BLOCK;
+            if self.input.len() >= BLOCK {
+                (walk.at, walk.pending) = (BLOCK, Some(ends));
             } else {
                 walk = Walk::from(0);
             }
