@@ -68,6 +68,7 @@ impl UsualLine {
     }
 
     /// The method, which starts `head`.
+    #[cfg(feature = "std")]
     #[inline(always)]
     pub(super) fn method(self, head: &[u8]) -> Method<'_> {
         method_in(head, Span::between(0, self.method_end))
@@ -79,6 +80,7 @@ impl UsualLine {
     }
 
     /// Where the target starts, where its path ends and where it ends itself.
+    #[cfg(feature = "std")]
     #[inline(always)]
     pub(super) fn target(self) -> (u16, u16, u16) {
         (self.method_end as u16 + 1, self.mark as u16, self.target_end as u16)
