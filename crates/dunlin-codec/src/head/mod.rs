@@ -14,9 +14,11 @@ mod lenient;
 mod owned;
 #[cfg(feature = "std")]
 mod owned_response;
+mod parser;
 mod request;
 mod request_line;
 mod response;
+mod status_line;
 #[cfg(test)]
 mod tests;
 

@@ -2,13 +2,14 @@
 
 use core::{fmt, mem::MaybeUninit};
 
-use super::request_line::{LineSpans, RequestLine, UsualLine, method_in};
-use super::{Field, FieldLimits, FieldLines, FieldSink, Lines, Method, Span, Taken, Version};
+use super::parser::{HeadParser, parse_once};
+use super::request_line::{LineSpans, UsualLine, method_in};
+use super::{Field, FieldSink, Method, Span, Version};
 use crate::{
     error::{FramingError, HeadError},
     framing::Facts,
-    limits::{Limits, MAX_SECTION},
-    scan::{FieldSlots, MarkedLines, Vectors, WithVectors, with_vectors},
+    limits::Limits,
+    scan::FieldSlots,
     target::Target,
 };
 
@@ -39,86 +40,19 @@ pub fn parse_request<'i, 'f>(
     slots: &'f mut [MaybeUninit<Field>],
     limits: &Limits,
 ) -> Result<Option<(ParsedRequest<'i>, &'f [Field])>, HeadError> {
-    with_vectors(OneShot { input, slots, limits })
+    parse_once::<LineSpans>(input, slots, limits)
 }
 
-/// All of [`parse_request`], as one piece of code for each level.
-struct OneShot<'i, 'f, 'l> {
-    input: &'i [u8],
-    slots: &'f mut [MaybeUninit<Field>],
-    limits: &'l Limits,
-}
-
-impl<'i, 'f> WithVectors for OneShot<'i, 'f, '_> {
-    type Output = Result<Option<(ParsedRequest<'i>, &'f [Field])>, HeadError>;
-
-    #[inline(always)]
-    fn run(self, vectors: &impl Vectors) -> Self::Output {
-        let Self { input, slots, limits } = self;
-        let bytes = &input[..input.len().min(limits.max_head_bytes.min(MAX_SECTION))];
-        let (mut lines, mut fields) = (MarkedLines::of(bytes), FieldSlots::new(slots));
-        let bounds = FieldLimits::of_head(limits, &fields);
-        let usual = Usual { bytes, lines: &mut lines, limits, bounds, slots: &mut fields };
-        let Some((line, taken)) = usual.run(vectors) else {
-            fields.clear();
-            return parse_unusual_request(input, fields, limits);
-        };
-        match taken.parse_rest(bytes, &mut lines, bounds, &mut fields)? {
-            Lines::Ended { end } => {
-                let head = ParsedRequest { bytes: &bytes[..end], line: line.spans() };
-                Ok(Some((head, fields.into_slice())))
-            }
-            Lines::Paused(_) => incomplete(input, limits),
-        }
-    }
-}
-
+/// The same for a head that is not as most are.
 #[cold]
 #[inline(never)]
-fn parse_unusual_request<'i, 'f>(
+pub(super) fn parse_unusual_request<'i, 'f>(
     mut input: &'i [u8],
     mut fields: FieldSlots<'f>,
     limits: &Limits,
 ) -> Result<Option<(ParsedRequest<'i>, &'f [Field])>, HeadError> {
     let head = RequestParser::new().parse(&mut input, limits, &mut fields)?;
     Ok(head.map(|head| (head, fields.into_slice())))
-}
-
-/// What to say of a head that has not ended in `input`.
-#[cold]
-pub(super) fn incomplete<T>(input: &[u8], limits: &Limits) -> Result<Option<T>, HeadError> {
-    let bound = limits.max_head_bytes.min(MAX_SECTION);
-    if input.len() >= bound { Err(HeadError::TooLarge { limit: bound }) } else { Ok(None) }
-}
-
-/// The part of a head that is as nearly every head is: its request line, and fields up to the first that
-/// is not, for which the number taken and the place of the next are returned.
-struct Usual<'u, 'i, 's> {
-    bytes: &'i [u8],
-    lines: &'u mut MarkedLines<'i>,
-    limits: &'u Limits,
-    bounds: FieldLimits,
-    slots: &'u mut FieldSlots<'s>,
-}
-
-impl WithVectors for Usual<'_, '_, '_> {
-    type Output = Option<(UsualLine, Taken)>;
-
-    #[inline(always)]
-    fn run(self, vectors: &impl Vectors) -> Self::Output {
-        let Self { bytes, lines, limits, bounds, slots } = self;
-        if let Some(mut block) = lines.start_with(vectors) {
-            let (line, start) = UsualLine::of(bytes, block.next_line()?, limits, vectors)?;
-            let most = usize::from(bounds.count);
-            if let Some((line_end, count)) = block.take_all(start, bounds.line, most, slots) {
-                return Some((line, Taken::all(line_end, count)));
-            }
-            slots.clear();
-            lines.start_at(0);
-        }
-        let (line, start) = UsualLine::of(bytes, lines.next_line()?, limits, vectors)?;
-        Some((line, FieldLines::at(start).take_usual(lines, bounds, slots)))
-    }
 }
 
 /// Parses request heads, each from as many pieces as it comes in.
@@ -142,20 +76,8 @@ impl WithVectors for Usual<'_, '_, '_> {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct RequestParser {
-    state: State,
+    head: HeadParser<LineSpans>,
     empty_lines: u8,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum State {
-    Line(RequestLine),
-    Fields { line: LineSpans, fields: FieldLines },
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self::Line(RequestLine::default())
-    }
 }
 
 impl RequestParser {
@@ -185,14 +107,12 @@ impl RequestParser {
         fields: &mut impl FieldSink,
     ) -> Result<Option<ParsedRequest<'i>>, HeadError> {
         let usual = |_: &mut _, bytes, line: UsualLine| {
-            Ok(Some(ParsedRequest { bytes, line: line.spans() }))
+            Ok(Some(ParsedRequest { bytes, line: line.into() }))
         };
         self.parse_then(input, limits, fields, usual, |_, head, _| head)
     }
 
-    /// The same, and hands the head to one of two functions: a usual one in machine words, which a
-    /// result of many parts would have to put into memory; all else to the other, together with whether
-    /// a head has been begun.
+    /// The same, and hands the head to one of two functions: see `HeadParser::parse_then`.
     #[inline(always)]
     pub(super) fn parse_then<'i, S: FieldSink, R>(
         &mut self,
@@ -202,78 +122,18 @@ impl RequestParser {
         usual: impl FnOnce(&mut S, &'i [u8], UsualLine) -> R,
         other: impl FnOnce(&mut S, Result<Option<ParsedRequest<'i>>, HeadError>, bool) -> R,
     ) -> R {
-        let begun = self.is_within_head();
-        if !begun
-            && input.first() == Some(&b'\r')
+        if input.first() == Some(&b'\r')
+            && !self.is_within_head()
             && let Err(error) = self.skip_empty_lines(input, limits)
         {
             return other(sink, Err(error), false);
         }
-        let bytes: &'i [u8] = &input[..input.len().min(limits.max_head_bytes.min(MAX_SECTION))];
-        let mut lines = MarkedLines::of(bytes);
-        if begun {
-            let head = self.parse_on(input, bytes, &mut lines, limits, sink);
-            return other(sink, head, self.is_within_head());
-        }
-        let bounds = FieldLimits::of_head(limits, sink);
-        let taken = sink
-            .fill(|slots| with_vectors(Usual { bytes, lines: &mut lines, limits, bounds, slots }));
-        let Some((line, taken)) = taken else {
-            let head = self.parse_on(input, bytes, &mut lines, limits, sink);
-            return other(sink, head, self.is_within_head());
-        };
-        match taken.parse_rest(bytes, &mut lines, bounds, sink) {
-            Ok(Lines::Ended { end }) => {
-                self.empty_lines = 0;
-                *input = &input[end..];
-                usual(sink, &bytes[..end], line)
-            }
-            Ok(Lines::Paused(fields)) => {
-                self.state = State::Fields { line: line.spans(), fields };
-                other(sink, incomplete(input, limits), true)
-            }
-            Err(error) => other(sink, Err(error), true),
-        }
-    }
-
-    /// The same where a head has been begun, or has an unusual request line.
-    #[cold]
-    #[inline(never)]
-    fn parse_on<'i>(
-        &mut self,
-        input: &mut &'i [u8],
-        bytes: &'i [u8],
-        lines: &mut MarkedLines<'_>,
-        limits: &Limits,
-        sink: &mut impl FieldSink,
-    ) -> Result<Option<ParsedRequest<'i>>, HeadError> {
-        let (line, fields) = match &mut self.state {
-            State::Fields { line, fields } => (*line, *fields),
-            State::Line(begun) => match begun.parse(bytes, limits)? {
-                Some((line, start)) => (line, FieldLines::at(start)),
-                None => return incomplete(input, limits),
-            },
-        };
-        let bounds = FieldLimits::of_head(limits, sink);
-        match fields.parse(bytes, lines, bounds, sink)? {
-            Lines::Ended { end } => {
-                *self = Self::new();
-                *input = &input[end..];
-                Ok(Some(ParsedRequest { bytes: &bytes[..end], line }))
-            }
-            Lines::Paused(fields) => {
-                self.state = State::Fields { line, fields };
-                incomplete(input, limits)
-            }
-        }
+        self.head.parse_then(input, limits, sink, usual, other)
     }
 
     /// Whether a head has been begun: bytes of it were seen by [`parse`](Self::parse).
     pub fn is_within_head(&self) -> bool {
-        match &self.state {
-            State::Line(line) => line.is_begun(),
-            State::Fields { .. } => true,
-        }
+        self.head.is_within_head()
     }
 
     /// Takes empty lines off the front; leaves a CR there whose LF is still to come.
@@ -292,6 +152,9 @@ impl RequestParser {
                 _ => return Err(HeadError::LineEnd { at: 1 }),
             }
         }
+        if !matches!(input, [] | [b'\r']) {
+            self.empty_lines = 0;
+        }
         Ok(())
     }
 }
@@ -304,6 +167,11 @@ pub struct ParsedRequest<'i> {
 }
 
 impl<'i> ParsedRequest<'i> {
+    #[inline(always)]
+    pub(super) fn new(bytes: &'i [u8], line: LineSpans) -> Self {
+        Self { bytes, line }
+    }
+
     /// The bytes of the head, its closing empty line included; every [`Span`] counts from here.
     #[inline]
     pub fn bytes(&self) -> &'i [u8] {

@@ -1,10 +1,12 @@
 //! Request lines: method, target, version (RFC 9112 §3).
 
-use super::{Method, Span, Version, unusual_version};
+use super::parser::StartLine;
+use super::request::{ParsedRequest, parse_unusual_request};
+use super::{Field, Method, Span, Version, unusual_version};
 use crate::{
     error::HeadError,
     limits::Limits,
-    scan::{self, Vectors, stands_at},
+    scan::{self, FieldSlots, Vectors, stands_at},
     target::Target,
 };
 
@@ -16,27 +18,18 @@ pub(super) struct LineSpans {
     pub(super) version: Version,
 }
 
-/// A request line that is as most are: a path in it, HTTP/1.1 or 1.0, all bounds kept.
-///
-/// In machine words, which stay in registers until somebody wants [`spans`](Self::spans) of them.
-#[derive(Clone, Copy)]
-pub(super) struct UsualLine {
-    method_end: usize,
-    mark: usize,
-    target_end: usize,
-    minor: usize,
-}
+impl StartLine for LineSpans {
+    type Usual = UsualLine;
+    type Begun = RequestLine;
+    type Head<'i> = ParsedRequest<'i>;
 
-impl UsualLine {
-    /// The line up to `end`, of which the first token ends at `method_end`; returns where the next starts
-    /// as well. `None` where [`RequestLine::parse`] has to look.
     #[inline(always)]
-    pub(super) fn of(
+    fn usual(
         input: &[u8],
         (method_end, end): (usize, usize),
         limits: &Limits,
         vectors: &impl Vectors,
-    ) -> Option<(Self, usize)> {
+    ) -> Option<(UsualLine, usize)> {
         let target_end = end.checked_sub(VERSION)?;
         let minor = if stands_at(input, target_end, b" HTTP/1.1\r\n") {
             1
@@ -54,19 +47,45 @@ impl UsualLine {
             return None;
         }
         let mark = vectors.target(input, method_end + 1..target_end)?;
-        Some((Self { method_end, mark, target_end, minor }, end + 2))
+        Some((UsualLine { method_end, mark, target_end, minor }, end + 2))
+    }
+
+    fn parse(
+        begun: &mut RequestLine,
+        input: &[u8],
+        limits: &Limits,
+    ) -> Result<Option<(Self, usize)>, HeadError> {
+        begun.parse(input, limits)
+    }
+
+    fn is_begun(begun: &RequestLine) -> bool {
+        begun.scanned > 0
     }
 
     #[inline(always)]
-    pub(super) fn spans(self) -> LineSpans {
-        let Self { method_end, mark, target_end, .. } = self;
-        LineSpans {
-            method: Span::between(0, method_end),
-            target: Target::origin(method_end + 1, mark, target_end),
-            version: self.version(),
-        }
+    fn head(self, bytes: &[u8]) -> ParsedRequest<'_> {
+        ParsedRequest::new(bytes, self)
     }
 
+    fn parse_unusual<'i, 'f>(
+        input: &'i [u8],
+        slots: FieldSlots<'f>,
+        limits: &Limits,
+    ) -> Result<Option<(ParsedRequest<'i>, &'f [Field])>, HeadError> {
+        parse_unusual_request(input, slots, limits)
+    }
+}
+
+/// A request line with a path in it, of HTTP/1.1 or 1.0, and within all bounds.
+#[derive(Clone, Copy)]
+pub(super) struct UsualLine {
+    method_end: usize,
+    mark: usize,
+    target_end: usize,
+    minor: usize,
+}
+
+impl UsualLine {
     /// The method, which starts `head`.
     #[cfg(feature = "std")]
     #[inline(always)]
@@ -87,6 +106,17 @@ impl UsualLine {
     }
 }
 
+impl From<UsualLine> for LineSpans {
+    #[inline(always)]
+    fn from(line: UsualLine) -> Self {
+        Self {
+            method: Span::between(0, line.method_end),
+            target: Target::origin(line.method_end + 1, line.mark, line.target_end),
+            version: line.version(),
+        }
+    }
+}
+
 /// Bytes of ` HTTP/1.1`.
 const VERSION: usize = 9;
 
@@ -101,13 +131,8 @@ pub(super) struct RequestLine {
 }
 
 impl RequestLine {
-    /// Whether bytes of a line have been seen.
-    pub(super) fn is_begun(&self) -> bool {
-        self.scanned > 0
-    }
-
     /// Returns the line's parts and the offset behind it.
-    pub(super) fn parse(
+    fn parse(
         &mut self,
         input: &[u8],
         limits: &Limits,

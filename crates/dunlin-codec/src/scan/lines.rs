@@ -230,16 +230,8 @@ impl<'i> MarkedLines<'i> {
         mark(self.input, &mut self.walk, &mut self.marks);
     }
 
-    /// Marks the lines of the whole input with the caller's vectors.
-    #[inline(always)]
-    pub(crate) fn mark_with(&mut self, vectors: &impl Vectors) {
-        let mut walk = Walk::from(0);
-        self.marks.clear();
-        vectors.mark(self.input, &mut walk, &mut self.marks);
-        self.walk = walk;
-    }
-
-    /// The same, unless the section ends in its first block, whose marks need not leave the register.
+    /// Marks the lines of the whole input with the caller's vectors, unless the section ends in its first
+    /// block, whose marks need not leave the register.
     #[inline(always)]
     pub(crate) fn start_with(&mut self, vectors: &impl Vectors) -> Option<OneBlock<'i>> {
         let mut walk = Walk::from(0);
