@@ -45,8 +45,12 @@ pub(super) trait StartLine: Copy {
         input: &'i [u8],
         slots: FieldSlots<'f>,
         limits: &Limits,
-    ) -> Result<Option<(Self::Head<'i>, &'f [Field])>, HeadError>;
+    ) -> Parsed<'i, 'f, Self>;
 }
+
+/// A whole head and its fields, or nothing yet, or what is wrong.
+pub(super) type Parsed<'i, 'f, L> =
+    Result<Option<(<L as StartLine>::Head<'i>, &'f [Field])>, HeadError>;
 
 /// Parses the head at the start of `input` in one go.
 #[inline(always)]
@@ -54,7 +58,7 @@ pub(super) fn parse_once<'i, 'f, L: StartLine>(
     input: &'i [u8],
     slots: &'f mut [MaybeUninit<Field>],
     limits: &Limits,
-) -> Result<Option<(L::Head<'i>, &'f [Field])>, HeadError> {
+) -> Parsed<'i, 'f, L> {
     with_vectors(Once::<L> { input, slots, limits, kind: PhantomData })
 }
 
@@ -67,7 +71,7 @@ struct Once<'i, 'f, 'l, L: StartLine> {
 }
 
 impl<'i, 'f, L: StartLine> WithVectors for Once<'i, 'f, '_, L> {
-    type Output = Result<Option<(L::Head<'i>, &'f [Field])>, HeadError>;
+    type Output = Parsed<'i, 'f, L>;
 
     #[inline(always)]
     fn run(self, vectors: &impl Vectors) -> Self::Output {

@@ -112,7 +112,7 @@ impl<'i> ParsedResponse<'i> {
         Self { bytes, line }
     }
 
-    /// The bytes of the head, its closing empty line included; every [`Span`] counts from here.
+    /// The bytes of the head, its closing empty line included; every [`Span`](super::Span) counts from here.
     #[inline]
     pub fn bytes(&self) -> &'i [u8] {
         self.bytes
