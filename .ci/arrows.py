@@ -22,7 +22,8 @@ ARROWS = {
     "dunlin": None,  # the umbrella may depend on all
 }
 
-# Their tree of normal dependencies holds none of these.
+# Their tree of normal dependencies, with the features that are on by default, holds none of these. The
+# codec's feature `codec` brings tokio's traits, for those who ask for them.
 NO_RUNTIME = ["dunlin-codec", "dunlin-multipart", "dunlin-router", "dunlin-signals"]
 RUNTIMES = {"async-executor", "async-io", "async-std", "compio", "glommio", "mio", "monoio", "smol", "tokio"}
 

@@ -155,6 +155,24 @@ impl HeadError {
             _ => 400,
         }
     }
+
+    /// Where the byte stands that is wrong, from the start of the head or trailer section; `None` where
+    /// it is no single byte, as with a bound that was passed.
+    pub const fn at(&self) -> Option<usize> {
+        match *self {
+            Self::Method { at, .. }
+            | Self::Target { at, .. }
+            | Self::Version { at }
+            | Self::Status { at }
+            | Self::Reason { at, .. }
+            | Self::LineEnd { at }
+            | Self::FieldName { at, .. }
+            | Self::MissingColon { at }
+            | Self::Folded { at }
+            | Self::FieldValue { at, .. } => Some(at),
+            _ => None,
+        }
+    }
 }
 
 /// A reason to reject a head whose fields each parse, but on whose meaning two parties could

@@ -37,6 +37,8 @@
 //! | write a head (`std`) | `encode_request`, `encode_response`, [`DateCache`] |
 //! | write a body | [`BodyEncoder`] |
 //! | hold one end of a connection (`std`) | `ServerConn`, `ClientConn` |
+//! | put one end into tokio-util's `Framed` (`codec`) | `ServerCodec`, `ClientCodec` |
+//! | go to and from `http` types (`std`) | `RequestHead` and `ResponseHead` of `dunlin-core` |
 //! | bound what a peer may send | [`Limits`] |
 //! | answer what was refused | `status()` of [`HeadError`] and [`BodyError`] |
 //! | overlook what servers get wrong (`std`) | `Leniency` |
@@ -65,7 +67,14 @@
 //!
 //! # Features
 //!
-//! `std` (default) adds what needs the `http` crate. Without it the crate needs `alloc` alone.
+//! | feature | adds | needs |
+//! | --- | --- | --- |
+//! | none | scanning, parsing of both heads, [`Facts`], body decoders and encoders, [`DateCache`] | `alloc` |
+//! | `std` (default) | owned heads, encoding of heads, `ServerConn`, `ClientConn` | `dunlin-core`, `http` |
+//! | `codec` | `ServerCodec`, `ClientCodec` | `std`; `bytes`, `tokio-util` and, through it, `tokio` |
+//!
+//! Without `std` a head is written by hand and its body by [`BodyEncoder`]. Only with `codec` does tokio
+//! stand in the tree, for its I/O traits: no runtime is started.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 // `scan` alone allows it, for vector instructions.
@@ -75,6 +84,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[cfg(feature = "codec")]
+mod adapter;
 mod body;
 #[cfg(feature = "std")]
 mod conn;
@@ -90,6 +101,8 @@ mod scan;
 pub mod strictness {}
 mod target;
 
+#[cfg(feature = "codec")]
+pub use adapter::{ClientCodec, CodecError, RequestEvent, ResponseEvent, ServerCodec};
 pub use body::{BodyDecoder, BodyEvent, ChunkedDecoder, Trailers};
 #[cfg(feature = "std")]
 pub use conn::{

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{Method, Uri, Version};
+use http::{Method, Uri, Version, request};
 
 use crate::headers::pool::{self, Pool};
 use crate::{FieldSpan, Headers};
@@ -64,13 +64,46 @@ pub struct RequestLine {
 impl RequestHead {
     /// A head made by hand, such as a test's.
     pub fn new(method: Method, uri: Uri) -> Self {
-        Self::from_http(method, uri, Version::HTTP_11, Headers::new())
+        Self::assemble(method, uri, Version::HTTP_11, Headers::new())
     }
 
-    pub(crate) fn from_http(method: Method, uri: Uri, version: Version, headers: Headers) -> Self {
+    /// Head and body of an [`http::Request`], by move. Costs the target's text and a pooled box. Extensions
+    /// are dropped: [`Request`](crate::Request) keeps them. The version stays what it was, and an encoder
+    /// decides what becomes of it.
+    ///
+    /// ```
+    /// use dunlin_core::RequestHead;
+    ///
+    /// let req = http::Request::put("/birds?tall").header("x-a", "1").body("dunlin").unwrap();
+    /// let (head, body) = RequestHead::from_http(req);
+    /// assert_eq!((head.path(), head.headers().get_str("x-a"), body), ("/birds", Some("1"), "dunlin"));
+    /// assert_eq!(head.into_http(body).unwrap().uri(), "/birds?tall");
+    /// ```
+    pub fn from_http<B>(request: http::Request<B>) -> (Self, B) {
+        let (parts, body) = request.into_parts();
+        (parts.into(), body)
+    }
+
+    /// An [`http::Request`] with that body. Costs an [`http::Uri`] and an [`http::HeaderMap`], each unless
+    /// somebody has asked for it before.
+    ///
+    /// Names turn into lower case. Values keep their bytes, UTF-8 or not, and those of one name their order;
+    /// among different names there is none in a map.
+    ///
+    /// # Errors
+    ///
+    /// [`UnfitTarget`] for a target that [`http::Uri`] does not take, where [`uri`](Self::uri) would say
+    /// another: what is sent on must be what was asked for.
+    pub fn into_http<B>(self, body: B) -> Result<http::Request<B>, UnfitTarget> {
+        Ok(http::Request::from_parts(self.try_into()?, body))
+    }
+
+    pub(crate) fn assemble(method: Method, uri: Uri, version: Version, headers: Headers) -> Self {
         let text = uri.to_string();
-        let path_start = text.len() - uri.path_and_query().map_or(0, |pq| pq.as_str().len());
-        let path_end = path_start + uri.path().len().min(text.len() - path_start);
+        // From behind: the text has a `/` where the path is empty, which `PathAndQuery` may not have.
+        let query_len = uri.query().map_or(0, |query| query.len() + 1);
+        let path_end = text.len() - query_len;
+        let path_start = path_end - uri.path().len();
         let span = |start: usize, end: usize| (clamp(start), clamp(end - start));
         let target = Target {
             span: span(0, text.len()),
@@ -182,12 +215,54 @@ impl RequestHead {
         &mut self.inner_mut().headers
     }
 
+    /// Whether [`uri`](Self::uri) says what the target does, and not what is left of it.
+    fn is_uri_whole(&self) -> bool {
+        *self.uri() == *self.target() || self.target().parse::<Uri>().is_ok()
+    }
+
     pub(crate) fn into_http_parts(mut self) -> (Method, Uri, Version, Headers) {
         self.uri();
         let inner = self.inner_mut();
         let uri = inner.uri.take().unwrap_or_default();
         let method = std::mem::replace(&mut inner.method, Method::GET);
         (method, uri, inner.version, std::mem::take(&mut inner.headers))
+    }
+}
+
+/// As [`RequestHead::from_http`].
+impl From<request::Parts> for RequestHead {
+    fn from(parts: request::Parts) -> Self {
+        Self::assemble(parts.method, parts.uri, parts.version, parts.headers.into())
+    }
+}
+
+/// As [`RequestHead::into_http`].
+impl TryFrom<RequestHead> for request::Parts {
+    type Error = UnfitTarget;
+
+    fn try_from(head: RequestHead) -> Result<Self, UnfitTarget> {
+        if !head.is_uri_whole() {
+            return Err(UnfitTarget(head));
+        }
+        let (method, uri, version, headers) = head.into_http_parts();
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        parts.method = method;
+        parts.uri = uri;
+        parts.version = version;
+        parts.headers = headers.into_map();
+        Ok(parts)
+    }
+}
+
+/// [`http::Uri`] does not take the target of a head.
+#[derive(Debug, thiserror::Error)]
+#[error("request target that http::Uri does not take")]
+pub struct UnfitTarget(RequestHead);
+
+impl UnfitTarget {
+    /// The head, as it was.
+    pub fn into_head(self) -> RequestHead {
+        self.0
     }
 }
 
@@ -357,6 +432,9 @@ mod tests {
             ("/a?b", "/a", Some("b")),
             ("/", "/", None),
             ("http://h:1/x?y=/z", "/x", Some("y=/z")),
+            ("http://h", "/", None),
+            ("http://h?y", "/", Some("y")),
+            ("/a?", "/a", Some("")),
             ("*", "*", None),
             ("h:80", "", None),
         ] {
@@ -364,5 +442,97 @@ mod tests {
             assert_eq!((head.path(), head.query()), (path, query), "{uri}");
         }
         assert_eq!(size_of::<RequestHead>(), 8);
+    }
+
+    /// A head as a decoder makes it, but for what one would refuse.
+    fn decoded(
+        method: Method,
+        target: &str,
+        version: Version,
+        fields: &[(&str, &[u8])],
+    ) -> RequestHead {
+        let (mut block, mut bytes) = (HeadBlock::take(), target.as_bytes().to_vec());
+        for (name, value) in fields {
+            let start = bytes.len() as u16;
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.extend_from_slice(value);
+            let (name_len, value_len) = (name.len() as u16, value.len() as u16);
+            let value_start = start + name_len;
+            block.spans_mut().push(FieldSpan {
+                name_start: start,
+                name_len,
+                value_start,
+                value_len,
+            });
+        }
+        let end = target.len() as u16;
+        let line = RequestLine { method, version, target: 0..end, path: 0..end, query: None };
+        block.into_request(&bytes, line)
+    }
+
+    #[test]
+    fn every_form_of_target_and_version_goes_to_http_and_back() {
+        for (method, target) in [
+            (Method::GET, "/"),
+            (Method::GET, "/a%20b/c;d?e=f&g=/?"),
+            (Method::GET, "//a/../b?"),
+            (Method::GET, "http://a.example:80/b?c"),
+            (Method::GET, "http://a.example/"),
+            (Method::CONNECT, "a.example:443"),
+            (Method::CONNECT, "[::1]:443"),
+            (Method::OPTIONS, "*"),
+            (Method::from_bytes(b"M-SEARCH").unwrap(), "*"),
+        ] {
+            for version in [Version::HTTP_10, Version::HTTP_11] {
+                let http = decoded(method.clone(), target, version, &[]).into_http("body").unwrap();
+                assert_eq!((http.method(), http.version()), (&method, version));
+                assert_eq!(http.uri(), target);
+                let (back, body) = RequestHead::from_http(http);
+                assert_eq!(
+                    (back.method(), back.target(), back.version()),
+                    (&method, target, version)
+                );
+                assert_eq!(body, "body");
+                assert_eq!(back.clone().into_http(()).unwrap().uri(), target);
+            }
+        }
+        let (head, ()) = RequestHead::from_http(
+            http::Request::get("/").version(Version::HTTP_2).body(()).unwrap(),
+        );
+        assert_eq!(head.version(), Version::HTTP_2);
+    }
+
+    #[test]
+    fn a_target_that_http_does_not_take_is_an_error_and_never_another_target() {
+        for target in ["http://a.example/^", "/a\\b", "/<", "", "http://", "/a|b"] {
+            let head = decoded(Method::GET, target, Version::HTTP_11, &[]);
+            let takes = target.parse::<Uri>().is_ok();
+            match head.into_http(()) {
+                Ok(http) => assert!(takes && *http.uri() == *target, "{target}"),
+                Err(error) => {
+                    assert!(!takes, "{target}");
+                    assert_eq!(error.into_head().target(), target);
+                }
+            }
+        }
+        // Nor where the part of it that `http` takes was asked for before.
+        let mut head = decoded(Method::GET, "http://a b/", Version::HTTP_11, &[]);
+        assert_eq!(head.uri(), "/");
+        head.headers_mut().clear();
+        assert!(head.into_http(()).is_err());
+    }
+
+    #[test]
+    fn fields_keep_bytes_and_the_order_of_their_name() {
+        let fields: [(&str, &[u8]); 5] =
+            [("X-B", b"2"), ("x-a", b"\xff\x80"), ("X-b", b"1"), ("x-A", b""), ("X-B", b"2")];
+        let http = decoded(Method::GET, "/", Version::HTTP_11, &fields).into_http(()).unwrap();
+        let all =
+            |name| http.headers().get_all(name).iter().map(|v| v.as_bytes()).collect::<Vec<_>>();
+        assert_eq!(all("x-b"), [b"2", b"1", b"2"]);
+        assert_eq!(all("x-a"), [&b"\xff\x80"[..], b""]);
+        let (head, ()) = RequestHead::from_http(http);
+        assert_eq!(head.headers().get_all("X-B").collect::<Vec<_>>(), [b"2", b"1", b"2"]);
+        assert_eq!((head.headers().get("x-a"), head.headers().len()), (Some(&b"\xff\x80"[..]), 5));
     }
 }

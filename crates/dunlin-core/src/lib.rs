@@ -16,7 +16,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `head`, `request`, `response` | messages; conversions to and from the `http` crate's by move |
+//! | `head`, `request`, `response` | messages and their heads; conversions to and from the `http` crate's by move |
 //! | `headers` | fields in four storages: as received, as they go out, as built, as asked |
 //! | `body` | empty, whole and streaming bodies; the channel that feeds one |
 //! | `service`, `lifecycle` | what a server drives |
@@ -54,7 +54,7 @@ pub use self::error::{BodyError, BoxError, Refusal};
 pub use self::extract::{
     CheckError, FromParts, FromRequest, RouteInfo, StateInfo, ViaBody, ViaParts,
 };
-pub use self::head::{HeadBlock, RequestHead, RequestLine};
+pub use self::head::{HeadBlock, RequestHead, RequestLine, UnfitTarget};
 pub use self::headers::{AsFieldName, FieldLines, FieldSpan, Headers, Iter, NameSet};
 pub use self::into_response::IntoResponse;
 pub use self::lifecycle::Lifecycle;

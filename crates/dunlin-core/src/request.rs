@@ -276,7 +276,8 @@ impl Request {
     }
 
     /// Converts by move into the type that other libraries take. Connection, route and the body's limit stay in
-    /// its extensions, so that they are there again when it is converted back.
+    /// its extensions, so that they are there again when it is converted back. A target that `http` does not
+    /// take comes out as by [`uri`](Self::uri); [`RequestHead::into_http`] refuses it instead.
     pub fn into_http(mut self) -> http::Request<Body> {
         if self.connection.is_some() || self.route.scope.is_some() {
             self.extensions.insert(Origin {
@@ -304,7 +305,7 @@ where
     fn from(req: http::Request<B>) -> Self {
         let (parts, body) = req.into_parts();
         let headers = parts.headers.into();
-        let head = RequestHead::from_http(parts.method, parts.uri, parts.version, headers);
+        let head = RequestHead::assemble(parts.method, parts.uri, parts.version, headers);
         let mut req = Self::from_head(head, Body::from_http_body(body));
         req.extensions = parts.extensions;
         if let Some(origin) = req.extensions.remove::<Origin>() {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderName, HeaderValue, StatusCode, Version};
+use http::{Extensions, HeaderName, HeaderValue, StatusCode, Version, response};
 
 use crate::{Body, BoxError, Headers};
 
@@ -37,6 +37,78 @@ pub struct ResponseHead {
     pub reason: Option<ReasonPhrase>,
     /// The header fields.
     pub headers: Headers,
+}
+
+/// A reason phrase inside of an [`http::Response`], which has no place for one. It is bound to its status, so
+/// that a middleware that sets another does not send it with the wrong words.
+#[derive(Clone)]
+struct KeptReason {
+    status: StatusCode,
+    reason: ReasonPhrase,
+}
+
+impl ResponseHead {
+    /// Head and body of an [`http::Response`], by move; it costs one box, for the fields. Extensions are
+    /// dropped: [`Response`] keeps them.
+    ///
+    /// ```
+    /// use dunlin_core::{ReasonPhrase, ResponseHead};
+    ///
+    /// let mut head = ResponseHead::default();
+    /// head.reason = ReasonPhrase::new("Fine").ok();
+    /// let response = head.into_http("body");
+    /// let (head, body) = ResponseHead::from_http(response);
+    /// assert_eq!((head.status.as_u16(), head.reason.unwrap().as_bytes(), body), (200, &b"Fine"[..], "body"));
+    /// ```
+    pub fn from_http<B>(response: http::Response<B>) -> (Self, B) {
+        let (parts, body) = response.into_parts();
+        (parts.into(), body)
+    }
+
+    /// An [`http::Response`] with that body. Costs an [`http::HeaderMap`], unless the fields are one.
+    ///
+    /// Names turn into lower case. Values keep their bytes, UTF-8 or not, and those of one name their order;
+    /// among different names there is none in a map.
+    ///
+    /// `http` has no place for a reason phrase. It goes along in the extensions, unseen there, and is back
+    /// after a conversion back if the status is the same then.
+    pub fn into_http<B>(self, body: B) -> http::Response<B> {
+        http::Response::from_parts(self.into(), body)
+    }
+
+    /// Takes the reason out of `extensions` as well.
+    fn from_parts(parts: response::Parts) -> (Self, Extensions) {
+        let mut extensions = parts.extensions;
+        let kept = extensions.remove::<KeptReason>().filter(|kept| kept.status == parts.status);
+        let head = Self {
+            status: parts.status,
+            version: parts.version,
+            reason: kept.map(|kept| kept.reason),
+            headers: parts.headers.into(),
+        };
+        (head, extensions)
+    }
+}
+
+/// As [`ResponseHead::from_http`].
+impl From<response::Parts> for ResponseHead {
+    fn from(parts: response::Parts) -> Self {
+        Self::from_parts(parts).0
+    }
+}
+
+/// As [`ResponseHead::into_http`].
+impl From<ResponseHead> for response::Parts {
+    fn from(head: ResponseHead) -> Self {
+        let (mut parts, ()) = http::Response::new(()).into_parts();
+        parts.status = head.status;
+        parts.version = head.version;
+        parts.headers = head.headers.into_map();
+        if let Some(reason) = head.reason {
+            parts.extensions.insert(KeptReason { status: head.status, reason });
+        }
+        parts
+    }
 }
 
 /// The words after a status code (RFC 9112 §4).
@@ -170,14 +242,13 @@ impl Response {
         &mut self.extensions
     }
 
-    /// Converts by move into the type that other libraries take. A reason phrase is not kept there.
+    /// Converts by move into the type that other libraries take. A reason phrase goes along as by
+    /// [`ResponseHead::into_http`].
     pub fn into_http(self) -> http::Response<Body> {
-        let mut response = http::Response::new(self.body);
-        *response.status_mut() = self.head.status;
-        *response.version_mut() = self.head.version;
-        *response.headers_mut() = self.head.headers.into_map();
-        *response.extensions_mut() = self.extensions;
-        response
+        let mut parts = response::Parts::from(self.head);
+        let kept = std::mem::replace(&mut parts.extensions, self.extensions);
+        parts.extensions.extend(kept);
+        http::Response::from_parts(parts, self.body)
     }
 }
 
@@ -188,13 +259,8 @@ where
 {
     fn from(response: http::Response<B>) -> Self {
         let (parts, body) = response.into_parts();
-        let head = ResponseHead {
-            status: parts.status,
-            version: parts.version,
-            reason: None,
-            headers: parts.headers.into(),
-        };
-        Self { head, body: Body::from_http_body(body), extensions: parts.extensions }
+        let (head, extensions) = ResponseHead::from_parts(parts);
+        Self { head, body: Body::from_http_body(body), extensions }
     }
 }
 
@@ -233,5 +299,34 @@ mod tests {
             (StatusCode::NOT_FOUND, &"1".parse().unwrap())
         );
         assert_eq!(back.body().exact_len(), Some(2));
+    }
+
+    #[test]
+    fn a_reason_comes_back_with_its_status_and_not_with_another() {
+        let mut response = Response::new("").with_status(StatusCode::NOT_FOUND);
+        response.head_mut().reason = ReasonPhrase::new("Flown").ok();
+        response.extensions_mut().insert(7u8);
+        let back = Response::from(response.into_http());
+        assert_eq!(back.head().reason.as_ref().unwrap().as_bytes(), b"Flown");
+        assert_eq!((back.extensions().len(), back.extensions().get::<u8>()), (1, Some(&7)));
+        let mut http = back.into_http();
+        *http.status_mut() = StatusCode::OK;
+        let back = Response::from(http);
+        assert_eq!((&back.head().reason, back.extensions().len()), (&None, 1));
+    }
+
+    #[test]
+    fn a_head_goes_to_http_and_back_with_every_version_and_byte() {
+        for version in [Version::HTTP_10, Version::HTTP_11, Version::HTTP_2] {
+            let mut head = ResponseHead { version, ..ResponseHead::default() };
+            let name = HeaderName::from_static("x-a");
+            for value in [&b"2"[..], b"\xff", b"1", b"2"] {
+                head.headers.append(name.clone(), HeaderValue::from_bytes(value).unwrap());
+            }
+            let (back, body) = ResponseHead::from_http(head.clone().into_http("body"));
+            assert_eq!((back.version, back.status, body), (version, StatusCode::OK, "body"));
+            assert_eq!(back.headers, head.headers);
+            assert!(back.reason.is_none());
+        }
     }
 }

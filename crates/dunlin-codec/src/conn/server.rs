@@ -200,6 +200,22 @@ impl ServerConn {
         }
     }
 
+    /// Whether the connection is to persist, as far as request and response have said by now.
+    pub fn keep_alive(&self) -> bool {
+        match self.receiving {
+            // Nothing has been said yet.
+            Receiving::Head(_) => true,
+            Receiving::Closed => false,
+            Receiving::Body(_) | Receiving::Complete => self.request.keep_alive,
+        }
+    }
+
+    /// Whether the request offers to go on in another protocol, so that a 101 may answer it
+    /// (RFC 9110 §7.8).
+    pub fn offers_upgrade(&self) -> bool {
+        self.request.facts.upgrade().is_some()
+    }
+
     /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
     pub fn owes_continue(&self) -> bool {
         self.request.continue_owed && matches!(self.sending, Sending::Head)
