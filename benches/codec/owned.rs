@@ -91,7 +91,7 @@ impl AsHyper {
     fn decode(&mut self, head: &[u8]) -> (Request<()>, Noted) {
         // In place of the read, which brings the bytes into hyper's buffer and into ours. Ours are
         // copied once more, into the head's block, while hyper's stay where they are: this copy
-        // stands for that one. It was no slower than `Bytes::copy_from_slice`, which allocates.
+        // stands for that one. `Bytes::copy_from_slice`, without a buffer, took as long.
         self.buffer.reserve(head.len().max(8192));
         self.buffer.extend_from_slice(head);
 
@@ -126,7 +126,7 @@ impl AsHyper {
             let name = HeaderName::from_bytes(&slice[name.clone()]).unwrap();
             let value = slice.slice(value.clone());
             // SAFETY: httparse has let no other bytes through than those that a value may have.
-            // hyper relies on that too: checked again, values would cost it half as much more.
+            // hyper relies on that too: with another check heads took it 4 to 14 % longer.
             #[expect(unsafe_code, reason = "the rival is to be as fast as it is")]
             let value = unsafe { HeaderValue::from_maybe_shared_unchecked(value) };
             noted.take(&name, &value);
