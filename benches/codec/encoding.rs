@@ -16,7 +16,7 @@ use dunlin_core::{RequestHead, ResponseHead};
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
-use crate::race::{Race, Runner};
+use crate::race::{Race, Runner, buffers};
 
 pub(crate) fn races() -> Vec<Race> {
     vec![
@@ -134,22 +134,21 @@ fn race(
     ours: impl Fn(&mut Vec<u8>) + 'static,
     rivals: impl Fn(&mut Vec<u8>) + 'static,
 ) -> Race {
-    let (mut out, mut rivals_out) = (Vec::with_capacity(4096), Vec::with_capacity(4096));
+    let (mut out, mut rivals_out) = (Vec::new(), Vec::new());
     ours(&mut out);
     rivals(&mut rivals_out);
     // The order of the fields is each side's own.
     assert_eq!(sorted_lines(&out), sorted_lines(&rivals_out), "the same is written");
     let bytes = out.len();
-    let runners =
-        vec![runner("dunlin", out, ours), runner("as hyper writes it", rivals_out, rivals)];
+    let runners = vec![runner("dunlin", ours), runner("as hyper writes it", rivals)];
     Race { group: "encoding", input, bytes, inputs: 1, runners }
 }
 
-fn runner(name: &'static str, mut out: Vec<u8>, write: impl Fn(&mut Vec<u8>) + 'static) -> Runner {
-    Runner::new(name, move || {
+fn runner(name: &'static str, write: impl Fn(&mut Vec<u8>) + 'static) -> Runner {
+    Runner::over(name, buffers(), move |out| {
         out.clear();
-        write(&mut out);
-        black_box(&out);
+        write(out);
+        black_box(out);
     })
 }
 

@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use dunlin_codec::{Field, FieldSlots, Limits, RequestParser, parse_request, parse_response};
 
 use crate::inputs::{BROWSER, Mix, REQUESTS, RESPONSE};
-use crate::race::{Race, Runner};
+use crate::race::{Race, Runner, placed};
 
 /// How many fields there is room for.
 const SLOTS: usize = 64;
@@ -64,11 +64,11 @@ fn cleared(head: &[u8]) {
 
 fn request(input: &'static str, head: &'static [u8]) -> Race {
     check_request(head);
-    let limits = Limits::default();
+    let (places, limits) = (placed(head), Limits::default());
     let runners = vec![
-        Runner::new("dunlin", move || ours(head, &limits)),
-        Runner::new("httparse uninit", move || uninit(head)),
-        Runner::new("httparse", move || cleared(head)),
+        Runner::over("dunlin", places.clone(), move |head| ours(head, &limits)),
+        Runner::over("httparse uninit", places.clone(), |head| uninit(head)),
+        Runner::over("httparse", places, |head| cleared(head)),
     ];
     race(input, head.len(), 1, runners)
 }
@@ -95,32 +95,32 @@ fn passes(mix: &'static Mix, parse: impl Fn(&[u8]) + 'static) -> impl FnMut() + 
 
 fn response(head: &'static [u8]) -> Race {
     check_response(head);
-    let limits = Limits::default();
-    let ours = move || {
+    let (places, limits) = (placed(head), Limits::default());
+    let ours = move |head: &mut &[u8]| {
         let mut slots = [const { MaybeUninit::<Field>::uninit() }; SLOTS];
-        let parsed = parse_response(black_box(head), &mut slots, &limits).unwrap();
+        let parsed = parse_response(black_box(*head), &mut slots, &limits).unwrap();
         assert!(parsed.is_some());
         black_box(&parsed);
     };
     let config = httparse::ParserConfig::default();
-    let uninit = move || {
+    let uninit = move |head: &mut &[u8]| {
         let mut slots = [const { MaybeUninit::uninit() }; SLOTS];
         let mut response = httparse::Response::new(&mut []);
         let status =
-            config.parse_response_with_uninit_headers(&mut response, black_box(head), &mut slots);
+            config.parse_response_with_uninit_headers(&mut response, black_box(*head), &mut slots);
         assert!(status.unwrap().is_complete());
         black_box(&response);
     };
-    let cleared = move || {
+    let cleared = move |head: &mut &[u8]| {
         let mut slots = [httparse::EMPTY_HEADER; SLOTS];
         let mut response = httparse::Response::new(&mut slots);
-        assert!(response.parse(black_box(head)).unwrap().is_complete());
+        assert!(response.parse(black_box(*head)).unwrap().is_complete());
         black_box(&response);
     };
     let runners = vec![
-        Runner::new("dunlin", ours),
-        Runner::new("httparse uninit", uninit),
-        Runner::new("httparse", cleared),
+        Runner::over("dunlin", places.clone(), ours),
+        Runner::over("httparse uninit", places.clone(), uninit),
+        Runner::over("httparse", places, cleared),
     ];
     race("response", head.len(), 1, runners)
 }
@@ -137,39 +137,39 @@ fn pieces(input: &'static str, ends: &[usize]) -> Race {
     assert_eq!(whole, head.len());
     let parts: [Vec<usize>; 3] = std::array::from_fn(|_| parts.to_vec());
     let [for_ours, for_uninit, for_cleared] = parts;
-    let limits = Limits::default();
-    let ours = move || {
+    let (places, limits) = (placed(head), Limits::default());
+    let ours = move |head: &mut &[u8]| {
         let mut slots = [const { MaybeUninit::<Field>::uninit() }; SLOTS];
         let (mut parser, mut fields) = (RequestParser::new(), FieldSlots::new(&mut slots));
         for &end in &for_ours {
-            let part = parser.parse(&mut &black_box(head)[..end], &limits, &mut fields);
+            let part = parser.parse(&mut &black_box(*head)[..end], &limits, &mut fields);
             assert!(part.unwrap().is_none());
         }
-        let parsed = parser.parse(&mut black_box(head), &limits, &mut fields).unwrap();
+        let parsed = parser.parse(&mut black_box(*head), &limits, &mut fields).unwrap();
         assert!(parsed.is_some());
         black_box((&parsed, fields.as_slice()));
     };
-    let uninit_partly = move || {
+    let uninit_partly = move |head: &mut &[u8]| {
         for &end in &for_uninit {
             let mut slots = [const { MaybeUninit::uninit() }; SLOTS];
             let mut request = httparse::Request::new(&mut []);
-            let part = request.parse_with_uninit_headers(&black_box(head)[..end], &mut slots);
+            let part = request.parse_with_uninit_headers(&black_box(*head)[..end], &mut slots);
             assert!(part.unwrap().is_partial());
         }
         uninit(head);
     };
-    let cleared_partly = move || {
+    let cleared_partly = move |head: &mut &[u8]| {
         for &end in &for_cleared {
             let mut slots = [httparse::EMPTY_HEADER; SLOTS];
             let mut request = httparse::Request::new(&mut slots);
-            assert!(request.parse(&black_box(head)[..end]).unwrap().is_partial());
+            assert!(request.parse(&black_box(*head)[..end]).unwrap().is_partial());
         }
         cleared(head);
     };
     let runners = vec![
-        Runner::new("dunlin", ours),
-        Runner::new("httparse uninit", uninit_partly),
-        Runner::new("httparse", cleared_partly),
+        Runner::over("dunlin", places.clone(), ours),
+        Runner::over("httparse uninit", places.clone(), uninit_partly),
+        Runner::over("httparse", places, cleared_partly),
     ];
     race(input, head.len(), 1, runners)
 }

@@ -13,7 +13,7 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 use crate::inputs::{Mix, REQUESTS};
-use crate::race::{Race, Runner};
+use crate::race::{Race, Runner, placed};
 
 pub(crate) fn races() -> Vec<Race> {
     let mut races: Vec<_> =
@@ -29,10 +29,10 @@ fn race(input: &'static str, bytes: usize, inputs: usize, runners: Vec<Runner>) 
 fn one(input: &'static str, head: &'static [u8]) -> Race {
     check(head);
     let (mut decoder, limits) = (HeadDecoder::new(), Limits::default());
-    let mut rival = AsHyper::default();
+    let (mut rival, places) = (AsHyper::default(), placed(head));
     let runners = vec![
-        Runner::new("dunlin", move || ours(&mut decoder, &limits, head)),
-        Runner::new("as hyper builds it", move || rival.decode_and_drop(head)),
+        Runner::over("dunlin", places.clone(), move |head| ours(&mut decoder, &limits, head)),
+        Runner::over("as hyper builds it", places, move |head| rival.decode_and_drop(head)),
     ];
     race(input, head.len(), 1, runners)
 }

@@ -1,5 +1,6 @@
 //! Several ways to do the same work, timed against each other.
 
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
@@ -27,17 +28,69 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    /// What `call` returns must have gone through [`black_box`](std::hint::black_box).
+    /// What `call` makes must have gone through [`black_box`](std::hint::black_box).
     pub(crate) fn new(name: &'static str, mut call: impl FnMut() + 'static) -> Self {
+        Self::over(name, vec![()], move |()| call())
+    }
+
+    /// The same with something that lies elsewhere in memory at each sample.
+    ///
+    /// The stack does, too. Where the last bits of two addresses are unfortunate, the same code takes
+    /// up to a fifth longer, and builds and runs decide on those by chance.
+    pub(crate) fn over<P: 'static>(
+        name: &'static str,
+        mut places: Vec<P>,
+        mut call: impl FnMut(&mut P) + 'static,
+    ) -> Self {
+        let mut samples = 0;
         let run = move |calls| {
-            let start = Instant::now();
-            for _ in 0..calls {
-                call();
-            }
-            start.elapsed()
+            samples += 1;
+            let index = samples % places.len();
+            let (place, mut elapsed) = (&mut places[index], Duration::ZERO);
+            down_the_stack(samples / PLACES % PLACES, &mut || {
+                let start = Instant::now();
+                for _ in 0..calls {
+                    call(place);
+                }
+                elapsed = start.elapsed();
+            });
+            elapsed
         };
         Self { name, run: Box::new(run) }
     }
+}
+
+/// Calls from so many frames further down.
+#[inline(never)]
+fn down_the_stack(frames: usize, call: &mut dyn FnMut()) {
+    let room = black_box([0_u8; APART]);
+    match frames.checked_sub(1) {
+        Some(frames) => down_the_stack(frames, call),
+        None => call(),
+    }
+    black_box(&room);
+}
+
+/// How many places there are: all sixteenths of a page.
+const PLACES: usize = 16;
+/// Bytes from the start of one to the next, but for whole pages.
+const APART: usize = 4096 / PLACES + 16;
+
+/// These bytes at all places, on boundaries of sixteen as an allocator has them.
+pub(crate) fn placed(bytes: &[u8]) -> Vec<&'static [u8]> {
+    let stride = bytes.len().next_multiple_of(4096) + APART;
+    let block = Vec::leak(vec![0; stride * PLACES]);
+    let place = |place: &'static mut [u8]| {
+        place[..bytes.len()].copy_from_slice(bytes);
+        &place[..bytes.len()]
+    };
+    block.chunks_mut(stride).map(place).collect()
+}
+
+/// Empty buffers at all places, each of more than a page.
+pub(crate) fn buffers() -> Vec<Vec<u8>> {
+    // An allocator adds sixteen bytes of its own to each.
+    (0..PLACES).map(|_| Vec::with_capacity(4096 + APART - 16)).collect()
 }
 
 /// The least nanoseconds that anyone took for one input.
