@@ -1,1 +1,1 @@
-//! Criterion benchmarks, each a file in this folder: `cargo bench -p dunlin-benches --bench NAME`.
+//! Criterion benchmarks, each a file or folder here: `cargo bench -p dunlin-benches --bench NAME`.

@@ -1,0 +1,208 @@
+//! Bytes of a request's head to a head that outlives its buffer and says how its body ends.
+//!
+//! The rival is what hyper 1.12 makes of httparse's output (`proto/h1/role.rs`, `Server::parse`), step
+//! by step: it is not called itself because its codec is private.
+
+use std::hint::black_box;
+use std::mem::{self, MaybeUninit};
+use std::ops::Range;
+
+use bytes::BytesMut;
+use dunlin_codec::{Framing, HeadDecoder, Limits};
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+
+use crate::inputs::{Mix, REQUESTS};
+use crate::race::{Race, Runner, placed};
+
+pub(crate) fn races() -> Vec<Race> {
+    let mut races: Vec<_> =
+        REQUESTS.into_iter().map(|(input, head)| one(input, head.as_bytes())).collect();
+    races.push(mix(Mix::get()));
+    races
+}
+
+fn race(input: &'static str, bytes: usize, inputs: usize, runners: Vec<Runner>) -> Race {
+    Race { group: "owned", input, bytes, inputs, runners }
+}
+
+fn one(input: &'static str, head: &'static [u8]) -> Race {
+    check(head);
+    let (mut decoder, limits) = (HeadDecoder::new(), Limits::default());
+    let (mut rival, places) = (AsHyper::default(), placed(head));
+    let runners = vec![
+        Runner::over("dunlin", places.clone(), move |head| ours(&mut decoder, &limits, head)),
+        Runner::over("as hyper builds it", places, move |head| rival.decode_and_drop(head)),
+    ];
+    race(input, head.len(), 1, runners)
+}
+
+fn mix(mix: &'static Mix) -> Race {
+    (0..Mix::HEADS).for_each(|index| check(mix.head(index)));
+    let (mut decoder, limits, mut pass) = (HeadDecoder::new(), Limits::default(), 0);
+    let ours = move || {
+        pass += 1;
+        mix.pass(pass).for_each(|head| ours(&mut decoder, &limits, head));
+    };
+    let (mut rival, mut pass) = (AsHyper::default(), 0);
+    let rivals = move || {
+        pass += 1;
+        mix.pass(pass).for_each(|head| rival.decode_and_drop(head));
+    };
+    let runners = vec![Runner::new("dunlin", ours), Runner::new("as hyper builds it", rivals)];
+    race("mix of 512", mix.mean(), Mix::HEADS, runners)
+}
+
+#[inline(always)]
+fn ours(decoder: &mut HeadDecoder, limits: &Limits, head: &[u8]) {
+    let decoded = decoder.decode(&mut black_box(head), limits).unwrap();
+    assert!(decoded.is_some());
+    black_box(&decoded);
+}
+
+/// What hyper keeps with a connection.
+#[derive(Default)]
+struct AsHyper {
+    /// Where reads go.
+    buffer: BytesMut,
+    /// The map of the last message, emptied: hyper saves its allocations for the next.
+    spare: Option<HeaderMap>,
+}
+
+/// What hyper notes about the message.
+#[derive(Debug)]
+struct Noted {
+    framing: Framing,
+    keep_alive: bool,
+    expects_continue: bool,
+    wants_upgrade: bool,
+}
+
+impl AsHyper {
+    #[inline(always)]
+    fn decode_and_drop(&mut self, head: &[u8]) {
+        let mut decoded = self.decode(black_box(head));
+        black_box(&decoded);
+        let mut headers = mem::take(decoded.0.headers_mut());
+        headers.clear();
+        self.spare = Some(headers);
+    }
+
+    fn decode(&mut self, head: &[u8]) -> (Request<()>, Noted) {
+        // In place of the read, which brings the bytes into hyper's buffer and into ours. Ours are
+        // copied once more, into the head's block, while hyper's stay where they are: this copy
+        // stands for that one. `Bytes::copy_from_slice`, without a buffer, took as long.
+        self.buffer.reserve(head.len().max(8192));
+        self.buffer.extend_from_slice(head);
+
+        let mut indices = [const { MaybeUninit::uninit() }; 100];
+        let (len, method, path, version, fields) = {
+            let bytes = &self.buffer[..];
+            let mut slots = [const { MaybeUninit::uninit() }; 100];
+            let mut request = httparse::Request::new(&mut []);
+            let status = request.parse_with_uninit_headers(bytes, &mut slots).unwrap();
+            let httparse::Status::Complete(len) = status else { panic!("the head is whole") };
+            let method = Method::from_bytes(request.method.unwrap().as_bytes()).unwrap();
+            let path = range_in(bytes, request.path.unwrap().as_bytes());
+            let version = match request.version {
+                Some(1) => Version::HTTP_11,
+                _ => Version::HTTP_10,
+            };
+            let fields = note_indices(bytes, request.headers, &mut indices);
+            (len, method, path, version, fields)
+        };
+
+        let slice = self.buffer.split_to(len).freeze();
+        let uri = Uri::from_maybe_shared(slice.slice(path)).unwrap();
+        let mut headers = self.spare.take().unwrap_or_default();
+        headers.reserve(fields.len());
+        let mut noted = Noted {
+            framing: Framing::None,
+            keep_alive: version == Version::HTTP_11,
+            expects_continue: false,
+            wants_upgrade: method == Method::CONNECT,
+        };
+        for (name, value) in fields {
+            let name = HeaderName::from_bytes(&slice[name.clone()]).unwrap();
+            let value = slice.slice(value.clone());
+            // SAFETY: httparse has let no other bytes through than those that a value may have.
+            // hyper relies on that too: with another check heads took it 4 to 14 % longer.
+            #[expect(unsafe_code, reason = "the rival is to be as fast as it is")]
+            let value = unsafe { HeaderValue::from_maybe_shared_unchecked(value) };
+            noted.take(&name, &value);
+            headers.append(name, value);
+        }
+        let mut request = Request::new(());
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.version_mut() = version;
+        *request.headers_mut() = headers;
+        (request, noted)
+    }
+}
+
+type Indices = (Range<usize>, Range<usize>);
+
+/// Where the fields stand, for the time when the bytes have moved into a `Bytes`.
+fn note_indices<'s>(
+    bytes: &[u8],
+    headers: &[httparse::Header<'_>],
+    slots: &'s mut [MaybeUninit<Indices>],
+) -> &'s [Indices] {
+    for (header, slot) in headers.iter().zip(&mut *slots) {
+        let name = range_in(bytes, header.name.as_bytes());
+        slot.write((name, range_in(bytes, header.value)));
+    }
+    let written = &raw const slots[..headers.len()];
+    // SAFETY: that many were written, and a slot has the layout of what it holds.
+    #[expect(unsafe_code, reason = "the rival is to be as fast as it is")]
+    unsafe {
+        &*(written as *const [Indices])
+    }
+}
+
+fn range_in(bytes: &[u8], part: &[u8]) -> Range<usize> {
+    let start = part.as_ptr() as usize - bytes.as_ptr() as usize;
+    start..start + part.len()
+}
+
+impl Noted {
+    /// What hyper looks at while it fills the map; the errors that these heads do not have are left
+    /// out.
+    #[inline(always)]
+    fn take(&mut self, name: &HeaderName, value: &HeaderValue) {
+        match *name {
+            header::TRANSFER_ENCODING if value.as_bytes().ends_with(b"chunked") => {
+                self.framing = Framing::Chunked;
+            }
+            header::CONTENT_LENGTH => {
+                let length = value.to_str().ok().and_then(|digits| digits.parse().ok());
+                self.framing = Framing::Length(length.unwrap());
+            }
+            header::CONNECTION => {
+                self.keep_alive = !value.as_bytes().eq_ignore_ascii_case(b"close");
+            }
+            header::EXPECT => {
+                self.expects_continue = value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+            }
+            header::UPGRADE => self.wants_upgrade = true,
+            _ => {}
+        }
+    }
+}
+
+/// Whether both sides come to the same head; if not, their times mean nothing.
+fn check(head: &[u8]) {
+    let (ours, facts) =
+        HeadDecoder::new().decode(&mut &head[..], &Limits::default()).unwrap().unwrap();
+    let (rivals, noted) = AsHyper::default().decode(head);
+    assert_eq!((ours.method(), ours.version()), (rivals.method(), rivals.version()));
+    assert_eq!(ours.target(), rivals.uri().to_string());
+    assert_eq!(ours.headers().iter().count(), rivals.headers().len());
+    for (name, value) in rivals.headers() {
+        assert_eq!(ours.headers().get_str(name.as_str()), value.to_str().ok());
+    }
+    assert_eq!((facts.framing(), facts.keep_alive()), (noted.framing, noted.keep_alive));
+    assert_eq!(facts.expects_continue(), noted.expects_continue);
+    assert_eq!(facts.upgrade().is_some(), noted.wants_upgrade);
+}
