@@ -79,6 +79,21 @@ impl ChunkedDecoder {
         &mut self,
         input: &mut &'i [u8],
     ) -> Result<Option<BodyEvent<'i>>, ChunkError> {
+        // Between two chunks, as nearly every sender writes it and nearly every read brings it.
+        let line = match self.state {
+            State::DataEnd => input.strip_prefix(b"\r\n"),
+            State::Size { digits: 0, .. } => Some(*input),
+            _ => None,
+        };
+        if let Some((size, rest)) = line.and_then(usual_size) {
+            let (mut left, mut rest) = (size, rest);
+            let data = take(&mut rest, &mut left);
+            *input = rest;
+            self.state = if left == 0 { State::DataEnd } else { State::Data { left } };
+            if !data.is_empty() {
+                return Ok(Some(BodyEvent::Data(data)));
+            }
+        }
         loop {
             match self.state {
                 State::Size { size, digits } => match self.size(input, size, digits)? {
@@ -251,6 +266,22 @@ impl State {
             left => Self::Data { left },
         }
     }
+}
+
+/// A size line of up to seven digits and CRLF, but for that of the last chunk: the size, and what is behind
+/// the line. `None` where another way has to look.
+#[inline]
+fn usual_size(input: &[u8]) -> Option<(u64, &[u8])> {
+    let mut size = 0;
+    for (at, &byte) in input.iter().enumerate().take(8) {
+        let value = HEX[usize::from(byte)];
+        if value == NOT_HEX {
+            let rest = input.get(at..)?.strip_prefix(b"\r\n")?;
+            return (size > 0).then_some((size, rest));
+        }
+        size = size << 4 | u64::from(value);
+    }
+    None
 }
 
 /// Where in `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )` a line stands
