@@ -12,6 +12,7 @@ mod table;
 #[path = "strictness/verdicts.rs"]
 mod verdicts;
 
+use dunlin_codec::internals::Level;
 use table::{Row, rows};
 
 const TABLES: &str = include_str!("../src/strictness.md");
@@ -28,8 +29,12 @@ fn differences(column: usize, verdict: impl Fn(&Row) -> String) -> Vec<String> {
 
 #[test]
 fn dunlin_does_what_the_tables_say() {
-    let differences = differences(0, |row| verdicts::dunlin(row, usize::MAX));
-    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    let in_use = Level::in_use();
+    for level in Level::ALL.into_iter().filter(|level| level.force()) {
+        let differences = differences(0, |row| verdicts::dunlin(row, usize::MAX));
+        assert!(differences.is_empty(), "{level:?}: {}", differences.join("\n"));
+    }
+    in_use.force();
 }
 
 #[test]

@@ -53,7 +53,23 @@ impl Level {
 
     #[cold]
     fn best() -> Self {
+        #[cfg(test)]
+        if let Some(level) = Self::named() {
+            return level;
+        }
         Self::ALL.into_iter().rfind(|level| level.is_available()).unwrap_or(Self::Scalar)
+    }
+
+    /// The level that the environment asks for, as `DUNLIN_SIMD=avx2`. Only tests do; the benches have a
+    /// way of their own.
+    #[cfg(test)]
+    fn named() -> Option<Self> {
+        let name = std::env::var("DUNLIN_SIMD").ok()?;
+        let is_named = |level: &Self| std::format!("{level:?}").eq_ignore_ascii_case(&name);
+        let level = Self::ALL.into_iter().find(is_named);
+        let level = level.unwrap_or_else(|| panic!("DUNLIN_SIMD={name}: no such level"));
+        assert!(level.is_available(), "DUNLIN_SIMD={name}: this machine does not have it");
+        Some(level)
     }
 
     /// Whether this machine has these instructions. Without `std` nobody can ask it, and the level
