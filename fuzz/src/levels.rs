@@ -23,12 +23,12 @@ pub fn levels(data: &[u8]) {
     let (read, wire) = reads(data);
     let _forced = FORCING.lock().unwrap_or_else(PoisonError::into_inner);
     let before = Level::in_use();
-    for limits in [Limits::default(), tight()] {
-        assert!(Level::Scalar.force());
-        let scalar = all_ways(wire, read, &limits);
-        for level in Level::ALL.into_iter().filter(|level| level.force()) {
-            assert_eq!(all_ways(wire, read, &limits), scalar, "{level:?}");
-        }
+    // One of the two: this is the slowest target.
+    let limits = if read % 2 == 0 { tight() } else { Limits::default() };
+    assert!(Level::Scalar.force());
+    let scalar = all_ways(wire, read, &limits);
+    for level in Level::ALL.into_iter().skip(1).filter(|level| level.force()) {
+        assert_eq!(all_ways(wire, read, &limits), scalar, "{level:?}");
     }
     before.force();
 }
