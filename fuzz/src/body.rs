@@ -5,7 +5,7 @@ use dunlin_codec::{BodyDecoder, BodyEncoder, BodyError, BodyEvent, BodyKind, Fra
 use crate::reads;
 
 /// What a body was: data, trailers, bytes left behind it, and whether it ended.
-type Decoded = (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>, usize, bool);
+pub(crate) type Decoded = (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>, usize, bool);
 
 /// Any input: whole, byte by byte and in reads of any size give the same body or the same error,
 /// data is never more than the wire, and the end of input is an error unless the body has ended.
@@ -34,7 +34,7 @@ pub fn chunk_round_trip(data: &[u8]) {
     assert_eq!(trailers, [(trailer.0.to_vec(), trailer.1.to_vec())]);
 }
 
-fn decode_in_reads(wire: &[u8], read: usize) -> Result<Decoded, BodyError> {
+pub(crate) fn decode_in_reads(wire: &[u8], read: usize) -> Result<Decoded, BodyError> {
     let limits = Limits::default().max_chunk_line_bytes(64).max_chunk_ext_bytes(128);
     let limits = limits.max_trailer_bytes(128).max_headers(6);
     let mut decoder = BodyDecoder::new(Framing::Chunked, &limits);

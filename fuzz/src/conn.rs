@@ -1,16 +1,17 @@
 //! Both sides of a connection: where reads split a conversation does not matter.
 
 use dunlin_codec::{
-    BodyLen, ClientConn, ClientError, ClientEvent, ClientPhase, Event, Limits, Phase, RequestCtx,
-    SendCtx, ServerConn,
+    BodyLen, ClientConn, ClientError, ClientEvent, ClientPhase, Event, Leniency, Limits, Phase,
+    RequestCtx, SendCtx, ServerConn,
 };
 use dunlin_core::{RequestHead, ResponseHead};
-use http::{HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::{prefixes, reads};
 
 /// Any input: whole and in reads of any size, the same requests with the same bodies get the same
-/// answers, the same error ends it, and every call makes progress.
+/// answers, the same error ends it, and every call makes progress. Answers take turns: whole, in
+/// chunks with a trailer, before the request's body, without a body, and an upgrade where asked for.
 pub fn server_conn(data: &[u8]) {
     let (read, wire) = reads(data);
     assert_eq!(converse(wire, usize::MAX), converse(wire, read), "in reads of {read}");
@@ -21,16 +22,19 @@ fn converse(wire: &[u8], read: usize) -> (Vec<String>, Vec<u8>) {
     let limits = Limits::default().max_head_bytes(512).max_line_bytes(128).max_headers(8);
     let mut conn = ServerConn::new(limits.into());
     let (mut log, mut out, mut body) = (Vec::new(), Vec::new(), 0);
-    let mut start = 0;
+    let (mut start, mut exchange) = (0, 0);
     for end in prefixes(wire, read.min(wire.len().max(1))) {
         let mut input = &wire[start..end];
         loop {
             match conn.next_event(&mut input) {
                 Ok(Some(Event::Head { head, framing })) => {
                     log.push(format!("{head:?} {framing:?}"));
-                    body = 0;
-                    if framing.is_empty() {
-                        answer(&mut conn, &mut out);
+                    (body, exchange) = (0, exchange + 1);
+                    if exchange % 5 == 1 {
+                        conn.send_continue(&mut out);
+                    }
+                    if framing.is_empty() || exchange % 5 == 2 {
+                        answer(&mut conn, exchange, &mut out);
                     }
                 }
                 Ok(Some(Event::Data(piece))) => {
@@ -40,65 +44,137 @@ fn converse(wire: &[u8], read: usize) -> (Vec<String>, Vec<u8>) {
                 Ok(Some(Event::Trailers(trailers))) => log.push(format!("{trailers:?}")),
                 Ok(Some(_)) => {
                     log.push(format!("{body} bytes"));
-                    answer(&mut conn, &mut out);
+                    if conn.phase() == Phase::Exchange {
+                        answer(&mut conn, exchange, &mut out);
+                    }
                 }
                 Ok(None) => break,
                 Err(error) => {
                     log.push(error.to_string());
                     if conn.refuse() {
-                        answer(&mut conn, &mut out);
+                        answer(&mut conn, 0, &mut out);
+                        assert_eq!(conn.phase(), Phase::Close);
                     }
+                    assert!(matches!(conn.next_event(&mut input), Ok(None)));
                     return (log, out);
                 }
             }
         }
         start = end - input.len();
     }
+    log.push(format!("{:?} {} {body} {:?}", conn.phase(), wire.len() - start, conn.handle_eof()));
     (log, out)
 }
 
-fn answer(conn: &mut ServerConn, out: &mut Vec<u8>) {
-    let head = ResponseHead::default();
-    conn.send_head(&head, BodyLen::Exact(2), SendCtx::default(), out).expect("an answer is due");
-    if conn.is_sending_body() {
-        conn.send_data(b"ok", out).expect("two bytes were declared");
+fn answer(conn: &mut ServerConn, exchange: usize, out: &mut Vec<u8>) {
+    let (mut head, ctx) = (ResponseHead::default(), SendCtx::default());
+    match exchange % 5 {
+        0 | 2 => conn.send_whole(&head, b"ok", ctx, out).expect("an answer is due"),
+        1 => {
+            conn.send_head(&head, BodyLen::Unknown, ctx, out).expect("an answer is due");
+            for piece in [b"o", b"k"] {
+                conn.send_data(piece, out).expect("no length was declared");
+            }
+            let name = HeaderName::from_static("x-sum");
+            let trailers = [(name, HeaderValue::from_static("1"))].into_iter().collect();
+            conn.send_end(Some(&trailers), out).expect("a valid trailer");
+        }
+        3 => {
+            head.status = StatusCode::NOT_MODIFIED;
+            conn.send_head(&head, BodyLen::Exact(2), ctx, out).expect("an answer is due");
+            assert!(!conn.is_sending_body());
+            conn.send_end(None, out).expect("there is no body");
+        }
+        _ => {
+            head.status = StatusCode::SWITCHING_PROTOCOLS;
+            head.headers.insert(header::UPGRADE, HeaderValue::from_static("x"));
+            let len = out.len();
+            if conn.send_head(&head, BodyLen::Exact(0), ctx, out).is_err() {
+                assert_eq!(out.len(), len);
+                return answer(conn, 0, out);
+            }
+            assert_eq!(conn.phase(), Phase::Upgrade);
+        }
     }
-    conn.send_end(None, out).expect("they were sent");
-    assert!(matches!(conn.phase(), Phase::Idle | Phase::Close | Phase::Drain));
+    assert_ne!(conn.phase(), Phase::Exchange);
 }
 
-/// Any input: whole and in reads of any size, the same response answers the request that the second
-/// byte picks, the same error or end of the connection ends it, and every call makes progress.
+/// Any input: whole and in reads of any size, the same responses answer the same requests, the same
+/// error or end of the connection ends it, and every call makes progress.
+///
+/// Each exchange has a byte that picks its request, and what comes as its answer, up to two bytes 0xff:
+/// then the next request is sent, where the connection lets it.
 pub fn client_conn(data: &[u8]) {
-    let (read, data) = reads(data);
-    let (&request, wire) = data.split_first().unwrap_or((&0, data));
-    let whole = ask(wire, usize::MAX, request);
-    assert_eq!(whole, ask(wire, read, request), "in reads of {read}");
+    let (read, answers) = reads(data);
+    assert_eq!(ask(answers, usize::MAX), ask(answers, read), "in reads of {read}");
 }
 
 /// What was received, and what went out.
-fn ask(wire: &[u8], read: usize, request: u8) -> (Vec<String>, Vec<u8>) {
+fn ask(answers: &[u8], read: usize) -> (Vec<String>, Vec<u8>) {
     let limits = Limits::default().max_head_bytes(512).max_line_bytes(128).max_headers(8);
     let mut conn = ClientConn::new(limits.max_interims(2).into());
-    let (mut log, mut out, mut body, mut start) = (Vec::new(), Vec::new(), 0, 0);
-    send(&mut conn, request, &mut out);
+    if answers.first().is_some_and(|request| request & 8 != 0) {
+        conn = conn.lenient(Leniency::ALL);
+    }
+    let (mut log, mut out) = (Vec::new(), Vec::new());
+    let mut rest = answers;
+    loop {
+        let (answer, next) = match rest.windows(2).position(|two| two == [0xff; 2]) {
+            Some(at) => (&rest[..at], Some(&rest[at + 2..])),
+            None => (rest, None),
+        };
+        let Some(left) = exchange(&mut conn, answer, read, &mut log, &mut out) else {
+            return (log, out);
+        };
+        match next.filter(|_| conn.is_reusable()) {
+            Some(next) => rest = next,
+            None => {
+                finish(&mut conn, left, answer.len() < 2, &mut log, &mut out);
+                return (log, out);
+            }
+        }
+    }
+}
+
+/// Sends a request and takes its answer, unless that is an error: how many bytes of it were left, and
+/// how many of its body have come.
+fn exchange(
+    conn: &mut ClientConn,
+    answer: &[u8],
+    read: usize,
+    log: &mut Vec<String>,
+    out: &mut Vec<u8>,
+) -> Option<(usize, usize)> {
+    let (&request, wire) = answer.split_first().unwrap_or((&0, answer));
+    let (mut start, mut body) = (0, 0);
+    send(conn, request, out);
     for end in prefixes(wire, read.min(wire.len().max(1))) {
         let mut input = &wire[start..end];
-        if !listen(&mut conn, &mut input, &mut log, &mut body, &mut out) {
-            return (log, out);
+        if !listen(conn, &mut input, log, &mut body, out) {
+            return None;
         }
         start = end - input.len();
     }
+    Some((wire.len() - start, body))
+}
+
+/// The connection ends behind an answer, which was there or not.
+fn finish(
+    conn: &mut ClientConn,
+    (left, mut body): (usize, usize),
+    is_unanswered: bool,
+    log: &mut Vec<String>,
+    out: &mut Vec<u8>,
+) {
     if conn.phase() == ClientPhase::Upgrade {
-        log.push(format!("{} bytes of another protocol", wire.len() - start));
+        log.push(format!("{left} bytes of another protocol"));
     }
     let begun = conn.is_response_begun();
     let eof = conn.handle_eof();
     log.push(format!("{eof:?} {begun}"));
-    assert_eq!(eof == Err(ClientError::Unanswered), wire.is_empty());
-    listen(&mut conn, &mut &b""[..], &mut log, &mut body, &mut out);
+    assert_eq!(eof == Err(ClientError::Unanswered), is_unanswered);
+    listen(conn, &mut &b""[..], log, &mut body, out);
     assert!(matches!(conn.phase(), ClientPhase::Close | ClientPhase::Upgrade));
-    (log, out)
 }
 
 /// Takes every event that is there; `false` at an error.

@@ -7,10 +7,11 @@ use dunlin_codec::{
 
 use crate::{prefixes, reads};
 
-type Fields = Vec<(Vec<u8>, Vec<u8>)>;
+/// Names and values.
+pub(crate) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// What was made of some bytes: a start line, the fields, framing, and the head's length.
-type Verdict = Result<Option<(String, Fields, Facts, usize)>, HeadError>;
+type Verdict = Result<Option<(String, Pairs, Facts, usize)>, HeadError>;
 
 /// What the fields said about the message.
 type Facts = Result<Framing, FramingError>;
@@ -57,7 +58,7 @@ pub fn response_head(data: &[u8]) {
 }
 
 /// Bounds that small inputs reach.
-fn tight() -> Limits {
+pub(crate) fn tight() -> Limits {
     Limits::default()
         .max_head_bytes(256)
         .max_line_bytes(64)
@@ -77,8 +78,7 @@ fn request_in_reads(wire: &[u8], read: usize, limits: &Limits) -> Verdict {
             let line =
                 format!("{} {} {:?}", text(head.method().as_bytes()), text(target), head.version());
             let facts = head.facts(&fields).map(|facts| facts.framing());
-            let pairs = fields.iter().map(|f| head.field(*f));
-            let pairs = pairs.map(|(n, v)| (n.to_vec(), v.to_vec())).collect();
+            let pairs = pairs(&fields, |f| head.field(f));
             return Ok(Some((line, pairs, facts, end - input.len())));
         }
         start = end - input.len();
@@ -97,8 +97,7 @@ fn response_in_reads(wire: &[u8], read: usize, limits: &Limits) -> Verdict {
             let line = format!("{} {:?}", head.status(), head.version());
             let facts = head.facts(&fields);
             let framing = facts.map(|facts| facts.response_framing(head.status(), Method::Get));
-            let pairs = fields.iter().map(|f| head.field(*f));
-            let pairs = pairs.map(|(n, v)| (n.to_vec(), v.to_vec())).collect();
+            let pairs = pairs(&fields, |f| head.field(f));
             return Ok(Some((line, pairs, framing, len)));
         }
         assert_eq!(input.len(), end, "a partial head is left alone");
@@ -107,7 +106,7 @@ fn response_in_reads(wire: &[u8], read: usize, limits: &Limits) -> Verdict {
 }
 
 /// The owned head says the same, and is refused where the fields are.
-fn owned_head(wire: &[u8], limits: &Limits, line: &str, fields: &Fields, facts: Facts) {
+fn owned_head(wire: &[u8], limits: &Limits, line: &str, fields: &Pairs, facts: Facts) {
     let decoded = HeadDecoder::new().decode(&mut &*wire, limits);
     let framing = match facts {
         Ok(framing) => framing,
@@ -121,9 +120,15 @@ fn owned_head(wire: &[u8], limits: &Limits, line: &str, fields: &Fields, facts: 
     assert_eq!(line, format!("{} {} {:?}", head.method(), head.target(), facts.version()));
     assert!(head.target().contains(head.path()));
     let kept = head.headers().iter().map(|(n, v)| (n.to_vec(), v.to_vec()));
-    assert_eq!(&kept.collect::<Fields>(), fields);
+    assert_eq!(&kept.collect::<Pairs>(), fields);
 }
 
-fn own(headers: &[httparse::Header<'_>]) -> Fields {
+/// Fields, by the function that finds one in its head.
+pub(crate) fn pairs<'i>(fields: &[Field], find: impl Fn(Field) -> (&'i [u8], &'i [u8])) -> Pairs {
+    fields.iter().map(|f| find(*f)).map(|(n, v)| (n.to_vec(), v.to_vec())).collect()
+}
+
+/// The same, as httparse has them.
+pub(crate) fn own(headers: &[httparse::Header<'_>]) -> Pairs {
     headers.iter().map(|h| (h.name.as_bytes().to_vec(), h.value.to_vec())).collect()
 }

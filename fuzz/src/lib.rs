@@ -8,14 +8,20 @@
 
 mod body;
 mod conn;
+mod differential;
 mod encode;
 mod head;
+mod lenient;
+mod levels;
 mod router;
 
 pub use body::{chunk_round_trip, chunked_body};
 pub use conn::{client_conn, server_conn};
+pub use differential::httparse_differential;
 pub use encode::encode_round_trip;
 pub use head::{request_head, response_head};
+pub use lenient::lenient_response;
+pub use levels::levels;
 pub use router::router;
 
 /// The first byte of an input picks how the rest is cut into reads: whole at 0.

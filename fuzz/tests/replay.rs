@@ -60,3 +60,18 @@ fn encoded_heads_hold() {
 fn paths_hold() {
     replay("router", dunlin_fuzz::router);
 }
+
+#[test]
+fn httparse_accepts_what_we_accept() {
+    replay("httparse_differential", dunlin_fuzz::httparse_differential);
+}
+
+#[test]
+fn leniency_moves_no_end() {
+    replay("lenient_response", dunlin_fuzz::lenient_response);
+}
+
+#[test]
+fn levels_agree() {
+    replay("levels", dunlin_fuzz::levels);
+}

@@ -5,6 +5,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use proptest::{collection::vec, prelude::*};
 
@@ -151,6 +152,12 @@ proptest! {
     }
 }
 
+/// The level holds for the whole process: nobody counts work while another test changes it.
+fn level() -> MutexGuard<'static, ()> {
+    static LEVEL: Mutex<()> = Mutex::new(());
+    LEVEL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Bytes looked at while `wire` comes in reads of `step` bytes.
 fn work(wire: &[u8], step: usize) -> usize {
     scan::work::take();
@@ -160,6 +167,7 @@ fn work(wire: &[u8], step: usize) -> usize {
 
 #[test]
 fn a_head_in_pieces_costs_linear_work() {
+    let _level = level();
     let long = "v".repeat(8000);
     let wire = format!("GET /{long} HTTP/1.1\r\nHost: a\r\n{long}: 1\r\nx: {long}\r\n\r\n");
     for step in [1, 2, 7, 64, 1000, usize::MAX] {
@@ -172,6 +180,7 @@ fn a_head_in_pieces_costs_linear_work() {
 /// What leads a parser off its usual way, over and over.
 #[test]
 fn no_head_of_twice_the_length_costs_more_than_twice_the_work() {
+    let _level = level();
     let limits = Limits::default();
     let lines: [&[u8]; 9] = [
         b"a:b\r\n",
@@ -202,6 +211,7 @@ fn no_head_of_twice_the_length_costs_more_than_twice_the_work() {
 /// The level decides how fast a head is parsed, and on nothing else.
 #[test]
 fn all_levels_make_the_same_of_a_head() {
+    let _level = level();
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(512));
     runner
         .run(&wire(), |wire| {
