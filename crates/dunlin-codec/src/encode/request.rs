@@ -1,6 +1,8 @@
 //! Request heads on their way out (RFC 9112 §3, §6).
 
-use dunlin_core::{Headers, NameSet, RequestHead};
+use std::ops::Range;
+
+use dunlin_core::{FieldLines, Headers, NameSet, RequestHead};
 
 use super::{
     BodyEncoder, BodyKind, BodyLen, EncodeError, append_length,
@@ -128,10 +130,10 @@ fn append_head(
     ctx: &RequestCtx<'_>,
     out: &mut Vec<u8>,
 ) -> Result<SentRequest, EncodeError> {
-    let method = Method::from(head.method());
-    if matches!(method, Method::Other(token) if !scan::is_token(token)) {
-        return Err(EncodeError::Method);
-    }
+    let method = match *head.method() {
+        http::Method::GET => Method::Get,
+        ref other => not_get(other)?,
+    };
     let target = WireTarget::new(head, method, ctx.via_proxy)?;
     let is_old = head.version() == http::Version::HTTP_10;
     let version = if is_old { Version::Http10 } else { Version::Http11 };
@@ -140,27 +142,53 @@ fn append_head(
     let run = ready_lines(headers, LOOKED_AT, ONCE);
     let own = match run {
         Some(lines) if !lines.names().meets(HOST_NAME) => None,
-        _ => OwnHost::find(headers),
+        Some(lines) => OwnHost::in_lines(lines),
+        None => OwnHost::among(headers),
     };
     let host = pick_host(own.as_ref().map(|own| own.value), &target, ctx, version)?;
 
     let run_len = run.map_or(0, |lines| lines.as_bytes().len());
     out.reserve(target.text.len() + host.map_or(0, <[u8]>::len) + run_len + USUAL);
     append_line(method, &target, version, host, out);
-    let mut fields = Fields { seen: 0, length: None, close: false };
-    match (run, own) {
-        (Some(lines), None) => out.extend_from_slice(lines.as_bytes()),
-        (Some(lines), Some(own)) => {
-            let lines = lines.as_bytes();
-            // Host mostly comes first, as it should.
-            if own.start > 0 {
-                out.extend_from_slice(&lines[..own.start]);
+    let Some(lines) = run else {
+        return append_looked_at(headers, len, method, version, ctx, out);
+    };
+    let lines = lines.as_bytes();
+    match own {
+        // Host mostly comes first, as it should.
+        Some(own) => {
+            if own.line.start > 0 {
+                out.extend_from_slice(&lines[..own.line.start]);
             }
-            out.extend_from_slice(&lines[own.end..]);
+            out.extend_from_slice(&lines[own.line.end..]);
         }
-        (None, _) => fields.append(headers, version, out)?,
+        None => out.extend_from_slice(lines),
     }
+    Fields::default().end(headers, len, method, version, ctx, out)
+}
+
+/// The rest of a head whose fields do not go out as they are.
+#[inline(never)]
+fn append_looked_at(
+    headers: &Headers,
+    len: BodyLen,
+    method: Method<'_>,
+    version: Version,
+    ctx: &RequestCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Result<SentRequest, EncodeError> {
+    let mut fields = Fields::default();
+    fields.append(headers, version, out)?;
     fields.end(headers, len, method, version, ctx, out)
+}
+
+/// The method, unless it is none.
+#[inline(never)]
+fn not_get(method: &http::Method) -> Result<Method<'_>, EncodeError> {
+    match Method::from(method) {
+        Method::Other(token) if !scan::is_token(token) => Err(EncodeError::Method),
+        method => Ok(method),
+    }
 }
 
 /// Room for what nearly every head has besides target, host and the user's fields.
@@ -175,11 +203,9 @@ fn append_line(
     host: Option<&[u8]>,
     out: &mut Vec<u8>,
 ) {
-    if method == Method::Get {
-        out.extend_from_slice(b"GET ");
-    } else {
-        out.extend_from_slice(method.as_bytes());
-        out.push(b' ');
+    match method {
+        Method::Get => out.extend_from_slice(b"GET "),
+        other => append_method(other, out),
     }
     if !target.lead.is_empty() {
         out.extend_from_slice(target.lead);
@@ -197,27 +223,35 @@ fn append_line(
     }
 }
 
+#[inline(never)]
+fn append_method(method: Method<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(method.as_bytes());
+    out.push(b' ');
+}
+
 /// The user's Host, which goes out first wherever it stands.
 struct OwnHost<'h> {
     value: &'h [u8],
-    /// Where its line starts and ends, if the fields are stored as lines.
-    start: usize,
-    end: usize,
+    /// Its line, if the fields are a run of lines.
+    line: Range<usize>,
 }
 
 impl<'h> OwnHost<'h> {
-    /// The first of that name.
-    #[inline]
-    fn find(headers: &'h Headers) -> Option<Self> {
-        let mut start = 0;
-        for (name, value) in headers {
-            let end = start + name.len() + value.len() + b": \r\n".len();
-            if is_name(name, b"host") {
-                return Some(Self { value, start, end });
-            }
-            start = end;
-        }
-        None
+    /// The first of that name in a run.
+    #[inline(always)]
+    fn in_lines(lines: FieldLines<'h>) -> Option<Self> {
+        let span = lines.find(b"host")?;
+        let value_start = usize::from(span.value_start);
+        let value_end = value_start + usize::from(span.value_len);
+        let value = lines.as_bytes().get(value_start..value_end)?;
+        Some(Self { value, line: usize::from(span.name_start)..value_end + b"\r\n".len() })
+    }
+
+    /// The first of that name where the fields are looked at one by one.
+    #[inline(never)]
+    fn among(headers: &'h Headers) -> Option<Self> {
+        let (_, value) = headers.iter().find(|(name, _)| is_name(name, b"host"))?;
+        Some(Self { value, line: 0..0 })
     }
 }
 
@@ -303,6 +337,7 @@ fn mark_of(name: &[u8]) -> u32 {
 }
 
 /// What the user's fields say about matters that the encoder decides.
+#[derive(Default)]
 struct Fields {
     seen: u32,
     length: Option<u64>,
@@ -311,7 +346,7 @@ struct Fields {
 
 impl Fields {
     /// Appends the fields but for those that the encoder decides on.
-    #[inline(never)]
+    #[inline(always)]
     fn append(
         &mut self,
         headers: &Headers,
@@ -354,7 +389,7 @@ impl Fields {
     }
 
     /// Appends what only all the fields together can tell, and the end of the head.
-    #[inline]
+    #[inline(always)]
     fn end(
         &self,
         headers: &Headers,

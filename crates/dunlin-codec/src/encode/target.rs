@@ -39,7 +39,7 @@ impl<'h> WireTarget<'h> {
         if !is_clean(text) || text.len() >= MAX_SECTION {
             return Err(EncodeError::Target { at: scan::target_end(text, 0).min(MAX_SECTION) });
         }
-        if text[0] == b'/' && !via_proxy && method != Method::Connect {
+        if text.first() == Some(&b'/') && !via_proxy && method != Method::Connect {
             return Ok(Self { lead: b"", text, authority: None, has_authority: false });
         }
         Self::rare(text, method, via_proxy)
@@ -47,6 +47,17 @@ impl<'h> WireTarget<'h> {
 
     #[inline(never)]
     fn rare(text: &'h [u8], method: Method<'_>, via_proxy: bool) -> Result<Self, EncodeError> {
+        if method != Method::Connect
+            && let Some((authority, rest)) = split_usual(text)
+        {
+            let text = if via_proxy { text } else { rest };
+            return Ok(Self {
+                lead: b"",
+                text,
+                authority: Some(authority),
+                has_authority: via_proxy,
+            });
+        }
         let whole = Span::between(0, text.len());
         let target = Target::parse(method, text, whole).map_err(|error| match error {
             HeadError::TargetAuthority => EncodeError::Authority,
@@ -80,27 +91,39 @@ impl<'h> WireTarget<'h> {
     }
 }
 
+/// Authority, and path with query, of the usual absolute form: its scheme is in lower case, its path not
+/// empty. Whatever else there may be, and what is wrong with it, is for the parser.
+#[inline]
+fn split_usual(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = text.strip_prefix(b"http://").or_else(|| text.strip_prefix(b"https://"))?;
+    // No host has a `?` in it, so the slash stands before the query.
+    let (authority, path) = rest.split_at(scan::find(rest, 0..rest.len(), b'/'));
+    let is_usual = !authority.is_empty() && !path.is_empty() && is_host(authority);
+    is_usual.then_some((authority, path))
+}
+
 /// Whether there is a byte and each may stand in a target. Where one may not is for the scanner to say:
 /// whether there is one takes no order, so that the compiler looks at blocks with vectors.
 #[inline(always)]
 fn is_clean(text: &[u8]) -> bool {
-    let ([first, rest @ ..], _) = text.as_chunks() else {
+    let (blocks, Some(last)) = (text.as_chunks().0, text.last_chunk()) else {
         return !text.is_empty() && scan::target_end(text, 0) == text.len();
     };
-    let mut lanes = foul(*first);
     // The last block may overlap the one before.
-    for block in rest.iter().chain(text.last_chunk()) {
-        for (lane, foul) in lanes.iter_mut().zip(foul(*block)) {
+    let mut lanes = foul(last);
+    for block in blocks {
+        for (lane, foul) in lanes.iter_mut().zip(foul(block)) {
             *lane |= foul;
         }
     }
     u128::from_le_bytes(lanes) == 0
 }
 
-/// A one for each byte of a block that may not stand in a target.
+/// Not zero for each byte of a block that may not stand in a target.
 #[inline(always)]
-fn foul(block: [u8; 16]) -> [u8; 16] {
-    block.map(|byte| u8::from(byte.wrapping_sub(b'!') > b'~' - b'!') | u8::from(byte == b'#'))
+fn foul(block: &[u8; 16]) -> [u8; 16] {
+    let mask = |is_foul| if is_foul { u8::MAX } else { 0 };
+    block.map(|byte| mask(byte.wrapping_sub(b'!') > b'~' - b'!') | mask(byte == b'#'))
 }
 
 /// What Host says: the user's, which is `own`, or else the target's authority, or else the context's.
@@ -125,7 +148,7 @@ pub(super) fn pick_host<'t>(
         }
         // Checked with the target.
         (None, Some(authority)) => return Ok(Some(authority)),
-        (own, _) => own.or(ctx.authority.map(str::as_bytes)),
+        (own, _) => own.or_else(|| ctx.authority.map(str::as_bytes)),
     };
     match unchecked {
         Some(host) if is_host(host) => Ok(Some(host)),
@@ -172,6 +195,9 @@ mod tests {
     fn a_server_gets_path_and_query() {
         assert_eq!(direct("GET", "/a?b"), "/a?b");
         assert_eq!(direct("GET", "http://h:1/a?b"), "/a?b");
+        assert_eq!(direct("GET", "HTTPS://h:1/a?b"), "/a?b");
+        assert_eq!(direct("GET", "https://[::1]:8/a?b//c"), "/a?b//c");
+        assert_eq!(direct("GET", "http://h?a/b"), "/?a/b");
         assert_eq!(direct("GET", "HTTP://h"), "/");
         assert_eq!(direct("GET", "https://h?q=/"), "/?q=/");
         assert_eq!(direct("OPTIONS", "http://h"), "*");
