@@ -23,7 +23,8 @@ pub(crate) fn races() -> Vec<Race> {
         response("plaintext response", &PLAINTEXT, 13),
         response("cached response", &CACHED, 18_245),
         filled_response("cached, fields set", &CACHED, 18_245),
-        request("request", &REQUEST),
+        request("request, host set", Host::Field),
+        request("request, host given", Host::Authority),
         chunk_lines("chunk header"),
     ]
 }
@@ -33,6 +34,8 @@ type Fields = [(HeaderName, &'static str)];
 const SERVER: &str = "dunlin";
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const SECOND: u64 = 784_111_777;
+
+const AUTHORITY: &str = "api.example.com";
 
 const PLAINTEXT: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
 
@@ -44,7 +47,7 @@ const CACHED: [(HeaderName, &str); 4] = [
 ];
 
 const REQUEST: [(HeaderName, &str); 5] = [
-    (header::HOST, "api.example.com"),
+    (header::HOST, AUTHORITY),
     (header::USER_AGENT, "dunlin/0.1"),
     (header::ACCEPT, "application/json"),
     (header::ACCEPT_ENCODING, "gzip, deflate, br"),
@@ -110,17 +113,32 @@ fn encode(head: &ResponseHead, len: u64, signature: &Signature, out: &mut Vec<u8
     black_box(encode_response(head, BodyLen::Exact(black_box(len)), &ctx, out).unwrap());
 }
 
-fn request(input: &'static str, fields: &Fields) -> Race {
+/// Where our side has Host from; the rival has a field of it, and writes the same.
+#[derive(Clone, Copy)]
+enum Host {
+    Field,
+    Authority,
+}
+
+fn request(input: &'static str, host: Host) -> Race {
     let uri = || Uri::from_static("/v2/items/8841?expand=owner&limit=50");
     let mut head = RequestHead::new(Method::GET, uri());
+    let fields = match host {
+        Host::Field => &REQUEST[..],
+        Host::Authority => &REQUEST[1..],
+    };
     for (name, value) in fields {
         head.headers_mut().insert(name.clone(), HeaderValue::from_static(value));
     }
-    let (uri, map) = (uri(), map_of(fields));
+    let ctx = match host {
+        Host::Field => RequestCtx::default(),
+        Host::Authority => RequestCtx::default().authority(AUTHORITY),
+    };
+    let (uri, map) = (uri(), map_of(&REQUEST));
 
     let ours = move |out: &mut Vec<u8>| {
-        let (len, ctx) = (BodyLen::Exact(0), RequestCtx::default());
-        black_box(encode_request(black_box(&head), len, &ctx, out).unwrap());
+        let (head, ctx) = (black_box(&head), black_box(&ctx));
+        black_box(encode_request(head, BodyLen::Exact(0), ctx, out).unwrap());
     };
     let rivals = move |out: &mut Vec<u8>| {
         request_as_hyper(black_box(&Method::GET), black_box(&uri), black_box(&map), out);

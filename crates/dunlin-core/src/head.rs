@@ -131,6 +131,7 @@ impl RequestHead {
     }
 
     /// The method.
+    #[inline]
     pub fn method(&self) -> &Method {
         &self.inner().method
     }
@@ -141,6 +142,7 @@ impl RequestHead {
     }
 
     /// HTTP/1.0 or HTTP/1.1, or what a conversion brought.
+    #[inline]
     pub fn version(&self) -> Version {
         self.inner().version
     }
@@ -149,6 +151,13 @@ impl RequestHead {
     pub fn target(&self) -> &str {
         let (_, len) = self.inner().target.span;
         self.part((0, len))
+    }
+
+    /// [`target`](Self::target) as bytes, for those who check bytes: nothing is checked for it.
+    #[inline]
+    pub fn target_bytes(&self) -> &[u8] {
+        let (_, len) = self.inner().target.span;
+        self.part_bytes((0, len))
     }
 
     /// The path of the target, not decoded; `*` in asterisk form, empty for an authority.
@@ -201,6 +210,7 @@ impl RequestHead {
     }
 
     /// The header fields.
+    #[inline]
     pub fn headers(&self) -> &Headers {
         &self.inner().headers
     }
@@ -406,6 +416,7 @@ mod tests {
     fn the_target_and_its_parts_are_slices_of_the_head() {
         let head = received();
         assert_eq!((head.target(), head.path(), head.query()), ("/a/b?c=d", "/a/b", Some("c=d")));
+        assert_eq!((head.target_bytes(), head.path_bytes()), (&b"/a/b?c=d"[..], &b"/a/b"[..]));
         assert_eq!(head.uri(), "/a/b?c=d");
     }
 

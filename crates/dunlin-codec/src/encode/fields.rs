@@ -1,6 +1,6 @@
 //! The user's fields on their way out: in runs, since nearly all of them need no look.
 
-use dunlin_core::{Headers, NameSet};
+use dunlin_core::{FieldLines, Headers, NameSet};
 
 use super::{EncodeError, is_field, write::append_field};
 use crate::scan;
@@ -8,13 +8,17 @@ use crate::scan;
 /// The fields as the lines that they are, where nothing is to be decided on any of them: none has a
 /// name of `looked_at`, and none of `once` is there again.
 #[inline(always)]
-pub(super) fn ready_lines(headers: &Headers, looked_at: NameSet, once: NameSet) -> Option<&[u8]> {
+pub(super) fn ready_lines(
+    headers: &Headers,
+    looked_at: NameSet,
+    once: NameSet,
+) -> Option<FieldLines<'_>> {
     if !headers.is_typed() {
         return None;
     }
     let lines = headers.lines()?;
     let is_ready = !lines.names().meets(looked_at) && !lines.repeated().meets(once);
-    is_ready.then_some(lines.as_bytes())
+    is_ready.then_some(lines)
 }
 
 /// Appends the fields but for those that `take` takes. What lies between those is copied as it is,
@@ -29,7 +33,7 @@ pub(super) fn ready_lines(headers: &Headers, looked_at: NameSet, once: NameSet) 
 pub(super) fn append_fields(
     headers: &Headers,
     out: &mut Vec<u8>,
-    mut take: impl FnMut(&[u8], &[u8], &mut Vec<u8>) -> Result<bool, EncodeError>,
+    mut take: impl FnMut(&[u8], &[u8]) -> Result<bool, EncodeError>,
 ) -> Result<(), EncodeError> {
     let typed = headers.is_typed();
     let Some(lines) = headers.lines() else {
@@ -37,7 +41,7 @@ pub(super) fn append_fields(
             if !typed && !is_field(name, value) {
                 return Err(EncodeError::Field);
             }
-            if !take(name, value, out)? {
+            if !take(name, value)? {
                 append_field(name, value, out);
             }
         }
@@ -54,7 +58,7 @@ pub(super) fn append_fields(
             return Err(EncodeError::Field);
         }
         let next = end + name.len() + value.len() + b": \r\n".len();
-        if take(name, value, out)? {
+        if take(name, value)? {
             out.extend_from_slice(&lines[start..end]);
             start = next;
         }

@@ -1,13 +1,15 @@
 //! Request heads on their way out (RFC 9112 §3, §6).
 
-use dunlin_core::{Headers, NameSet, RequestHead};
+use std::ops::Range;
+
+use dunlin_core::{FieldLines, Headers, NameSet, RequestHead};
 
 use super::{
     BodyEncoder, BodyKind, BodyLen, EncodeError, append_length,
     connection::{Options, append_connection},
     fields::{append_fields, ready_lines},
     is_name, parse_length,
-    target::{HostLine, WireTarget},
+    target::{WireTarget, pick_host},
     write::append_field,
 };
 use crate::{
@@ -128,28 +130,129 @@ fn append_head(
     ctx: &RequestCtx<'_>,
     out: &mut Vec<u8>,
 ) -> Result<SentRequest, EncodeError> {
-    let method = Method::from(head.method());
-    if matches!(method, Method::Other(token) if !scan::is_token(token)) {
-        return Err(EncodeError::Method);
-    }
+    let method = match *head.method() {
+        http::Method::GET => Method::Get,
+        ref other => not_get(other)?,
+    };
     let target = WireTarget::new(head, method, ctx.via_proxy)?;
     let is_old = head.version() == http::Version::HTTP_10;
     let version = if is_old { Version::Http10 } else { Version::Http11 };
 
     let headers = head.headers();
-    let lines = ready_lines(headers, LOOKED_AT, ONCE);
-    let line_end = if is_old { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
-    let [lead, text] = [target.lead, target.text].map(str::as_bytes);
-    for part in [method.as_bytes(), b" ", lead, text, line_end] {
-        out.extend_from_slice(part);
+    let run = ready_lines(headers, LOOKED_AT, ONCE);
+    let own = match run {
+        Some(lines) if !lines.names().meets(HOST_NAME) => None,
+        Some(lines) => OwnHost::in_lines(lines),
+        None => OwnHost::among(headers),
+    };
+    let host = pick_host(own.as_ref().map(|own| own.value), &target, ctx, version)?;
+
+    let run_len = run.map_or(0, |lines| lines.as_bytes().len());
+    out.reserve(target.text.len() + host.map_or(0, <[u8]>::len) + run_len + USUAL);
+    append_line(method, &target, version, host, out);
+    let Some(lines) = run else {
+        return append_looked_at(headers, len, method, version, ctx, out);
+    };
+    let lines = lines.as_bytes();
+    match own {
+        // Host mostly comes first, as it should.
+        Some(own) => {
+            if own.line.start > 0 {
+                out.extend_from_slice(&lines[..own.line.start]);
+            }
+            out.extend_from_slice(&lines[own.line.end..]);
+        }
+        None => out.extend_from_slice(lines),
     }
-    let host = HostLine::begin(&target, ctx, out);
-    let mut fields = Fields { seen: 0, host, length: None, close: false };
-    match lines {
-        Some(lines) => out.extend_from_slice(lines),
-        None => fields.append(headers, version, out)?,
-    }
+    Fields::default().end(headers, len, method, version, ctx, out)
+}
+
+/// The rest of a head whose fields do not go out as they are.
+#[inline(never)]
+fn append_looked_at(
+    headers: &Headers,
+    len: BodyLen,
+    method: Method<'_>,
+    version: Version,
+    ctx: &RequestCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Result<SentRequest, EncodeError> {
+    let mut fields = Fields::default();
+    fields.append(headers, version, out)?;
     fields.end(headers, len, method, version, ctx, out)
+}
+
+/// The method, unless it is none.
+#[inline(never)]
+fn not_get(method: &http::Method) -> Result<Method<'_>, EncodeError> {
+    match Method::from(method) {
+        Method::Other(token) if !scan::is_token(token) => Err(EncodeError::Method),
+        method => Ok(method),
+    }
+}
+
+/// Room for what nearly every head has besides target, host and the user's fields.
+const USUAL: usize = 128;
+
+/// Appends the request line and Host, in as few pieces as there are parts that differ.
+#[inline(always)]
+fn append_line(
+    method: Method<'_>,
+    target: &WireTarget<'_>,
+    version: Version,
+    host: Option<&[u8]>,
+    out: &mut Vec<u8>,
+) {
+    match method {
+        Method::Get => out.extend_from_slice(b"GET "),
+        other => append_method(other, out),
+    }
+    if !target.lead.is_empty() {
+        out.extend_from_slice(target.lead);
+    }
+    out.extend_from_slice(target.text);
+    match (version, host) {
+        (Version::Http11, Some(_)) => out.extend_from_slice(b" HTTP/1.1\r\nhost: "),
+        (Version::Http11, None) => out.extend_from_slice(b" HTTP/1.1\r\n"),
+        (Version::Http10, Some(_)) => out.extend_from_slice(b" HTTP/1.0\r\nhost: "),
+        (Version::Http10, None) => out.extend_from_slice(b" HTTP/1.0\r\n"),
+    }
+    if let Some(host) = host {
+        out.extend_from_slice(host);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[inline(never)]
+fn append_method(method: Method<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(method.as_bytes());
+    out.push(b' ');
+}
+
+/// The user's Host, which goes out first wherever it stands.
+struct OwnHost<'h> {
+    value: &'h [u8],
+    /// Its line, if the fields are a run of lines.
+    line: Range<usize>,
+}
+
+impl<'h> OwnHost<'h> {
+    /// The first of that name in a run.
+    #[inline(always)]
+    fn in_lines(lines: FieldLines<'h>) -> Option<Self> {
+        let span = lines.find(b"host")?;
+        let value_start = usize::from(span.value_start);
+        let value_end = value_start + usize::from(span.value_len);
+        let value = lines.as_bytes().get(value_start..value_end)?;
+        Some(Self { value, line: usize::from(span.name_start)..value_end + b"\r\n".len() })
+    }
+
+    /// The first of that name where the fields are looked at one by one.
+    #[inline(never)]
+    fn among(headers: &'h Headers) -> Option<Self> {
+        let (_, value) = headers.iter().find(|(name, _)| is_name(name, b"host"))?;
+        Some(Self { value, line: 0..0 })
+    }
 }
 
 /// Fields that the encoder looks at; where there is none of them, the others go out in one run.
@@ -157,7 +260,6 @@ const LOOKED_AT: NameSet = NameSet::of(&[
     "connection",
     "content-length",
     "expect",
-    "host",
     "keep-alive",
     "proxy-connection",
     "te",
@@ -166,12 +268,16 @@ const LOOKED_AT: NameSet = NameSet::of(&[
     "upgrade",
 ]);
 
+/// The field that goes first: taken out of the run, but for that the run stays one.
+const HOST_NAME: NameSet = NameSet::of(&["host"]);
+
 /// Fields that it looks at where they are there again.
 const ONCE: NameSet = NameSet::of(&[
     "content-location",
     "content-range",
     "content-type",
     "etag",
+    "host",
     "max-forwards",
     "server",
     "user-agent",
@@ -231,24 +337,24 @@ fn mark_of(name: &[u8]) -> u32 {
 }
 
 /// What the user's fields say about matters that the encoder decides.
-struct Fields<'t> {
+#[derive(Default)]
+struct Fields {
     seen: u32,
-    host: HostLine<'t>,
     length: Option<u64>,
     close: bool,
 }
 
-impl Fields<'_> {
+impl Fields {
     /// Appends the fields but for those that the encoder decides on.
-    #[inline(never)]
+    #[inline(always)]
     fn append(
         &mut self,
         headers: &Headers,
         version: Version,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        append_fields(headers, out, |name, value, out| match mark_of(name) {
-            mark if mark & DECIDED_ON != 0 => self.take(mark, value, version, out),
+        append_fields(headers, out, |name, value| match mark_of(name) {
+            mark if mark & DECIDED_ON != 0 => self.take(mark, value, version),
             mark if mark & self.seen != 0 => Err(EncodeError::Repeated { name: name_of(mark) }),
             mark => {
                 self.seen |= mark;
@@ -259,19 +365,12 @@ impl Fields<'_> {
 
     /// Takes a field that means something; `false` where it goes out as it is.
     #[inline(never)]
-    fn take(
-        &mut self,
-        mark: u32,
-        value: &[u8],
-        version: Version,
-        out: &mut Vec<u8>,
-    ) -> Result<bool, EncodeError> {
+    fn take(&mut self, mark: u32, value: &[u8], version: Version) -> Result<bool, EncodeError> {
         if self.seen & mark & !LISTS != 0 {
             return Err(EncodeError::Repeated { name: name_of(mark) });
         }
         self.seen |= mark;
         match mark {
-            HOST => self.host.replace(value, out)?,
             CONNECTION => self.close |= Options::of(value)?.close,
             LENGTH => self.length = Some(parse_length(value).ok_or(EncodeError::ContentLength)?),
             ENCODING if !value.eq_ignore_ascii_case(b"chunked") => {
@@ -281,7 +380,8 @@ impl Fields<'_> {
                 return Err(EncodeError::Expectation);
             }
             TE if !value.eq_ignore_ascii_case(b"trailers") => return Err(EncodeError::Te),
-            ENCODING | HOP | EXPECT | TRAILER => {}
+            // Host went out before.
+            HOST | ENCODING | HOP | EXPECT | TRAILER => {}
             TE | UPGRADE if version == Version::Http10 => self.seen &= !mark,
             _ => return Ok(false),
         }
@@ -289,7 +389,7 @@ impl Fields<'_> {
     }
 
     /// Appends what only all the fields together can tell, and the end of the head.
-    #[inline]
+    #[inline(always)]
     fn end(
         &self,
         headers: &Headers,
@@ -299,9 +399,6 @@ impl Fields<'_> {
         ctx: &RequestCtx<'_>,
         out: &mut Vec<u8>,
     ) -> Result<SentRequest, EncodeError> {
-        if self.seen & HOST == 0 {
-            self.host.check(version)?;
-        }
         let Body { kind, length } = self.pick_body(len, method, version)?;
         let expects_continue = self.seen & EXPECT != 0
             && kind != BodyKind::Length { left: 0 }

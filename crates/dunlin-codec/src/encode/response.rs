@@ -125,6 +125,7 @@ fn append_head(
     out: &mut Vec<u8>,
 ) -> Result<BodyEncoder, EncodeError> {
     let lines = ready_lines(&head.headers, LOOKED_AT, NameSet::EMPTY);
+    let lines = lines.map(|lines| lines.as_bytes());
     out.reserve(lines.map_or(0, <[u8]>::len) + USUAL);
     append_status(head, out)?;
     let wishes = match lines {
@@ -180,7 +181,7 @@ impl Wishes {
     #[inline(never)]
     fn append_fields(headers: &Headers, out: &mut Vec<u8>) -> Result<Self, EncodeError> {
         let mut wishes = Self::default();
-        append_fields(headers, out, |name, value, _| wishes.take(name, value))?;
+        append_fields(headers, out, |name, value| wishes.take(name, value))?;
         Ok(wishes)
     }
 

@@ -1,10 +1,8 @@
 //! Request targets on their way out, and the host that goes with them (RFC 9112 §3.2).
 
-use std::ops::Range;
-
 use dunlin_core::RequestHead;
 
-use super::{EncodeError, RequestCtx, write::append_field};
+use super::{EncodeError, RequestCtx};
 use crate::{
     error::HeadError,
     head::{Method, Span, Version},
@@ -16,10 +14,10 @@ use crate::{
 /// A target as it goes out.
 pub(super) struct WireTarget<'h> {
     /// What the head's own text lacks in front: the `/` of an empty path.
-    pub(super) lead: &'static str,
-    pub(super) text: &'h str,
+    pub(super) lead: &'static [u8],
+    pub(super) text: &'h [u8],
     /// `host[:port]`, where the head's target has one.
-    pub(super) authority: Option<&'h str>,
+    pub(super) authority: Option<&'h [u8]>,
     /// Whether the authority goes out with the target, so that Host must be the same.
     pub(super) has_authority: bool,
 }
@@ -37,107 +35,126 @@ impl<'h> WireTarget<'h> {
         method: Method<'_>,
         via_proxy: bool,
     ) -> Result<Self, EncodeError> {
-        let text = head.target();
-        let end = scan::target_end(text.as_bytes(), 0);
-        if text.is_empty() || end < text.len() || end >= MAX_SECTION {
-            return Err(EncodeError::Target { at: end.min(MAX_SECTION) });
+        let text = head.target_bytes();
+        if !is_clean(text) || text.len() >= MAX_SECTION {
+            return Err(EncodeError::Target { at: scan::target_end(text, 0).min(MAX_SECTION) });
         }
-        if text.starts_with('/') && !via_proxy && method != Method::Connect {
-            return Ok(Self { lead: "", text, authority: None, has_authority: false });
+        if text.first() == Some(&b'/') && !via_proxy && method != Method::Connect {
+            return Ok(Self { lead: b"", text, authority: None, has_authority: false });
         }
         Self::rare(text, method, via_proxy)
     }
 
-    fn rare(text: &'h str, method: Method<'_>, via_proxy: bool) -> Result<Self, EncodeError> {
+    #[inline(never)]
+    fn rare(text: &'h [u8], method: Method<'_>, via_proxy: bool) -> Result<Self, EncodeError> {
+        if method != Method::Connect
+            && let Some((authority, rest)) = split_usual(text)
+        {
+            let text = if via_proxy { text } else { rest };
+            return Ok(Self {
+                lead: b"",
+                text,
+                authority: Some(authority),
+                has_authority: via_proxy,
+            });
+        }
         let whole = Span::between(0, text.len());
-        let target =
-            Target::parse(method, text.as_bytes(), whole).map_err(|error| match error {
-                HeadError::TargetAuthority => EncodeError::Authority,
-                _ => EncodeError::TargetForm,
-            })?;
+        let target = Target::parse(method, text, whole).map_err(|error| match error {
+            HeadError::TargetAuthority => EncodeError::Authority,
+            _ => EncodeError::TargetForm,
+        })?;
         let part = |span: Span| &text[span.range()];
         let authority = target.authority().map(part);
-        let sent = |lead, text, has_authority| Self { lead, text, authority, has_authority };
+        let sent = |lead: &'static [u8], text, has_authority| Self {
+            lead,
+            text,
+            authority,
+            has_authority,
+        };
         match target.form() {
             // A proxy would not know where to.
             TargetForm::Origin => Err(EncodeError::TargetForm),
-            TargetForm::Asterisk => Ok(sent("", text, false)),
-            TargetForm::Authority => Ok(Self { authority: Some(text), ..sent("", text, true) }),
-            TargetForm::Absolute if via_proxy => Ok(sent("", text, true)),
+            TargetForm::Asterisk => Ok(sent(b"", text, false)),
+            TargetForm::Authority => Ok(Self { authority: Some(text), ..sent(b"", text, true) }),
+            TargetForm::Absolute if via_proxy => Ok(sent(b"", text, true)),
             TargetForm::Absolute => {
                 let rest = &text[target.path().range().start..];
                 Ok(match part(target.path()) {
                     // The server as a whole (RFC 9112 §3.2.4).
-                    "" if rest.is_empty() && method == Method::Options => sent("", "*", false),
+                    b"" if rest.is_empty() && method == Method::Options => sent(b"", b"*", false),
                     // An empty path is `/` (RFC 9110 §4.2.3).
-                    "" => sent("/", rest, false),
-                    _ => sent("", rest, false),
+                    b"" => sent(b"/", rest, false),
+                    _ => sent(b"", rest, false),
                 })
             }
         }
     }
 }
 
-/// The Host line, which goes first though the field that decides on it may come last.
-pub(super) struct HostLine<'t> {
-    /// What the line says so far: the target's authority, else the context's.
-    named: Option<&'t str>,
-    /// Whether the target has vouched for it.
-    is_checked: bool,
-    /// What a Host of the user must be, because it goes out with the target too.
-    bound: Option<&'t str>,
-    line: Range<usize>,
+/// Authority, and path with query, of the usual absolute form: its scheme is in lower case, its path not
+/// empty. Whatever else there may be, and what is wrong with it, is for the parser.
+#[inline]
+fn split_usual(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = text.strip_prefix(b"http://").or_else(|| text.strip_prefix(b"https://"))?;
+    // No host has a `?` in it, so the slash stands before the query.
+    let (authority, path) = rest.split_at(scan::find(rest, 0..rest.len(), b'/'));
+    let is_usual = !authority.is_empty() && !path.is_empty() && is_host(authority);
+    is_usual.then_some((authority, path))
 }
 
-impl<'t> HostLine<'t> {
-    /// Appends the line, where anything but the user's fields has a host.
-    #[inline]
-    pub(super) fn begin(target: &WireTarget<'t>, ctx: &RequestCtx<'t>, out: &mut Vec<u8>) -> Self {
-        let start = out.len();
-        let named = target.authority.or(ctx.authority);
-        if let Some(named) = named {
-            append_field(b"host", named.as_bytes(), out);
-        }
-        Self {
-            named,
-            is_checked: target.authority.is_some(),
-            bound: target.authority.filter(|_| target.has_authority),
-            line: start..out.len(),
+/// Whether there is a byte and each may stand in a target. Where one may not is for the scanner to say:
+/// whether there is one takes no order, so that the compiler looks at blocks with vectors.
+#[inline(always)]
+fn is_clean(text: &[u8]) -> bool {
+    let (blocks, Some(last)) = (text.as_chunks().0, text.last_chunk()) else {
+        return !text.is_empty() && scan::target_end(text, 0) == text.len();
+    };
+    // The last block may overlap the one before.
+    let mut lanes = foul(last);
+    for block in blocks {
+        for (lane, foul) in lanes.iter_mut().zip(foul(block)) {
+            *lane |= foul;
         }
     }
+    u128::from_le_bytes(lanes) == 0
+}
 
-    /// Puts the user's Host there.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError::Host`] where it is none, or another than the target's: who reads the one and who
-    /// reads the other must see the same (RFC 9112 §3.2.2).
-    pub(super) fn replace(&self, host: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let is_same = |named: &str| host.eq_ignore_ascii_case(named.as_bytes());
-        if !is_host(host) || !self.bound.is_none_or(is_same) {
+/// Not zero for each byte of a block that may not stand in a target.
+#[inline(always)]
+fn foul(block: &[u8; 16]) -> [u8; 16] {
+    let mask = |is_foul| if is_foul { u8::MAX } else { 0 };
+    block.map(|byte| mask(byte.wrapping_sub(b'!') > b'~' - b'!') | mask(byte == b'#'))
+}
+
+/// What Host says: the user's, which is `own`, or else the target's authority, or else the context's.
+///
+/// # Errors
+///
+/// [`EncodeError`] for a host that is malformed or, but for HTTP/1.0, missing; and for one of the user
+/// that is another than the target's where both go out: who reads the one and who reads the other must
+/// see the same (RFC 9112 §3.2.2).
+#[inline(always)]
+pub(super) fn pick_host<'t>(
+    own: Option<&'t [u8]>,
+    target: &WireTarget<'t>,
+    ctx: &RequestCtx<'t>,
+    version: Version,
+) -> Result<Option<&'t [u8]>, EncodeError> {
+    let unchecked = match (own, target.authority) {
+        (Some(own), Some(authority))
+            if target.has_authority && !own.eq_ignore_ascii_case(authority) =>
+        {
             return Err(EncodeError::Host);
         }
-        if self.named.is_some_and(|named| named.as_bytes() == host) {
-            return Ok(());
-        }
-        let line = [b"host: ", host, b"\r\n"].into_iter().flatten().copied();
-        out.splice(self.line.clone(), line);
-        Ok(())
-    }
-
-    /// Checks the line where the user had no Host.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError`] for a host that is malformed or, but for HTTP/1.0, missing.
-    #[inline]
-    pub(super) fn check(&self, version: Version) -> Result<(), EncodeError> {
-        match self.named {
-            Some(named) if self.is_checked || is_host(named.as_bytes()) => Ok(()),
-            Some(_) => Err(EncodeError::Host),
-            None if version == Version::Http10 => Ok(()),
-            None => Err(EncodeError::MissingHost),
-        }
+        // Checked with the target.
+        (None, Some(authority)) => return Ok(Some(authority)),
+        (own, _) => own.or_else(|| ctx.authority.map(str::as_bytes)),
+    };
+    match unchecked {
+        Some(host) if is_host(host) => Ok(Some(host)),
+        Some(_) => Err(EncodeError::Host),
+        None if version == Version::Http10 => Ok(None),
+        None => Err(EncodeError::MissingHost),
     }
 }
 
@@ -166,7 +183,8 @@ mod tests {
     ) -> Result<(String, Option<String>), EncodeError> {
         let head = head(method, target);
         let wire = WireTarget::new(&head, Method::new(method.as_bytes()), via_proxy)?;
-        Ok((format!("{}{}", wire.lead, wire.text), wire.authority.map(String::from)))
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        Ok((text(&[wire.lead, wire.text].concat()), wire.authority.map(text)))
     }
 
     fn direct(method: &str, target: &str) -> String {
@@ -177,6 +195,9 @@ mod tests {
     fn a_server_gets_path_and_query() {
         assert_eq!(direct("GET", "/a?b"), "/a?b");
         assert_eq!(direct("GET", "http://h:1/a?b"), "/a?b");
+        assert_eq!(direct("GET", "HTTPS://h:1/a?b"), "/a?b");
+        assert_eq!(direct("GET", "https://[::1]:8/a?b//c"), "/a?b//c");
+        assert_eq!(direct("GET", "http://h?a/b"), "/?a/b");
         assert_eq!(direct("GET", "HTTP://h"), "/");
         assert_eq!(direct("GET", "https://h?q=/"), "/?q=/");
         assert_eq!(direct("OPTIONS", "http://h"), "*");
@@ -221,5 +242,19 @@ mod tests {
         }
         assert_eq!(wire("GET", "/\u{e9}", false), Err(EncodeError::Target { at: 1 }));
         assert_eq!(wire("GET", "", false), Err(EncodeError::Target { at: 0 }));
+    }
+
+    #[test]
+    fn every_byte_of_a_target_is_looked_at() {
+        for len in [1, 2, 15, 16, 17, 31, 32, 33, 48, 100] {
+            for at in 0..len {
+                for byte in 0..=255 {
+                    let mut text = vec![b'a'; len];
+                    text[at] = byte;
+                    let expected = scan::target_end(&text, 0) == len;
+                    assert_eq!(is_clean(&text), expected, "{byte} at {at} of {len}");
+                }
+            }
+        }
     }
 }

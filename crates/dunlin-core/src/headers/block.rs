@@ -135,7 +135,12 @@ impl Block {
             }
             end = value_end + 2;
         }
-        Some(FieldLines { bytes: &bytes[start..end], names: NameSet::ANY, repeated: NameSet::ANY })
+        Some(FieldLines {
+            bytes: &bytes[start..end],
+            spans: &self.spans,
+            names: NameSet::ANY,
+            repeated: NameSet::ANY,
+        })
     }
 }
 

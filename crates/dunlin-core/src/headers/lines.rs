@@ -76,7 +76,12 @@ impl Lines {
 
     #[inline]
     pub(super) fn view(&self) -> FieldLines<'_> {
-        FieldLines { bytes: self.bytes(), names: self.names, repeated: self.repeated }
+        FieldLines {
+            bytes: self.bytes(),
+            spans: &self.spans,
+            names: self.names,
+            repeated: self.repeated,
+        }
     }
 
     /// The first value of that name, in lower case.
@@ -189,6 +194,8 @@ impl Lines {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FieldLines<'h> {
     pub(super) bytes: &'h [u8],
+    /// Offsets from where `bytes` has its first line, plus whatever the first of them is.
+    pub(super) spans: &'h [FieldSpan],
     pub(super) names: NameSet,
     pub(super) repeated: NameSet,
 }
@@ -198,6 +205,35 @@ impl<'h> FieldLines<'h> {
     #[inline]
     pub const fn as_bytes(&self) -> &'h [u8] {
         self.bytes
+    }
+
+    /// Where the first field of that name, in lower case, stands in the lines.
+    ///
+    /// ```
+    /// use dunlin_core::Headers;
+    /// use http::{HeaderValue, header};
+    ///
+    /// let mut headers = Headers::new();
+    /// headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    /// headers.insert(header::HOST, HeaderValue::from_static("a.example"));
+    /// let lines = headers.lines().unwrap();
+    /// let host = lines.find(b"host").unwrap();
+    /// let start = usize::from(host.value_start);
+    /// assert_eq!(&lines.as_bytes()[start..start + usize::from(host.value_len)], b"a.example");
+    /// assert_eq!(lines.find(b"etag"), None);
+    /// ```
+    #[inline]
+    pub fn find<const N: usize>(&self, name: &[u8; N]) -> Option<FieldSpan> {
+        let base = self.spans.first()?.name_start;
+        self.spans.iter().filter(|span| usize::from(span.name_len) == N).find_map(|span| {
+            let from_base = FieldSpan {
+                name_start: span.name_start.wrapping_sub(base),
+                value_start: span.value_start.wrapping_sub(base),
+                ..*span
+            };
+            let found = self.bytes.get(usize::from(from_base.name_start)..)?.first_chunk::<N>()?;
+            (found == name || found.eq_ignore_ascii_case(name)).then_some(from_base)
+        })
     }
 
     /// The fields' names; of fields as received, nothing is known but that it may be any.

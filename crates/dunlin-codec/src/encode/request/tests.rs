@@ -101,6 +101,32 @@ fn host_is_the_users_or_the_targets_or_the_contexts() {
 }
 
 #[test]
+fn a_host_of_the_user_goes_first_from_wherever_it_stands() {
+    let (host, others) = (("host", "own"), [("etag", "1"), ("x-b", "2"), ("from", "3")]);
+    for at in 0..=others.len() {
+        let mut wishes = others.to_vec();
+        wishes.insert(at, host);
+        let in_run = "GET / HTTP/1.1\r\nhost: own\r\netag: 1\r\nx-b: 2\r\nfrom: 3\r\n";
+        let (text, _) = encode(&request("GET", "/", &wishes), Some(0));
+        assert_eq!(text, format!("{in_run}\r\n"));
+        wishes.insert(at, ("content-length", "0"));
+        let (text, _) = encode(&request("GET", "/", &wishes), Some(0));
+        assert_eq!(text, format!("{in_run}content-length: 0\r\n\r\n"));
+        wishes.remove(at);
+        wishes.push(host);
+        assert_eq!(error("GET", &wishes, Some(0)), EncodeError::Repeated { name: "host" });
+    }
+}
+
+#[test]
+fn no_name_is_taken_for_host() {
+    for number in 0..200 {
+        let name: &'static str = format!("x-{number}").leak();
+        assert_eq!(fields("GET", &[(name, "1")], Some(0)), format!("{name}: 1\r\n\r\n"));
+    }
+}
+
+#[test]
 fn host_and_an_authority_that_both_go_out_are_the_same() {
     let ctx = RequestCtx::default().via_proxy(true);
     let head = request("GET", "http://h:8/a", &[("host", "H:8")]);
