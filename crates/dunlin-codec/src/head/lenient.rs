@@ -154,6 +154,10 @@ impl Leniency {
         while let Some(line) = lines.next() {
             let mut line = Line { text: line.to_vec(), was_folded: false };
             while let Some(more) = lines.next_if_folded() {
+                // Who does not unfold might take it for a field.
+                if starts_like_framing(more) {
+                    return None;
+                }
                 line.unfold(more);
             }
             if line.text.is_empty() {
@@ -420,6 +424,8 @@ mod tests {
             "bad\0: c",
             "Transfer-Encoding: chunked\r\nContent-Length: 5",
             "Transfer-Encoding: identity",
+            "A: b\r\n Content-Length: 5",
+            "A\r\n\tContent-Length: 5",
         ] {
             let wire = format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n");
             let strict = decode(Leniency::default(), wire.as_bytes()).unwrap_err();
