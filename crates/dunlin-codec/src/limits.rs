@@ -49,61 +49,77 @@ pub struct Limits {
 pub(crate) const MAX_SECTION: usize = 1 << 16;
 
 impl Limits {
+    /// What a head may have at most. The least that makes sense is an empty line.
+    #[inline]
+    pub(crate) fn head_bound(&self) -> usize {
+        self.max_head_bytes.clamp(2, MAX_SECTION)
+    }
+
     /// Sets [`max_head_bytes`](Self::max_head_bytes). Default: 65,536.
+    #[must_use]
     pub const fn max_head_bytes(mut self, bytes: usize) -> Self {
         self.max_head_bytes = bytes;
         self
     }
 
     /// Sets [`max_line_bytes`](Self::max_line_bytes). Default: 8,190.
+    #[must_use]
     pub const fn max_line_bytes(mut self, bytes: usize) -> Self {
         self.max_line_bytes = bytes;
         self
     }
 
     /// Sets [`max_field_bytes`](Self::max_field_bytes). Default: 8,190.
+    #[must_use]
     pub const fn max_field_bytes(mut self, bytes: usize) -> Self {
         self.max_field_bytes = bytes;
         self
     }
 
     /// Sets [`max_headers`](Self::max_headers). Default: 128.
+    #[must_use]
     pub const fn max_headers(mut self, count: u16) -> Self {
         self.max_headers = count;
         self
     }
 
     /// Sets [`max_method_bytes`](Self::max_method_bytes). Default: 32.
+    #[must_use]
     pub const fn max_method_bytes(mut self, bytes: usize) -> Self {
         self.max_method_bytes = bytes;
         self
     }
 
     /// Sets [`max_empty_lines`](Self::max_empty_lines). Default: 8.
+    #[must_use]
     pub const fn max_empty_lines(mut self, lines: u8) -> Self {
         self.max_empty_lines = lines;
         self
     }
 
     /// Sets [`max_chunk_line_bytes`](Self::max_chunk_line_bytes). Default: 8,190.
+    #[must_use]
     pub const fn max_chunk_line_bytes(mut self, bytes: usize) -> Self {
         self.max_chunk_line_bytes = bytes;
         self
     }
 
     /// Sets [`max_chunk_ext_bytes`](Self::max_chunk_ext_bytes). Default: 64 KiB.
+    #[must_use]
     pub const fn max_chunk_ext_bytes(mut self, bytes: usize) -> Self {
         self.max_chunk_ext_bytes = bytes;
         self
     }
 
     /// Sets [`max_trailer_bytes`](Self::max_trailer_bytes). Default: 16 KiB.
+    #[must_use]
     pub const fn max_trailer_bytes(mut self, bytes: usize) -> Self {
         self.max_trailer_bytes = bytes;
         self
     }
 
     /// Sets [`max_interims`](Self::max_interims). Default: 32.
+    #[must_use]
     pub const fn max_interims(mut self, count: u16) -> Self {
         self.max_interims = count;
         self

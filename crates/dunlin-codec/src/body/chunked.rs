@@ -59,7 +59,8 @@ impl ChunkedDecoder {
             state: State::Size { size: 0, digits: 0 },
             extensions_left: limits.max_chunk_ext_bytes,
             max_line: limits.max_chunk_line_bytes,
-            max_trailer: limits.max_trailer_bytes.min(MAX_SECTION),
+            // The least is the empty line.
+            max_trailer: limits.max_trailer_bytes.clamp(2, MAX_SECTION),
             max_field: limits.max_field_bytes,
             max_fields: limits.max_headers,
         }
@@ -85,7 +86,7 @@ impl ChunkedDecoder {
             State::Size { digits: 0, .. } => Some(*input),
             _ => None,
         };
-        if let Some((size, rest)) = line.and_then(usual_size) {
+        if let Some((size, rest)) = line.and_then(|line| usual_size(line, self.max_line)) {
             let (mut left, mut rest) = (size, rest);
             let data = take(&mut rest, &mut left);
             *input = rest;
@@ -169,6 +170,9 @@ impl ChunkedDecoder {
             }
             self.state = match byte {
                 _ if digits == 0 => return Err(ChunkError::Size(byte)),
+                b'\r' if usize::from(digits) + 2 > self.max_line => {
+                    return Err(ChunkError::LineTooLong);
+                }
                 b'\r' => {
                     *input = rest;
                     match input.split_first() {
@@ -271,13 +275,13 @@ impl State {
 /// A size line of up to seven digits and CRLF, but for that of the last chunk: the size, and what is behind
 /// the line. `None` where another way has to look.
 #[inline]
-fn usual_size(input: &[u8]) -> Option<(u64, &[u8])> {
+fn usual_size(input: &[u8], max_line: usize) -> Option<(u64, &[u8])> {
     let mut size = 0;
     for (at, &byte) in input.iter().enumerate().take(8) {
         let value = HEX[usize::from(byte)];
         if value == NOT_HEX {
             let rest = input.get(at..)?.strip_prefix(b"\r\n")?;
-            return (size > 0).then_some((size, rest));
+            return (size > 0 && at + 2 <= max_line).then_some((size, rest));
         }
         size = size << 4 | u64::from(value);
     }

@@ -82,11 +82,10 @@ pub trait FieldSink {
         result
     }
 
-    /// How many fields there is room for, those already taken included: a head with more is refused,
-    /// as one with more than [`Limits::max_headers`](crate::Limits::max_headers) is. Default: any
-    /// number.
+    /// How many more fields there is room for: a head with more is refused, as one with more than
+    /// [`Limits::max_headers`](crate::Limits::max_headers) is. Default: any number.
     #[inline]
-    fn max_fields(&self) -> usize {
+    fn room(&self) -> usize {
         usize::MAX
     }
 }
@@ -124,8 +123,8 @@ impl<S: FieldSink + ?Sized> FieldSink for &mut S {
     }
 
     #[inline]
-    fn max_fields(&self) -> usize {
-        (**self).max_fields()
+    fn room(&self) -> usize {
+        (**self).room()
     }
 }
 
@@ -137,10 +136,11 @@ pub(crate) struct FieldLimits {
 }
 
 impl FieldLimits {
-    /// Those of a head whose fields go to `sink`.
+    /// Those of a head whose fields go to `sink`, which has taken `taken` of them.
     #[inline]
-    pub(crate) fn of_head(limits: &Limits, sink: &impl FieldSink) -> Self {
-        let room = u16::try_from(sink.max_fields()).unwrap_or(u16::MAX);
+    pub(crate) fn of_head(limits: &Limits, sink: &impl FieldSink, taken: FieldLines) -> Self {
+        let room = usize::from(taken.count).saturating_add(sink.room());
+        let room = u16::try_from(room).unwrap_or(u16::MAX);
         Self { line: limits.max_field_bytes, count: limits.max_headers.min(room) }
     }
 }
@@ -279,7 +279,8 @@ impl FieldLines {
                 return match input.get(line + 1) {
                     Some(b'\n') => Ok(Line::End { end: line + 2 }),
                     Some(_) => Err(HeadError::LineEnd { at: line + 1 }),
-                    None => self.cut(line, input, limits),
+                    // Perhaps the empty line, which no bound on fields is for.
+                    None => Ok(Line::Cut),
                 };
             }
             let colon = token_end(input, self.scanned as usize);

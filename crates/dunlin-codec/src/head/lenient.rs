@@ -155,7 +155,7 @@ impl Leniency {
             let mut line = Line { text: line.to_vec(), was_folded: false };
             while let Some(more) = lines.next_if_folded() {
                 // Who does not unfold might take it for a field.
-                if starts_like_framing(more) {
+                if !self.obs_fold || starts_like_framing(more) {
                     return None;
                 }
                 line.unfold(more);
@@ -202,7 +202,7 @@ impl Leniency {
         }
         let colon = line.text.iter().position(|&byte| byte == b':');
         let Some(colon) = colon else {
-            return (self.invalid_lines && !starts_like_framing(&line.text)).then_some(());
+            return (self.invalid_lines && !holds_framing(&line.text)).then_some(());
         };
         let (name, value) = (&line.text[..colon], trim(&line.text[colon + 1..]));
         if self.equal_lengths && name.eq_ignore_ascii_case(b"content-length") {
@@ -217,14 +217,11 @@ impl Leniency {
         let trimmed = trim_end(name);
         if !is_token(trimmed) {
             // Somebody might make a name of it, and of that a length.
-            return (self.invalid_lines && !reads_like_framing(name)).then_some(());
+            return (self.invalid_lines && !holds_framing(name)).then_some(());
         }
         let has_blank = trimmed.len() < name.len();
         let is_faulty = line.was_folded || has_blank || !is_field_value(value);
-        if is_faulty && reads_like_framing(name)
-            || line.was_folded && !self.obs_fold
-            || has_blank && !self.blank_before_colon
-        {
+        if is_faulty && reads_like_framing(name) || has_blank && !self.blank_before_colon {
             return None;
         }
         let mut value = value.to_vec();
@@ -295,6 +292,12 @@ fn reads_like_framing(name: &[u8]) -> bool {
 fn starts_like_framing(line: &[u8]) -> bool {
     let line = letters_of(line);
     FRAMING.iter().any(|framing| line.starts_with(framing))
+}
+
+/// The same of a line that has no name, or a broken one, which might begin anywhere.
+fn holds_framing(line: &[u8]) -> bool {
+    let line = letters_of(line);
+    FRAMING.iter().any(|framing| line.windows(framing.len()).any(|window| window == *framing))
 }
 
 fn letters_of(text: &[u8]) -> Vec<u8> {
@@ -426,6 +429,8 @@ mod tests {
             "Transfer-Encoding: identity",
             "A: b\r\n Content-Length: 5",
             "A\r\n\tContent-Length: 5",
+            "X Content-Length: 5",
+            "(x): y\r\n\tTransfer-Encoding: chunked",
         ] {
             let wire = format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n");
             let strict = decode(Leniency::default(), wire.as_bytes()).unwrap_err();

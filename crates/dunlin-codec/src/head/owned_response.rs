@@ -8,7 +8,7 @@ use super::{ParsedResponse, ResponseParser};
 use crate::{
     error::{FramingError, HeadError},
     framing::Facts,
-    limits::{Limits, MAX_SECTION},
+    limits::Limits,
 };
 
 /// Decodes response heads into owned ones.
@@ -115,7 +115,7 @@ impl ResponseHeadDecoder {
         limits: &Limits,
     ) -> Result<Option<(ResponseHead, Facts)>, HeadError> {
         let Some(Refused { error, scanned }) = &mut self.refused else { return Ok(None) };
-        let bound = limits.max_head_bytes.min(MAX_SECTION);
+        let bound = limits.head_bound();
         let bytes = &input[..input.len().min(bound)];
         let Some(start) = self.leniency.start(bytes, limits, *error)? else { return Ok(None) };
         let Some(end) = lenient::head_end(&bytes[start..], *scanned) else {
@@ -127,7 +127,9 @@ impl ResponseHeadDecoder {
         };
         let mended = self.leniency.mend(&bytes[start..start + end]).ok_or(*error)?;
         let (mut parser, mut block) = (ResponseParser::new(), Taking::new(self.block.take()));
-        let parsed = match parser.parse(&mut &mended[..], limits, &mut block) {
+        // A blank behind a colon may have come in.
+        let limits = limits.max_field_bytes(limits.max_field_bytes.saturating_add(1));
+        let parsed = match parser.parse(&mut &mended[..], &limits, &mut block) {
             Ok(Some(parsed)) => parsed,
             // What is too long stays so.
             Err(bound @ (HeadError::FieldTooLong { .. } | HeadError::TooManyFields { .. })) => {

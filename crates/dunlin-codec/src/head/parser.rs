@@ -5,7 +5,7 @@ use core::{marker::PhantomData, mem::MaybeUninit};
 use super::{Field, FieldLimits, FieldLines, FieldSink, Lines, Taken};
 use crate::{
     error::HeadError,
-    limits::{Limits, MAX_SECTION},
+    limits::Limits,
     scan::{FieldSlots, MarkedLines, Vectors, WithVectors, with_vectors},
 };
 
@@ -76,9 +76,9 @@ impl<'i, 'f, L: StartLine> WithVectors for Once<'i, 'f, '_, L> {
     #[inline(always)]
     fn run(self, vectors: &impl Vectors) -> Self::Output {
         let Self { input, slots, limits, .. } = self;
-        let bytes = &input[..input.len().min(limits.max_head_bytes.min(MAX_SECTION))];
+        let bytes = &input[..input.len().min(limits.head_bound())];
         let (mut lines, mut fields) = (MarkedLines::of(bytes), FieldSlots::new(slots));
-        let bounds = FieldLimits::of_head(limits, &fields);
+        let bounds = FieldLimits::of_head(limits, &fields, FieldLines::default());
         let usual = Usual { bytes, lines: &mut lines, limits, bounds, slots: &mut fields };
         let Some((line, taken)) = usual.run_for::<L>(vectors) else {
             fields.clear();
@@ -108,12 +108,13 @@ impl Usual<'_, '_, '_> {
     fn run_for<L: StartLine>(self, vectors: &impl Vectors) -> Option<(L::Usual, Taken)> {
         let Self { bytes, lines, limits, bounds, slots } = self;
         if let Some(mut block) = lines.start_with(vectors) {
+            let held = slots.as_slice().len();
             let (line, start) = L::usual(bytes, block.next_line()?, limits, vectors)?;
             let most = usize::from(bounds.count);
             if let Some((line_end, count)) = block.take_all(start, bounds.line, most, slots) {
                 return Some((line, Taken::all(line_end, count)));
             }
-            slots.clear();
+            slots.truncate(held);
             lines.start_at(0);
         }
         let (line, start) = L::usual(bytes, lines.next_line()?, limits, vectors)?;
@@ -136,7 +137,7 @@ impl<L: StartLine> WithVectors for UsualOf<'_, '_, '_, L> {
 /// What to say of a head that has not ended in `input`.
 #[cold]
 fn incomplete<T>(input: &[u8], limits: &Limits) -> Result<Option<T>, HeadError> {
-    let bound = limits.max_head_bytes.min(MAX_SECTION);
+    let bound = limits.head_bound();
     if input.len() >= bound { Err(HeadError::TooLarge { limit: bound }) } else { Ok(None) }
 }
 
@@ -177,13 +178,13 @@ impl<L: StartLine> HeadParser<L> {
         usual: impl FnOnce(&mut S, &'i [u8], L::Usual) -> R,
         other: impl FnOnce(&mut S, Result<Option<L::Head<'i>>, HeadError>, bool) -> R,
     ) -> R {
-        let bytes: &'i [u8] = &input[..input.len().min(limits.max_head_bytes.min(MAX_SECTION))];
+        let bytes: &'i [u8] = &input[..input.len().min(limits.head_bound())];
         let mut lines = MarkedLines::of(bytes);
         if self.is_within_head() {
             let head = self.parse_on(input, bytes, &mut lines, limits, sink);
             return other(sink, head, self.is_within_head());
         }
-        let bounds = FieldLimits::of_head(limits, sink);
+        let bounds = FieldLimits::of_head(limits, sink, FieldLines::default());
         let taken = sink.fill(|slots| {
             let usual = Usual { bytes, lines: &mut lines, limits, bounds, slots };
             with_vectors(UsualOf::<L>(usual, PhantomData))
@@ -223,7 +224,7 @@ impl<L: StartLine> HeadParser<L> {
                 None => return incomplete(input, limits),
             },
         };
-        let bounds = FieldLimits::of_head(limits, sink);
+        let bounds = FieldLimits::of_head(limits, sink, fields);
         match fields.parse(bytes, lines, bounds, sink)? {
             Lines::Ended { end } => {
                 *self = Self::default();

@@ -122,8 +122,9 @@ impl RequestParser {
         usual: impl FnOnce(&mut S, &'i [u8], UsualLine) -> R,
         other: impl FnOnce(&mut S, Result<Option<ParsedRequest<'i>>, HeadError>, bool) -> R,
     ) -> R {
-        if input.first() == Some(&b'\r')
-            && !self.is_within_head()
+        if input.first() != Some(&b'\r') {
+            self.empty_lines = 0;
+        } else if !self.is_within_head()
             && let Err(error) = self.skip_empty_lines(input, limits)
         {
             return other(sink, Err(error), false);
@@ -151,9 +152,6 @@ impl RequestParser {
                 }
                 _ => return Err(HeadError::LineEnd { at: 1 }),
             }
-        }
-        if !matches!(input, [] | [b'\r']) {
-            self.empty_lines = 0;
         }
         Ok(())
     }
@@ -226,6 +224,10 @@ impl<'i> ParsedRequest<'i> {
     }
 
     /// Name and value of one of this head's fields.
+    ///
+    /// # Panics
+    ///
+    /// As slicing does: for a field of another head that is longer.
     #[inline]
     pub fn field(&self, field: Field) -> (&'i [u8], &'i [u8]) {
         (&self.bytes[field.name.range()], &self.bytes[field.value.range()])
@@ -298,6 +300,23 @@ mod tests {
         }
         let error = parse_request(whole, &mut slots[..1], &limits).unwrap_err();
         assert_eq!(error, HeadError::TooManyFields { limit: 1 });
+    }
+
+    #[test]
+    fn slots_keep_what_they_hold_and_refuse_what_they_have_no_room_for() {
+        for value in ["A:b", "A: b"] {
+            let text = format!("GET / HTTP/1.0\r\n{value}\r\nC: d\r\n\r\n");
+            let mut slots = [MaybeUninit::uninit(); 5];
+            let mut fields = FieldSlots::new(&mut slots);
+            let mut parser = RequestParser::new();
+            for count in [2, 4] {
+                let head = parser.parse(&mut text.as_bytes(), &Limits::default(), &mut fields);
+                assert!(head.unwrap().is_some());
+                assert_eq!(fields.as_slice().len(), count, "{value}");
+            }
+            let head = parser.parse(&mut text.as_bytes(), &Limits::default(), &mut fields);
+            assert_eq!(head.unwrap_err(), HeadError::TooManyFields { limit: 1 });
+        }
     }
 
     #[test]
@@ -380,6 +399,11 @@ mod tests {
         let mut input = &b"\r\nG"[..];
         assert!(parser.parse(&mut input, &limits, &mut ()).unwrap().is_none());
         assert!(input == b"G" && parser.is_within_head());
+        let mut parser = RequestParser::new();
+        for read in [&*"\r\n".repeat(8), request].repeat(4) {
+            let head = parser.parse(&mut read.as_bytes(), &limits, &mut ()).unwrap();
+            assert_eq!(head.is_some(), read == request, "they count anew before each head");
+        }
     }
 
     #[test]

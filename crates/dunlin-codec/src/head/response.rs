@@ -16,6 +16,17 @@ use crate::{
 ///
 /// The counterpart of [`parse_request`](super::parse_request).
 ///
+/// ```
+/// use std::mem::MaybeUninit;
+/// use dunlin_codec::{Limits, parse_response};
+///
+/// let mut slots = [MaybeUninit::uninit(); 32];
+/// let input = b"HTTP/1.1 204 No Content\r\nETag: \"1\"\r\n\r\n";
+/// let (head, fields) = parse_response(input, &mut slots, &Limits::default())?.expect("whole");
+/// assert_eq!((head.status(), head.field(fields[0])), (204, (&b"ETag"[..], &b"\"1\""[..])));
+/// # Ok::<(), dunlin_codec::HeadError>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`HeadError`] for input outside the grammar or past a limit, and for more fields than slots.
@@ -147,6 +158,10 @@ impl<'i> ParsedResponse<'i> {
     }
 
     /// Name and value of one of this head's fields.
+    ///
+    /// # Panics
+    ///
+    /// As slicing does: for a field of another head that is longer.
     #[inline]
     pub fn field(&self, field: Field) -> (&'i [u8], &'i [u8]) {
         (&self.bytes[field.name.range()], &self.bytes[field.value.range()])

@@ -64,6 +64,11 @@ impl<'f> FieldSlots<'f> {
     pub fn clear(&mut self) {
         self.len = 0;
     }
+
+    /// Forgets all but so many.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
 }
 
 impl FieldSink for FieldSlots<'_> {
@@ -81,8 +86,8 @@ impl FieldSink for FieldSlots<'_> {
     }
 
     #[inline]
-    fn max_fields(&self) -> usize {
-        self.slots.len()
+    fn room(&self) -> usize {
+        self.slots.len() - self.len
     }
 }
 

@@ -1,15 +1,16 @@
 //! All levels mark what the definition says, and read nothing but their input.
 
 use alloc::{vec, vec::Vec};
-use core::ops::Range;
+use core::{mem::MaybeUninit, ops::Range};
 
 use proptest::prelude::*;
 
 use super::{
-    Level, MarkedLines, Vectors, WithVectors,
+    FieldSlots, Level, MarkedLines, Vectors, WithVectors,
     class::{CLASSES, CONTROL, TARGET, TOKEN},
     scalar, with_level,
 };
+use crate::head::Field;
 
 /// Levels that this machine has, but for the one without vectors, which marks nothing.
 fn levels() -> impl Iterator<Item = Level> {
@@ -38,6 +39,28 @@ impl WithVectors for Marked<'_> {
         }
         marks.extend(block.odd());
         (marks, Some(end))
+    }
+}
+
+/// The usual lines behind the first, as fields: what is read without bounds checks.
+struct UsualFields<'i>(&'i [u8]);
+
+impl WithVectors for UsualFields<'_> {
+    type Output = Vec<Field>;
+
+    #[inline(always)]
+    fn run(self, vectors: &impl Vectors) -> Self::Output {
+        let mut slots = [const { MaybeUninit::uninit() }; 16];
+        let mut slots = FieldSlots::new(&mut slots);
+        let mut lines = MarkedLines::of(self.0);
+        if let Some(mut block) = lines.start_with(vectors) {
+            if let Some((_, end)) = block.next_line() {
+                block.take_all(end + 2, usize::MAX, 16, &mut slots);
+            }
+        } else if let Some((_, end)) = lines.next_line() {
+            lines.take_usual(end + 2, usize::MAX, 16, &mut slots);
+        }
+        slots.as_slice().to_vec()
     }
 }
 
@@ -181,6 +204,8 @@ fn nothing_outside_of_the_input_is_read() {
                     with(level, Marked(&text)),
                     "{level:?} {len}"
                 );
+                let fields = with(level, UsualFields(input));
+                assert_eq!(fields, with(level, UsualFields(&text)), "{level:?} {len}");
                 for start in 0..len.min(80) {
                     with(level, Target(input, start..len));
                 }
