@@ -24,7 +24,8 @@ use crate::framing::Framing;
 /// A piece of a request: what [`ServerCodec`] decodes and [`ClientCodec`] encodes.
 ///
 /// Every request is a head, any number of `Data`, perhaps `Trailers`, and `End`, also where there is no
-/// body.
+/// body. Instead of `End` there may be `Close`, where an earlier answer has closed the connection: that
+/// request is not to be answered.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum RequestEvent {
