@@ -222,7 +222,7 @@ impl FieldLines {
         limits: FieldLimits,
         slots: &mut FieldSlots<'_>,
     ) -> Taken {
-        let most = usize::from(limits.count - self.count);
+        let most = usize::from(limits.count.saturating_sub(self.count));
         let (line, taken) = lines.take_usual(self.line as usize, limits.line, most, slots);
         Taken { line, count: usize::from(self.count) + taken, is_end: lines.end_at(line) }
     }
@@ -302,7 +302,7 @@ impl FieldLines {
         if end + 2 - line > limits.line {
             return Err(HeadError::FieldTooLong { limit: limits.line });
         }
-        if self.count == limits.count {
+        if self.count >= limits.count {
             return Err(HeadError::TooManyFields { limit: limits.count });
         }
         let colon = self.colon as usize;

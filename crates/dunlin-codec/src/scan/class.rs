@@ -13,27 +13,21 @@ pub(super) const FIELD: u8 = 4;
 pub(super) const NAME: u8 = 8;
 
 /// The classes of every byte.
-pub(super) static CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
+pub(super) static CLASSES: [u8; 256] = classes();
+
+/// The classes of ASCII; bytes above are of [`FIELD`] alone.
+#[cfg(target_arch = "x86_64")]
+pub(super) static ASCII: [u8; 128] = classes();
+
+const fn classes<const N: usize>() -> [u8; N] {
+    let mut classes = [0; N];
     let mut byte = 0;
-    while byte < 256 {
+    while byte < N {
         classes[byte] = classes_of(byte as u8);
         byte += 1;
     }
     classes
-};
-
-/// The classes of ASCII; bytes above are of [`FIELD`] alone.
-#[cfg(target_arch = "x86_64")]
-pub(super) static ASCII: [u8; 128] = {
-    let mut ascii = [0; 128];
-    let mut byte = 0;
-    while byte < 128 {
-        ascii[byte] = classes_of(byte as u8);
-        byte += 1;
-    }
-    ascii
-};
+}
 
 const fn classes_of(byte: u8) -> u8 {
     let mut classes = 0;

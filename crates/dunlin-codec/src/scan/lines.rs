@@ -217,9 +217,10 @@ pub(crate) struct MarkedLines<'i> {
 }
 
 impl<'i> MarkedLines<'i> {
-    /// No lines of `input` yet, at most 65,536 bytes.
+    /// No lines of `input` yet. What is behind 65,536 bytes, which marks cannot tell, is left out.
     #[inline(always)]
     pub(crate) fn of(input: &'i [u8]) -> Self {
+        let input = &input[..input.len().min(1 << 16)];
         Self { input, marks: Marks::new(), walk: Walk::from(0) }
     }
 

@@ -172,6 +172,17 @@ proptest! {
     }
 }
 
+#[test]
+fn marks_stay_in_order_where_an_input_is_longer_than_they_can_tell() {
+    let input = b"a: b\r\n".repeat(20_000);
+    for level in levels() {
+        let (marks, end) = with(level, Marked(&input));
+        assert!(marks.is_sorted() && end.is_none(), "{level:?}");
+        // The end of the last name; its line would end at 65,536.
+        assert_eq!(marks.last(), Some(&65_533), "{level:?}");
+    }
+}
+
 /// An input that ends where readable memory does, and one that starts there.
 #[cfg(unix)]
 #[test]
