@@ -304,3 +304,18 @@ fn a_connection_that_was_closed_for_idleness_can_be_told() {
     assert_eq!(pair.client.handle_eof(), Err(ClientError::Unanswered));
     assert!(!pair.client.is_response_begun());
 }
+
+/// A client may close its half right behind the request; what it sent is then whole, and answered.
+#[test]
+fn a_whole_body_ends_also_where_the_close_is_heard_first() {
+    let mut server = ServerConn::new(Limits::default().into());
+    let mut input = &b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"[..];
+    assert!(matches!(server.next_event(&mut input), Ok(Some(Event::Head { .. }))));
+    assert!(matches!(server.next_event(&mut input), Ok(Some(Event::Data(b"hi")))));
+    assert_eq!(server.handle_eof(), Ok(()));
+    assert!(matches!(server.next_event(&mut input), Ok(Some(Event::End))));
+    let mut out = Vec::new();
+    server.send_whole(&ResponseHead::default(), b"", Default::default(), &mut out).unwrap();
+    assert!(String::from_utf8(out).unwrap().contains("connection: close"));
+    assert_eq!(server.phase(), Phase::Close);
+}

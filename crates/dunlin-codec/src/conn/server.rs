@@ -164,15 +164,20 @@ impl ServerConn {
         error.into()
     }
 
-    /// The peer has closed its half. A request that is being answered still gets its answer.
+    /// The peer has closed its half. A request that is being answered still gets its answer, and a body
+    /// that is all there its [`Event::End`].
     ///
     /// # Errors
     ///
     /// [`ConnError`] where a head or a body was cut.
     pub fn handle_eof(&mut self) -> Result<(), ConnError> {
+        self.request.keep_alive = false;
         let result = match &mut self.receiving {
             Receiving::Head(decoder) if decoder.is_within_head() => Err(ConnError::HeadCut),
-            Receiving::Body(decoder) => decoder.eof().map_err(ConnError::Body),
+            Receiving::Body(decoder) => match decoder.eof() {
+                Ok(()) => return Ok(()),
+                Err(error) => Err(ConnError::Body(error)),
+            },
             Receiving::Head(_) | Receiving::Complete | Receiving::Closed => Ok(()),
         };
         self.close_input();
