@@ -1,0 +1,1 @@
+//! Cookies, as a client keeps them (RFC 6265bis).

@@ -1,0 +1,5 @@
+//! The HTTP client of Dunlin.
+
+#![forbid(unsafe_code)]
+
+pub mod cookies;
