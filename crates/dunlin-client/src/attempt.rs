@@ -1,0 +1,165 @@
+//! One attempt: a connection, the request on it, the response's head.
+
+use std::sync::Arc;
+
+use dunlin_core::{Body, RequestHead};
+use http::{HeaderName, HeaderValue};
+use tokio::time::{Instant, timeout_at};
+
+use crate::client::Client;
+use crate::conn::{Answer, ConnBody, Exchange, Terms};
+use crate::error::{Error, ErrorKind, Phase};
+use crate::pool::{Acquired, Key, Lease};
+use crate::request::Request;
+use crate::response::Response;
+use crate::trace::Traces;
+
+/// What an attempt knows besides its request.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) traces: Traces,
+    /// Takes no kept connection: one has just broken.
+    pub(crate) fresh: bool,
+}
+
+/// Sends the request on a connection of its own or of the pool.
+pub(crate) async fn send(
+    client: &Client,
+    mut request: Request,
+    cx: Context,
+) -> Result<Response, Error> {
+    let url = request.url.clone();
+    let sent = exchange(client, &mut request, &cx).await;
+    sent.map_err(|error| error.with_url(&url))
+}
+
+async fn exchange(client: &Client, request: &mut Request, cx: &Context) -> Result<Response, Error> {
+    let settings = Arc::clone(&request.settings);
+    let proxy = match settings.route.unix {
+        Some(_) => None,
+        None => settings.proxies.select(&request.url),
+    };
+    let key =
+        Key { origin: request.url.origin().clone(), route: Arc::clone(&settings.route), proxy };
+    // Taken here, so that a body that cannot be sent again costs no connection.
+    let body = request.body.take().ok_or_else(|| {
+        Error::invalid("the request's body", "it is a stream that has been sent already")
+    })?;
+
+    let mut lease = connection(client, &key, request, cx).await?;
+    let info = Arc::clone(lease.conn().info());
+    cx.traces.emit(|trace| trace.connection_ready(info.local, info.peer));
+    let head = wire_head(request, info.forward_fields.as_deref());
+    let trailers = request.trailers.take();
+    let terms =
+        Terms { timeouts: settings.timeouts, deadline: cx.deadline, traces: cx.traces.clone() };
+    let traced_body = body.as_whole().map(<[u8]>::is_empty);
+    let mut outgoing = match lease.conn().begin(&head, body, trailers) {
+        Ok(outgoing) => outgoing,
+        Err(error) => {
+            // Nothing was sent: the connection is as good as before.
+            lease.release();
+            return Err(error);
+        }
+    };
+    cx.traces.emit(|trace| {
+        trace.request_headers_sent(head.method(), &request.url, head.headers());
+    });
+    if traced_body == Some(false)
+        && let Some(bytes) = request.body.as_bytes()
+    {
+        cx.traces.emit(|trace| trace.request_chunk_sent(bytes));
+    }
+
+    let on_interim = settings.on_interim.as_ref();
+    let answer = Exchange::new(lease.conn(), &mut outgoing, &terms, on_interim).await?;
+    let url = request.url.clone();
+    Ok(match answer {
+        Answer::Whole(head, body) => {
+            lease.release();
+            Response::new(head, body.into(), url, Some(info))
+        }
+        Answer::Streaming(head, left) => {
+            let body = ConnBody::new(lease, outgoing, terms, url.clone(), left);
+            Response::new(head, Body::from_http_body(body), url, Some(info))
+        }
+        Answer::Upgraded(head) => {
+            let (conn, place) = lease.into_parts();
+            Response::upgraded(head, url, info, conn, place)
+        }
+    })
+}
+
+/// A connection for the request: kept, or opened.
+async fn connection(
+    client: &Client,
+    key: &Key,
+    request: &Request,
+    cx: &Context,
+) -> Result<Lease, Error> {
+    let (pool, timeouts) = (client.pool(), &request.settings.timeouts);
+    // What must not be sent twice is not to be sent on a connection that is closed already.
+    let thorough = !request.is_idempotent() || !request.body.is_replayable();
+    let acquire = pool.acquire(key, cx.fresh, thorough, &cx.traces);
+    let acquired = within(acquire, timeouts.pool, "pool", cx.deadline, request, Phase::Queue).await?;
+    match acquired {
+        None => Err(Error::new(ErrorKind::Closed, Phase::Queue)),
+        Some(Acquired::Kept(lease)) => {
+            cx.traces.emit(|trace| trace.connection_reuse());
+            Ok(lease)
+        }
+        Some(Acquired::Place(place)) => {
+            cx.traces.emit(|trace| trace.connection_create_start());
+            let open = client.connector().open(key, &request.settings, &cx.traces);
+            let conn =
+                within(open, timeouts.connect, "connect", cx.deadline, request, Phase::Connect)
+                    .await??;
+            cx.traces.emit(|trace| trace.connection_create_end());
+            Ok(place.fill(conn))
+        }
+    }
+}
+
+/// Waits no longer than `limit`, and not past the request's own deadline.
+async fn within<T>(
+    work: impl Future<Output = T>,
+    limit: Option<std::time::Duration>,
+    setting: &'static str,
+    deadline: Option<Instant>,
+    request: &Request,
+    phase: Phase,
+) -> Result<T, Error> {
+    // Most waits are none: no timer is set before the first poll.
+    let mut work = std::pin::pin!(work);
+    let first = std::future::poll_fn(|cx| std::task::Poll::Ready(work.as_mut().poll(cx))).await;
+    if let std::task::Poll::Ready(done) = first {
+        return Ok(done);
+    }
+    let own = limit.map(|limit| Instant::now() + limit);
+    let (until, setting, after) = match (own, deadline) {
+        (None, None) => return Ok(work.await),
+        (Some(own), Some(deadline)) if deadline < own => {
+            (deadline, "total", request.settings.timeouts.total)
+        }
+        (Some(own), _) => (own, setting, limit),
+        (None, Some(deadline)) => (deadline, "total", request.settings.timeouts.total),
+    };
+    timeout_at(until, work)
+        .await
+        .map_err(|_| Error::timeout(phase, setting, after.unwrap_or_default()))
+}
+
+/// The head as it goes out.
+fn wire_head(request: &mut Request, forward: Option<&dunlin_core::Headers>) -> RequestHead {
+    let mut head = RequestHead::new(request.method.clone(), request.url.uri().clone());
+    *head.headers_mut() = std::mem::take(&mut request.headers);
+    for (name, value) in forward.into_iter().flatten() {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+            && !head.headers().contains(&name)
+        {
+            head.headers_mut().append(name, value);
+        }
+    }
+    head
+}

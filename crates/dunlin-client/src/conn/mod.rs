@@ -1,0 +1,196 @@
+//! One connection to a server: the codec's state machine over a transport, driven by whoever waits for
+//! it.
+//!
+//! There is no task behind it. The future that sends a request writes and reads by itself until the
+//! response's head is there; then the response's body does. While a connection is idle nobody looks at
+//! it but the pool, which [probes](Connection::is_alive) it before it is used again.
+
+mod body;
+mod exchange;
+mod timer;
+mod transport;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Buf, Bytes, BytesMut};
+use dunlin_codec::{ClientConn, Leniency, Limits};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+pub(crate) use self::body::ConnBody;
+pub(crate) use self::exchange::{Answer, Exchange, Outgoing, Terms};
+use self::timer::Timer;
+pub(crate) use self::transport::{Peek, Transport};
+
+/// A connection, idle or with one request under way.
+pub(crate) struct Connection {
+    io: Transport,
+    proto: ClientConn,
+    timer: Timer,
+    /// Read and not yet used.
+    rest: BytesMut,
+    unsent: Unsent,
+    /// Bytes went either way since the last wait began.
+    progress: bool,
+    /// The peer takes no more of the request; what it answered may still be read.
+    write_failed: Option<std::io::Error>,
+    info: Arc<ConnInfo>,
+    born: Instant,
+    requests: u64,
+}
+
+/// Rendered bytes that the socket has not taken.
+#[derive(Debug, Default)]
+struct Unsent {
+    head: Vec<u8>,
+    at: usize,
+    /// A piece of body, sent from where it is.
+    body: Bytes,
+    suffix: Vec<u8>,
+}
+
+impl Unsent {
+    fn is_empty(&self) -> bool {
+        self.at == self.head.len() && self.body.is_empty() && self.suffix.is_empty()
+    }
+}
+
+/// What is known of the other end.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ConnInfo {
+    /// Our address, over TCP.
+    pub local: Option<SocketAddr>,
+    /// The server's address, or the proxy's, over TCP.
+    pub peer: Option<SocketAddr>,
+    /// Whether the connection goes by a proxy that forwards requests, which gets whole URIs.
+    pub via_proxy: bool,
+    /// Fields of the proxy's answer to CONNECT.
+    pub proxy_headers: Option<Arc<dunlin_core::Headers>>,
+    /// What the proxy wants to be sent with each request, where it forwards.
+    pub(crate) forward_fields: Option<Arc<dunlin_core::Headers>>,
+    /// The server's certificate, DER, over TLS.
+    pub certificate: Option<Bytes>,
+}
+
+impl Connection {
+    pub(crate) fn new(io: Transport, limits: Arc<Limits>, mut info: ConnInfo) -> Self {
+        (info.local, info.peer) = io.addresses();
+        Self {
+            io,
+            proto: ClientConn::new(limits),
+            timer: Timer::default(),
+            rest: BytesMut::new(),
+            unsent: Unsent::default(),
+            progress: false,
+            write_failed: None,
+            info: Arc::new(info),
+            born: Instant::now(),
+            requests: 0,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn lenient(mut self, leniency: Leniency) -> Self {
+        self.proto = self.proto.lenient(leniency);
+        self
+    }
+
+    pub(crate) fn info(&self) -> &Arc<ConnInfo> {
+        &self.info
+    }
+
+    pub(crate) fn born(&self) -> Instant {
+        self.born
+    }
+
+    /// Whether a request has gone out on it.
+    pub(crate) fn is_used(&self) -> bool {
+        self.requests > 0
+    }
+
+    /// Whether it may go back into the pool.
+    pub(crate) fn is_reusable(&self) -> bool {
+        self.proto.is_reusable()
+            && self.rest.is_empty()
+            && self.unsent.is_empty()
+            && self.write_failed.is_none()
+    }
+
+    /// Whether an idle connection is still good: the server has neither closed it nor said anything.
+    /// Bytes that nobody asked for might be taken for the answer to the next request, so they end it.
+    ///
+    /// `thorough` asks the system too, for requests that must not be sent twice: the runtime may not
+    /// have been told of a close yet.
+    pub(crate) fn is_alive(&mut self, thorough: bool) -> bool {
+        if thorough {
+            match self.io.peek() {
+                Peek::Ended => return false,
+                Peek::Bytes if !self.io.is_tls() => return false,
+                Peek::Bytes | Peek::Quiet | Peek::Unknown => {}
+            }
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut byte = [0; 1];
+        Pin::new(&mut self.io).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+    }
+
+    /// Writes what is rendered and not yet sent.
+    fn poll_unsent(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        let Self { io, unsent, progress, .. } = self;
+        while !unsent.is_empty() {
+            let n = std::task::ready!(poll_write(
+                io,
+                cx,
+                &unsent.head[unsent.at..],
+                &unsent.body,
+                &unsent.suffix
+            ))?;
+            *progress = true;
+            let of_head = n.min(unsent.head.len() - unsent.at);
+            unsent.at += of_head;
+            let of_body = (n - of_head).min(unsent.body.len());
+            unsent.body.advance(of_body);
+            unsent.suffix.drain(..n - of_head - of_body);
+        }
+        if !unsent.head.is_empty() {
+            unsent.head = Vec::new();
+            unsent.at = 0;
+        }
+        // TLS may hold records back.
+        if io.is_tls() { Pin::new(io).poll_flush(cx) } else { Poll::Ready(Ok(())) }
+    }
+
+    /// Takes the connection apart, for another protocol.
+    pub(crate) fn into_parts(self) -> (Transport, Bytes) {
+        (self.io, self.rest.freeze())
+    }
+}
+
+/// Writes some of up to three pieces; never 0 bytes of something.
+fn poll_write(
+    io: &mut Transport,
+    cx: &mut Context<'_>,
+    head: &[u8],
+    body: &[u8],
+    suffix: &[u8],
+) -> Poll<std::io::Result<usize>> {
+    let io = Pin::new(io);
+    let n = if body.is_empty() && suffix.is_empty() {
+        std::task::ready!(io.poll_write(cx, head))?
+    } else {
+        let slices = [head, body, suffix].map(std::io::IoSlice::new);
+        std::task::ready!(io.poll_write_vectored(cx, &slices))?
+    };
+    Poll::Ready(if n == 0 { Err(std::io::ErrorKind::WriteZero.into()) } else { Ok(n) })
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("info", &self.info).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,105 @@
+//! The body of a request, which may have to be sent more than once.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dunlin_core::Body;
+
+/// What a request carries.
+///
+/// Bytes and [`replayable`](Self::replayable) sources can be sent again: on another connection where
+/// one broke before it answered, after a redirect that keeps the method, with digest credentials. A
+/// [`Body`] that is a stream goes out once.
+#[derive(Clone, Default)]
+pub struct RequestBody(Kind);
+
+#[derive(Clone, Default)]
+enum Kind {
+    #[default]
+    Empty,
+    Whole(Bytes),
+    Source(Arc<dyn Fn() -> Body + Send + Sync>),
+    /// Goes to whoever takes it first.
+    Once(Arc<std::sync::Mutex<Option<Body>>>),
+}
+
+impl RequestBody {
+    /// No body.
+    pub const fn empty() -> Self {
+        Self(Kind::Empty)
+    }
+
+    /// A body that is made anew each time it is sent.
+    pub fn replayable(source: impl Fn() -> Body + Send + Sync + 'static) -> Self {
+        Self(Kind::Source(Arc::new(source)))
+    }
+
+    /// Whether it can be sent again.
+    pub fn is_replayable(&self) -> bool {
+        !matches!(self.0, Kind::Once(_))
+    }
+
+    /// Whether it is known that no byte will be sent.
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_some_and(<[u8]>::is_empty)
+    }
+
+    /// The bytes, where they are all here.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Kind::Empty => Some(&[]),
+            Kind::Whole(bytes) => Some(bytes),
+            Kind::Source(_) | Kind::Once(_) => None,
+        }
+    }
+
+    /// A body to send now; `None` where it goes out once and has gone.
+    pub fn take(&self) -> Option<Body> {
+        match &self.0 {
+            Kind::Empty => Some(Body::empty()),
+            Kind::Whole(bytes) => Some(bytes.clone().into()),
+            Kind::Source(source) => Some(source()),
+            Kind::Once(body) => {
+                body.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+            }
+        }
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Empty => f.write_str("Empty"),
+            Kind::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
+            Kind::Source(_) => f.write_str("Replayable"),
+            Kind::Once(_) => f.write_str("Once"),
+        }
+    }
+}
+
+impl From<Body> for RequestBody {
+    fn from(body: Body) -> Self {
+        match body.try_into_whole() {
+            Ok(bytes) => bytes.into(),
+            Err(body) => Self(Kind::Once(Arc::new(std::sync::Mutex::new(Some(body))))),
+        }
+    }
+}
+
+impl From<Bytes> for RequestBody {
+    fn from(bytes: Bytes) -> Self {
+        if bytes.is_empty() { Self::empty() } else { Self(Kind::Whole(bytes)) }
+    }
+}
+
+macro_rules! from_bytes {
+    ($($kind:ty),*) => {$(
+        impl From<$kind> for RequestBody {
+            fn from(bytes: $kind) -> Self {
+                Bytes::from(bytes).into()
+            }
+        }
+    )*};
+}
+from_bytes!(Vec<u8>, String, &'static [u8], &'static str);
