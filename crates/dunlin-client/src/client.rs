@@ -150,7 +150,7 @@ impl Client {
                 && response.headers().contains("set-cookie")
             {
                 let mut lines = response.headers().get_all("set-cookie");
-                cookies.store(&mut lines, request.url.as_url());
+                cookies.store(&mut lines, request.url.as_url(), settings.same_site);
             }
             let (status, headers) = (response.status(), response.headers());
             let Some(to) = redirect::follow(&mut request, status, headers, &history)? else {
@@ -180,7 +180,7 @@ impl Client {
             }
         }
         if let Some(store) = &settings.cookies
-            && let Some(kept) = store.header(hop.url.as_url())
+            && let Some(kept) = store.header(hop.url.as_url(), settings.same_site)
         {
             let all = match hop.headers.get("cookie") {
                 Some(own) => HeaderValue::from_bytes(&[kept.as_bytes(), b"; ", own].concat())

@@ -1,5 +1,76 @@
-//! The HTTP client of Dunlin.
+//! The HTTP client of Dunlin: one pool of connections over the same codec, types and TLS as the server.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), dunlin_client::Error> {
+//! let client = dunlin_client::Client::new();
+//! let birds: Vec<String> =
+//!     client.get("https://example.com/birds").query(&[("tall", 1)]).send().await?.ok()?.json().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Map
+//!
+//! | type | what it is |
+//! | --- | --- |
+//! | [`Client`], [`ClientBuilder`] | one pool, one set of defaults; cheap to clone |
+//! | [`RequestBuilder`], [`Request`], [`RequestBody`] | what is asked, each setting overridable |
+//! | [`Response`] | the head at once, the body as it comes: bytes, text, JSON, lines, a file |
+//! | [`Timeouts`], [`PoolLimits`], [`Redirects`], [`Proxy`], [`TlsConfig`] | settings |
+//! | [`Middleware`], [`Tracer`] | code around each attempt; hooks into what happens |
+//! | [`cookies`], [`auth`] | the jar; credentials |
+//! | [`Error`] | what went wrong, in which [`Phase`], with whom |
+//!
+//! # Costs
+//!
+//! The future that sends a request drives its connection by itself: no task stands behind it and no
+//! channel between. A request on a kept connection is one write and one read; with a body that comes
+//! along with its head it allocates once. An idle connection holds no buffer.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "tls"), allow(rustdoc::broken_intra_doc_links))]
 
+mod attempt;
+pub mod auth;
+mod builder;
+mod client;
+#[cfg(feature = "compress")]
+mod compress;
+mod conn;
+mod connect;
 pub mod cookies;
+mod error;
+mod limited;
+mod middleware;
+mod pool;
+mod proxy;
+mod redirect;
+mod request;
+mod response;
+mod settings;
+mod timeouts;
+mod trace;
+mod url;
+
+pub use self::builder::ClientBuilder;
+pub use self::client::Client;
+#[cfg(feature = "compress")]
+pub use self::compress::Coding;
+pub use self::conn::ConnInfo;
+#[cfg(feature = "hickory")]
+pub use self::connect::dns::HickoryResolver;
+pub use self::connect::dns::{Resolve, Resolving, SystemResolver};
+#[cfg(feature = "tls")]
+pub use self::connect::tls::{TlsBuilder, TlsConfig};
+pub use self::connect::{AddressFilter, Connect, Connecting};
+pub use self::error::{Error, ErrorKind, Phase};
+pub use self::middleware::{Middleware, Next};
+pub use self::pool::{PoolLimits, PoolMetrics};
+pub use self::proxy::Proxy;
+pub use self::redirect::{Redirect, RedirectAction, RedirectAttempt, Redirects};
+pub use self::request::{Request, RequestBody, RequestBuilder, file_part};
+pub use self::response::{LINE_MAX, Lines, Link, Response};
+pub use self::timeouts::Timeouts;
+pub use self::trace::{Trace, Tracer};
+pub use self::url::{IntoUrl, Origin, Url};
+
+pub use dunlin_multipart as multipart;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use dunlin_codec::{Leniency, Limits};
 use dunlin_core::ResponseHead;
 
-use crate::cookies::CookieStore;
+use crate::cookies::{CookieStore, SameSiteContext};
 use crate::middleware::Middleware;
 use crate::proxy::Proxies;
 use crate::redirect::Redirects;
@@ -32,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) proxies: Arc<Proxies>,
     pub(crate) route: Arc<Route>,
     pub(crate) cookies: Option<Arc<dyn CookieStore>>,
+    pub(crate) same_site: SameSiteContext,
     pub(crate) middleware: Arc<[Arc<dyn Middleware>]>,
     pub(crate) tracers: Arc<[Arc<dyn Tracer>]>,
     pub(crate) on_interim: Option<OnInterim>,
@@ -56,6 +57,7 @@ impl Default for Settings {
             proxies: Arc::default(),
             route: Arc::default(),
             cookies: None,
+            same_site: SameSiteContext::SameSite,
             middleware: Arc::new([]),
             tracers: Arc::new([]),
             on_interim: None,

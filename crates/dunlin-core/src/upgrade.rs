@@ -24,6 +24,13 @@ pub struct Upgraded {
     io: Pin<Box<dyn Io>>,
 }
 
+impl Upgraded {
+    /// A connection that was handed over; for drivers.
+    pub fn new(io: impl Io + 'static, read_ahead: Bytes) -> Self {
+        Self { read_ahead, io: Box::pin(io) }
+    }
+}
+
 type Then = Box<dyn FnOnce(Upgraded) -> BoxFuture<'static, ()> + Send>;
 
 /// What runs on the connection once the 101 has been sent: in the connection's own task, so that a
@@ -34,7 +41,7 @@ impl OnUpgrade {
     /// Runs it; for drivers.
     pub fn run(self, io: impl Io + 'static, read_ahead: Bytes) -> BoxFuture<'static, ()> {
         let then = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        then(Upgraded { read_ahead, io: Box::pin(io) })
+        then(Upgraded::new(io, read_ahead))
     }
 }
 

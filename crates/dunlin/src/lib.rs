@@ -19,6 +19,7 @@
 //! | --- | --- | --- |
 //! | [`web`] | `dunlin-web` | apps: routes, handlers, extractors, middleware, state, signals |
 //! | [`server`] | `dunlin-server` | listeners, connections, deadlines, graceful end |
+//! | [`client`] | `dunlin-client` | requests: pool, redirects, cookies, proxies, middleware |
 //! | [`router`] | `dunlin-router` | patterns to values, names to URLs; knows nothing of HTTP |
 //! | [`signals`] | `dunlin-signals` | ordered async callbacks, setup and teardown pairs |
 //! | [`codec`] | `dunlin-codec` | HTTP/1.1 without I/O |
@@ -29,14 +30,19 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `server` | yes | [`web`], [`server`], [`run_app`] |
+//! | `client` | yes | [`client`] |
+//! | `tls` | yes | `https` in the client |
+//! | `compress` | yes | decoding of compressed responses, encoding of requests |
 //! | `json` | yes | [`web::Json`] |
 
 #![forbid(unsafe_code)]
-#![cfg_attr(not(feature = "server"), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(not(all(feature = "server", feature = "client")), allow(rustdoc::broken_intra_doc_links))]
 
 #[cfg(feature = "server")]
 mod run;
 
+#[cfg(feature = "client")]
+pub use dunlin_client as client;
 pub use dunlin_codec as codec;
 pub use dunlin_core as core;
 pub use dunlin_router as router;

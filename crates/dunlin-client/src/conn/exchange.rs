@@ -11,7 +11,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -389,9 +388,4 @@ impl std::fmt::Debug for Exchange<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Exchange").field("conn", &self.conn).finish_non_exhaustive()
     }
-}
-
-/// Shares the connection's facts with the response.
-pub(crate) fn info_of(conn: &Connection) -> Arc<super::ConnInfo> {
-    Arc::clone(conn.info())
 }

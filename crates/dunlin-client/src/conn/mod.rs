@@ -7,6 +7,7 @@
 
 mod body;
 mod exchange;
+mod held;
 mod timer;
 mod transport;
 
@@ -22,7 +23,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 pub(crate) use self::body::ConnBody;
-pub(crate) use self::exchange::{Answer, Exchange, Outgoing, Terms};
+pub(crate) use self::exchange::{Answer, Exchange, Terms};
+pub(crate) use self::held::Held;
 use self::timer::Timer;
 pub(crate) use self::transport::{Peek, Transport};
 
@@ -106,11 +108,6 @@ impl Connection {
 
     pub(crate) fn born(&self) -> Instant {
         self.born
-    }
-
-    /// Whether a request has gone out on it.
-    pub(crate) fn is_used(&self) -> bool {
-        self.requests > 0
     }
 
     /// Whether it may go back into the pool.

@@ -15,7 +15,7 @@ pub(super) const STAGGER: Duration = Duration::from_millis(250);
 /// Orders addresses so that the families alternate, the first one's first (RFC 8305 §4).
 fn interleave(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let Some(first) = addresses.first() else { return Vec::new() };
-    let (same, other): (Vec<_>, Vec<_>) =
+    let (same, other): (Vec<&SocketAddr>, Vec<_>) =
         addresses.iter().partition(|address| address.is_ipv6() == first.is_ipv6());
     let (mut same, mut other) = (same.into_iter(), other.into_iter());
     let mut ordered = Vec::with_capacity(addresses.len());
@@ -24,7 +24,7 @@ fn interleave(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
         if pair == (None, None) {
             return ordered;
         }
-        ordered.extend([pair.0, pair.1].into_iter().flatten());
+        ordered.extend([pair.0, pair.1].into_iter().flatten().copied());
     }
 }
 

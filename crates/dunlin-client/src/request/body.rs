@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dunlin_core::Body;
+use dunlin_multipart::Form;
+
+use crate::error::Error;
 
 /// What a request carries.
 ///
@@ -65,6 +68,20 @@ impl RequestBody {
             }
         }
     }
+}
+
+/// The body of a form, made anew each time it is sent where its parts can be.
+pub(super) fn of_form(form: Form) -> Result<RequestBody, Error> {
+    let invalid = |error| Error::invalid("the multipart form", error);
+    if !form.is_replayable() {
+        return form.into_body().map(RequestBody::from).map_err(invalid);
+    }
+    // Whatever is wrong with it shows the first time.
+    let again = form.try_clone().unwrap_or_default();
+    form.into_body().map_err(invalid)?;
+    Ok(RequestBody::replayable(move || {
+        again.try_clone().and_then(|form| form.into_body().ok()).unwrap_or_default()
+    }))
 }
 
 impl fmt::Debug for RequestBody {

@@ -199,7 +199,7 @@ impl RequestBuilder {
     pub fn multipart(self, form: Form) -> Self {
         self.edit(|request| {
             request.headers.insert(CONTENT_TYPE, form.content_type());
-            request.body = super::body::of_form(form);
+            request.body = super::body::of_form(form)?;
             Ok(())
         })
     }

@@ -2,6 +2,7 @@
 
 mod body;
 mod builder;
+mod file;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
 
 pub use self::body::RequestBody;
 pub use self::builder::RequestBuilder;
+pub use self::file::file_part;
 use crate::settings::Settings;
 use crate::url::Url;
 

@@ -1,0 +1,254 @@
+//! The codings themselves: bytes in, bounded pieces out.
+
+use std::io;
+
+use brotli::enc::encode::{BrotliEncoderOperation, BrotliEncoderStateStruct};
+use brotli::enc::StandardAlloc;
+use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use zstd::stream::raw::{DParameter, InBuffer, Operation, OutBuffer};
+
+use super::Coding;
+use crate::error::Error;
+
+/// Largest window that zstd may ask for: 8 MiB, as RFC 9659 has it.
+const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// What is wrong with an encoded body.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DecodeError {
+    #[error("the {coding} body is corrupt: {reason}")]
+    Corrupt { coding: &'static str, reason: String },
+    #[error("the {coding} body breaks off")]
+    Cut { coding: &'static str },
+    #[error("bytes behind the end of the {coding} body")]
+    Surplus { coding: &'static str },
+    #[error("the body decodes to more than {ratio} times its size")]
+    Ratio { ratio: u32 },
+}
+
+/// One step of a coder: bytes taken and given, and whether the stream has ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Step {
+    pub(super) used: usize,
+    pub(super) made: usize,
+    pub(super) ended: bool,
+}
+
+/// Takes one coding off.
+pub(super) enum Decoder {
+    /// Nothing has come yet: whether deflate has zlib's header shows in the first byte.
+    Deflate,
+    Flate { state: Decompress, is_gzip: bool },
+    Brotli(Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>),
+    Zstd(Box<zstd::stream::raw::Decoder<'static>>),
+}
+
+impl Decoder {
+    pub(super) fn new(coding: Coding) -> io::Result<Self> {
+        Ok(match coding {
+            Coding::Gzip => Self::Flate { state: Decompress::new_gzip(15), is_gzip: true },
+            Coding::Deflate => Self::Deflate,
+            Coding::Brotli => Self::Brotli(Box::new(BrotliState::new(
+                StandardAlloc::default(),
+                StandardAlloc::default(),
+                StandardAlloc::default(),
+            ))),
+            Coding::Zstd => {
+                let mut decoder = zstd::stream::raw::Decoder::new()?;
+                decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG))?;
+                Self::Zstd(Box::new(decoder))
+            }
+        })
+    }
+
+    /// Decodes as much of `input` as `output` has room for.
+    pub(super) fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, DecodeError> {
+        let corrupt =
+            |coding, reason: String| Err(DecodeError::Corrupt { coding, reason });
+        match self {
+            Self::Deflate => {
+                let Some(first) = input.first() else { return Ok(Step::default()) };
+                // Some servers leave zlib's header out; its low four bits would be 8.
+                let state = Decompress::new(first & 0x0f == 8);
+                *self = Self::Flate { state, is_gzip: false };
+                self.step(input, output)
+            }
+            Self::Flate { state, .. } => {
+                let (before_in, before_out) = (state.total_in(), state.total_out());
+                match state.decompress(input, output, FlushDecompress::None) {
+                    Ok(status) => Ok(Step {
+                        used: (state.total_in() - before_in) as usize,
+                        made: (state.total_out() - before_out) as usize,
+                        ended: status == Status::StreamEnd,
+                    }),
+                    Err(error) => corrupt(self.name(), error.to_string()),
+                }
+            }
+            Self::Brotli(state) => {
+                let (mut left, mut used) = (input.len(), 0);
+                let (mut room, mut made) = (output.len(), 0);
+                let mut total = 0;
+                match BrotliDecompressStream(
+                    &mut left, &mut used, input, &mut room, &mut made, output, &mut total, state,
+                ) {
+                    BrotliResult::ResultFailure => corrupt("br", format!("{:?}", state.error_code)),
+                    BrotliResult::ResultSuccess => Ok(Step { used, made, ended: true }),
+                    _ => Ok(Step { used, made, ended: false }),
+                }
+            }
+            Self::Zstd(decoder) => {
+                let mut from = InBuffer::around(input);
+                let mut to = OutBuffer::around(output);
+                match decoder.run(&mut from, &mut to) {
+                    Ok(hint) => Ok(Step { used: from.pos(), made: to.pos(), ended: hint == 0 }),
+                    Err(error) => corrupt("zstd", error.to_string()),
+                }
+            }
+        }
+    }
+
+    /// Begins the next member of a body that has several; `false` where there is no such thing.
+    pub(super) fn begin_member(&mut self) -> bool {
+        match self {
+            Self::Flate { state, is_gzip: true } => {
+                *state = Decompress::new_gzip(15);
+                true
+            }
+            // The decoder goes on with the next frame by itself.
+            Self::Zstd(_) => true,
+            _ => false,
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Flate { is_gzip: true, .. } => "gzip",
+            Self::Flate { .. } | Self::Deflate => "deflate",
+            Self::Brotli(_) => "br",
+            Self::Zstd(_) => "zstd",
+        }
+    }
+}
+
+/// Puts one coding on.
+pub(super) enum Encoder {
+    Flate(Compress),
+    Brotli(Box<BrotliEncoderStateStruct<StandardAlloc>>),
+    Zstd(Box<zstd::stream::raw::Encoder<'static>>),
+}
+
+/// What goes into an encoder.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Input {
+    More,
+    /// All that went in is to come out, whatever follows.
+    Flush,
+    End,
+}
+
+/// Quality of br for bodies made on the fly.
+const BROTLI_QUALITY: u32 = 5;
+
+impl Encoder {
+    pub(super) fn new(coding: Coding) -> io::Result<Self> {
+        let level = Compression::default();
+        Ok(match coding {
+            Coding::Gzip => Self::Flate(Compress::new_gzip(level, 15)),
+            Coding::Deflate => Self::Flate(Compress::new(level, true)),
+            Coding::Brotli => {
+                let mut state = BrotliEncoderStateStruct::new(StandardAlloc::default());
+                state.params.quality = BROTLI_QUALITY as i32;
+                state.params.lgwin = 20;
+                Self::Brotli(Box::new(state))
+            }
+            Coding::Zstd => Self::Zstd(Box::new(zstd::stream::raw::Encoder::new(3)?)),
+        })
+    }
+
+    /// Encodes as much of `input` as there is room for; `ended` says that all of it, and the flush or
+    /// the end, is out.
+    pub(super) fn step(
+        &mut self,
+        input: &[u8],
+        output: &mut [u8],
+        kind: Input,
+    ) -> io::Result<Step> {
+        match self {
+            Self::Flate(state) => {
+                let (before_in, before_out) = (state.total_in(), state.total_out());
+                let flush = match kind {
+                    Input::More => FlushCompress::None,
+                    Input::Flush => FlushCompress::Sync,
+                    Input::End => FlushCompress::Finish,
+                };
+                let status = state.compress(input, output, flush).map_err(io::Error::other)?;
+                let used = (state.total_in() - before_in) as usize;
+                let made = (state.total_out() - before_out) as usize;
+                let ended = match kind {
+                    Input::End => status == Status::StreamEnd,
+                    _ => used == input.len() && made < output.len(),
+                };
+                Ok(Step { used, made, ended })
+            }
+            Self::Brotli(state) => {
+                let operation = match kind {
+                    Input::More => BrotliEncoderOperation::BROTLI_OPERATION_PROCESS,
+                    Input::Flush => BrotliEncoderOperation::BROTLI_OPERATION_FLUSH,
+                    Input::End => BrotliEncoderOperation::BROTLI_OPERATION_FINISH,
+                };
+                let (mut left, mut used) = (input.len(), 0);
+                let (mut room, mut made) = (output.len(), 0);
+                let went = state.compress_stream(
+                    operation,
+                    &mut left,
+                    input,
+                    &mut used,
+                    &mut room,
+                    output,
+                    &mut made,
+                    &mut None,
+                    &mut |_, _, _, _| (),
+                );
+                if !went {
+                    return Err(io::Error::other("brotli failed"));
+                }
+                let ended = match kind {
+                    Input::End => state.is_finished(),
+                    _ => used == input.len() && !state.has_more_output(),
+                };
+                Ok(Step { used, made, ended })
+            }
+            Self::Zstd(encoder) => {
+                let mut from = InBuffer::around(input);
+                let mut to = OutBuffer::around(output);
+                encoder.run(&mut from, &mut to)?;
+                let all_in = from.pos() == input.len();
+                let left = match kind {
+                    Input::More => 0,
+                    Input::Flush if all_in => encoder.flush(&mut to)?,
+                    Input::End if all_in => encoder.finish(&mut to, true)?,
+                    _ => 1,
+                };
+                Ok(Step { used: from.pos(), made: to.pos(), ended: all_in && left == 0 })
+            }
+        }
+    }
+}
+
+/// Encodes bytes that are all here.
+pub(super) fn encode_all(coding: Coding, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let failed = |error| Error::invalid("the request's compression", error);
+    let mut encoder = Encoder::new(coding).map_err(failed)?;
+    let mut all = Vec::new();
+    let mut piece = [0; 8 * 1024];
+    let mut rest = bytes;
+    loop {
+        let step = encoder.step(rest, &mut piece, Input::End).map_err(failed)?;
+        rest = &rest[step.used..];
+        all.extend_from_slice(&piece[..step.made]);
+        if step.ended {
+            return Ok(all);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A body into a file.
+
+use std::path::Path;
+
+use tokio::io::AsyncWriteExt;
+
+use super::Response;
+use crate::error::{Error, ErrorKind, Phase};
+
+impl Response {
+    /// Writes the body to a new file, or over the one that is there, and says how many bytes it was.
+    ///
+    /// The file gets its name only once the body is whole: until then it is written beside it, with
+    /// `.part` behind its name. What is left of a body that broke off is removed.
+    ///
+    /// # Errors
+    ///
+    /// As [`chunk`](Self::chunk), and where the file cannot be written.
+    pub async fn save_to(self, path: impl AsRef<Path>) -> Result<u64, Error> {
+        self.save_with(path, |_, _| {}).await
+    }
+
+    /// The same; `progress` is called after each piece with the bytes written so far and those that
+    /// there will be, where that is known.
+    ///
+    /// # Errors
+    ///
+    /// As [`save_to`](Self::save_to).
+    pub async fn save_with(
+        mut self,
+        path: impl AsRef<Path>,
+        mut progress: impl FnMut(u64, Option<u64>),
+    ) -> Result<u64, Error> {
+        let path = path.as_ref();
+        let mut part = path.as_os_str().to_owned();
+        part.push(".part");
+        let part = std::path::PathBuf::from(part);
+        let written = self.write_file(&part, &mut progress).await;
+        let moved = match written {
+            Ok(bytes) => match tokio::fs::rename(&part, path).await {
+                Ok(()) => return Ok(bytes),
+                Err(error) => Err(self.file_error(path, error)),
+            },
+            Err(error) => Err(error),
+        };
+        // What went wrong first is what is told.
+        let _ = tokio::fs::remove_file(&part).await;
+        moved
+    }
+
+    async fn write_file(
+        &mut self,
+        path: &Path,
+        progress: &mut impl FnMut(u64, Option<u64>),
+    ) -> Result<u64, Error> {
+        let total = self.content_length();
+        let created = tokio::fs::File::create(path).await;
+        let mut file = created.map_err(|error| self.file_error(path, error))?;
+        let mut written = 0;
+        while let Some(chunk) = self.chunk().await? {
+            file.write_all(&chunk).await.map_err(|error| self.file_error(path, error))?;
+            written += chunk.len() as u64;
+            progress(written, total);
+        }
+        file.flush().await.map_err(|error| self.file_error(path, error))?;
+        Ok(written)
+    }
+
+    fn file_error(&self, path: &Path, error: std::io::Error) -> Error {
+        let error = std::io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        self.locate(Error::new(ErrorKind::Other(std::sync::Arc::new(error)), Phase::Body))
+    }
+}
