@@ -12,15 +12,17 @@
 //! # Ok::<(), dunlin_client::auth::CredentialsError>(())
 //! ```
 //!
-//! `basic` has the schemes that need no challenge, `challenge` reads `WWW-Authenticate`, and
-//! `digest` answers it (RFC 7616).
+//! `basic` has the schemes that need no challenge, `challenge` reads `WWW-Authenticate`, `digest`
+//! answers it (RFC 7616), `netrc` reads logins from a file's text.
 
 mod basic;
 mod challenge;
 mod digest;
+mod netrc;
 
 pub use self::basic::{CredentialsError, basic, bearer};
 pub use self::challenge::{
     Challenge, ChallengeError, MAX_CHALLENGES, MAX_FIELD_BYTES, MAX_PARAMETERS, challenges,
 };
 pub use self::digest::{DigestAuth, DigestError, MAX_ANSWERS};
+pub use self::netrc::{MAX_NETRC_BYTES, Netrc, NetrcEntry, NetrcError, netrc_path};
