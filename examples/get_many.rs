@@ -12,7 +12,9 @@ async fn main() {
     let answers = urls.iter().map(|url| client.get(url).send());
     for (url, answer) in urls.iter().zip(join_all(answers).await) {
         match answer {
-            Ok(it) => println!("{url}: {} {}", it.status().as_u16(), it.reason().unwrap_or_default()),
+            Ok(it) => {
+                println!("{url}: {} {}", it.status().as_u16(), it.reason().unwrap_or_default())
+            }
             Err(error) => println!("{url}: {error}"),
         }
     }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use dunlin::client::auth::DigestAuth;
 use dunlin::client::cookies::{CookieJar, SessionCookies};
 use dunlin::client::multipart::Form;
 use dunlin::client::{
-    Client, Error, Proxy, Redirects, RequestBuilder, Timeouts, TlsConfig, auth, file_part,
+    Client, Error, Proxy, Redirects, RequestBuilder, Timeouts, TlsConfig, file_part,
 };
 use dunlin::{BoxError, http::Method};
 use options::Options;
@@ -20,10 +21,10 @@ use serde_json::{Value, json};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> dunlin::Result {
     let options = Options::from_args();
-    let jar = Arc::new(match &options.cookie_jar {
-        Some(path) if path.exists() => CookieJar::load(path).await?,
-        _ => CookieJar::new(),
-    });
+    let jar = Arc::new(CookieJar::new());
+    if let Some(path) = options.cookie_jar.as_ref().filter(|path| path.exists()) {
+        jar.load(path).await?;
+    }
     let client = client(&options, Arc::clone(&jar));
     for (nth, url) in options.urls.iter().enumerate() {
         if nth > 0 {
@@ -70,7 +71,7 @@ fn client(options: &Options, jar: Arc<CookieJar>) -> Result<Client, Error> {
         builder = builder.resolve_port_to(host, *port, &[*address]);
     }
     if let Some((user, password)) = &options.digest {
-        builder = builder.with(auth::Digest::new(user, password)?);
+        builder = builder.with(DigestAuth::new(user, password).map_err(Error::other)?);
     }
     builder.build()
 }
@@ -173,4 +174,3 @@ async fn request(
     }
     Ok(request)
 }
-

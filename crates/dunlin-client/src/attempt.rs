@@ -102,7 +102,8 @@ async fn connection(
     // What must not be sent twice is not to be sent on a connection that is closed already.
     let thorough = !request.is_idempotent() || !request.body.is_replayable();
     let acquire = pool.acquire(key, cx.fresh, thorough, &cx.traces);
-    let acquired = within(acquire, timeouts.pool, "pool", cx.deadline, request, Phase::Queue).await?;
+    let acquired =
+        within(acquire, timeouts.pool, "pool", cx.deadline, request, Phase::Queue).await?;
     match acquired {
         None => Err(Error::new(ErrorKind::Closed, Phase::Queue)),
         Some(Acquired::Kept(lease)) => {
@@ -155,7 +156,8 @@ fn wire_head(request: &mut Request, forward: Option<&dunlin_core::Headers>) -> R
     let mut head = RequestHead::new(request.method.clone(), request.url.uri().clone());
     *head.headers_mut() = std::mem::take(&mut request.headers);
     for (name, value) in forward.into_iter().flatten() {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
             && !head.headers().contains(&name)
         {
             head.headers_mut().append(name, value);

@@ -11,6 +11,7 @@ use dunlin_core::{BoxError, Headers, ResponseHead};
 use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::Resolve;
 use crate::client::{Client, Inner};
 use crate::connect::dns::Dns;
 use crate::connect::{AddressFilter, Connect, Connector};
@@ -24,7 +25,6 @@ use crate::settings::Settings;
 use crate::timeouts::Timeouts;
 use crate::trace::Tracer;
 use crate::url::{IntoUrl, Url};
-use crate::Resolve;
 
 const AGENT: &str = concat!("dunlin/", env!("CARGO_PKG_VERSION"));
 
@@ -191,12 +191,12 @@ impl ClientBuilder {
             Ok(proxies) => self.settings.proxies = Arc::new(proxies),
             Err(error) => self.failed = self.failed.or(Some(error)),
         }
-        self.settings.netrc = crate::auth::netrc::Netrc::from_env().map(Arc::new);
+        self.settings.netrc = netrc_of_env().map(Arc::new);
         self
     }
 
     /// Credentials by host, for requests that bring none. Default: none.
-    pub fn netrc(mut self, netrc: crate::auth::netrc::Netrc) -> Self {
+    pub fn netrc(mut self, netrc: crate::auth::Netrc) -> Self {
         self.settings.netrc = Some(Arc::new(netrc));
         self
     }
@@ -332,6 +332,13 @@ impl ClientBuilder {
             headers,
         }
     }
+}
+
+/// The netrc file that the environment names, where it can be read.
+fn netrc_of_env() -> Option<crate::auth::Netrc> {
+    let (variable, home) = (std::env::var_os("NETRC"), std::env::home_dir());
+    let path = crate::auth::netrc_path(variable.as_deref(), home.as_deref())?;
+    crate::auth::Netrc::parse(&std::fs::read_to_string(path).ok()?).ok()
 }
 
 impl fmt::Debug for ClientBuilder {

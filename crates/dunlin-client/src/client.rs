@@ -202,20 +202,20 @@ impl Client {
         let of_url = request.url.credentials();
         let found = of_url.or_else(|| {
             let netrc = request.settings.netrc.as_ref()?;
-            let entry = netrc.lookup(request.url.host())?;
+            let entry = netrc.find(request.url.host())?;
             Some((entry.login()?.to_owned(), entry.password().unwrap_or_default().to_owned()))
         });
         let Some((user, password)) = found else { return Ok(None) };
-        let value = crate::auth::basic(&user, &password)
-            .map_err(|error| Error::invalid("the URL's credentials", error).with_url(&request.url))?;
+        let value = crate::auth::basic(&user, &password).map_err(|error| {
+            Error::invalid("the URL's credentials", error).with_url(&request.url)
+        })?;
         Ok(Some(value))
     }
 
     /// Sends the request of a hop, and once more where a kept connection broke before a byte of the
     /// answer came and the server may get the request twice.
     async fn attempts(&self, hop: Request, cx: attempt::Context) -> Result<Response, Error> {
-        let may_repeat =
-            hop.settings.replay && hop.is_idempotent() && hop.body.is_replayable();
+        let may_repeat = hop.settings.replay && hop.is_idempotent() && hop.body.is_replayable();
         let again = may_repeat.then(|| hop.clone());
         let first = self.attempt(hop, cx.clone()).await;
         match (first, again) {

@@ -47,6 +47,7 @@ mod redirect;
 mod request;
 mod response;
 mod settings;
+pub mod sse;
 mod timeouts;
 mod trace;
 mod url;

@@ -153,8 +153,14 @@ const OF_THE_BODY: [HeaderName; 7] = [
 /// Custom fields that commonly hold a secret. Anything else that a program sets goes along, as in a
 /// browser's fetch.
 fn is_secret(name: &[u8]) -> bool {
-    const SECRET: [&str; 6] =
-        ["x-api-key", "api-key", "x-auth-token", "x-csrf-token", "x-amz-security-token", "www-authenticate"];
+    const SECRET: [&str; 6] = [
+        "x-api-key",
+        "api-key",
+        "x-auth-token",
+        "x-csrf-token",
+        "x-amz-security-token",
+        "www-authenticate",
+    ];
     SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
 }
 
@@ -179,8 +185,8 @@ pub(crate) fn follow(
     let Some(location) = headers.get("location") else { return Ok(None) };
     let from = request.url.clone();
     let fail = |kind: ErrorKind| Error::new(kind, Phase::Redirect).with_url(&from);
-    let to = resolve(&from, location)
-        .map_err(|error| fail(ErrorKind::Redirect(Arc::new(error))))?;
+    let to =
+        resolve(&from, location).map_err(|error| fail(ErrorKind::Redirect(Arc::new(error))))?;
     match &request.settings.redirects.0 {
         Policy::Stop => return Ok(None),
         Policy::Follow(max) if history.len() >= *max => {
@@ -215,7 +221,8 @@ pub(crate) fn follow(
         }
     } else if !request.body.is_replayable() {
         let reason: dunlin_core::BoxError =
-            "the request's body is a stream that has been sent: make it RequestBody::replayable".into();
+            "the request's body is a stream that has been sent: make it RequestBody::replayable"
+                .into();
         return Err(fail(ErrorKind::Redirect(reason.into())));
     }
     if to.origin() != from.origin() {

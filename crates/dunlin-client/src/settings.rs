@@ -8,13 +8,13 @@ use std::sync::Arc;
 use dunlin_codec::{Leniency, Limits};
 use dunlin_core::ResponseHead;
 
+#[cfg(feature = "tls")]
+use crate::connect::tls::TlsConfig;
 use crate::cookies::{CookieStore, SameSiteContext};
 use crate::middleware::Middleware;
 use crate::proxy::Proxies;
 use crate::redirect::Redirects;
 use crate::timeouts::Timeouts;
-#[cfg(feature = "tls")]
-use crate::connect::tls::TlsConfig;
 use crate::trace::Tracer;
 
 /// Everything that may differ from request to request. A request shares its client's until it sets
@@ -28,7 +28,7 @@ pub(crate) struct Settings {
     pub(crate) decompress: bool,
     pub(crate) max_body: Option<u64>,
     pub(crate) max_ratio: Option<u32>,
-    pub(crate) netrc: Option<Arc<crate::auth::netrc::Netrc>>,
+    pub(crate) netrc: Option<Arc<crate::auth::Netrc>>,
     pub(crate) proxies: Arc<Proxies>,
     pub(crate) route: Arc<Route>,
     pub(crate) cookies: Option<Arc<dyn CookieStore>>,

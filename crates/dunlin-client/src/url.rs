@@ -282,7 +282,10 @@ fn check_spelling(text: &str, url: &url::Url) -> Result<(), Error> {
     if host == ip.to_string() {
         return Ok(());
     }
-    Err(Error::url(text, format!("its host {host:?} is an odd spelling of {ip}: write the address out")))
+    Err(Error::url(
+        text,
+        format!("its host {host:?} is an odd spelling of {ip}: write the address out"),
+    ))
 }
 
 impl fmt::Display for Url {
@@ -397,12 +400,23 @@ mod tests {
 
     #[test]
     fn odd_spellings_of_addresses_are_refused() {
-        for text in ["http://127.1/", "http://2130706433", "http://0x7f.0.0.1/", "http://0177.0.0.1:8/",
-            "http://u:p@127.1/", "http:\\\\127.1\\", "http:///127.1/"]
-        {
+        for text in [
+            "http://127.1/",
+            "http://2130706433",
+            "http://0x7f.0.0.1/",
+            "http://0177.0.0.1:8/",
+            "http://u:p@127.1/",
+            "http:\\\\127.1\\",
+            "http:///127.1/",
+        ] {
             assert!(Url::parse(text).unwrap_err().to_string().contains("odd spelling"), "{text}");
         }
-        for text in ["http://127.0.0.1/", "http://u:p@127.0.0.1:80/a@b", "http://[::1]/", "http://1.example/"] {
+        for text in [
+            "http://127.0.0.1/",
+            "http://u:p@127.0.0.1:80/a@b",
+            "http://[::1]/",
+            "http://1.example/",
+        ] {
             assert!(Url::parse(text).is_ok(), "{text}");
         }
         let base = Url::parse("http://127.0.0.1:8080/a/").unwrap();
@@ -434,6 +448,9 @@ mod tests {
     fn a_query_is_appended_to_what_is_there() {
         let url = Url::parse("http://a/b?c=d").unwrap();
         assert_eq!(url.with_query_text("e=f").unwrap().as_str(), "http://a/b?c=d&e=f");
-        assert_eq!(Url::parse("http://a/").unwrap().with_query_text("e").unwrap().as_str(), "http://a/?e");
+        assert_eq!(
+            Url::parse("http://a/").unwrap().with_query_text("e").unwrap().as_str(),
+            "http://a/?e"
+        );
     }
 }

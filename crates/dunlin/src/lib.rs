@@ -36,7 +36,10 @@
 //! | `json` | yes | [`web::Json`] |
 
 #![forbid(unsafe_code)]
-#![cfg_attr(not(all(feature = "server", feature = "client")), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(feature = "server", feature = "client")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 #[cfg(feature = "server")]
 mod run;

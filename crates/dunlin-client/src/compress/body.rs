@@ -272,8 +272,10 @@ mod tests {
     }
 
     fn in_pieces(bytes: &[u8], len: usize) -> Body {
-        let pieces: Vec<_> =
-            bytes.chunks(len).map(|piece| Ok::<_, BoxError>(Bytes::copy_from_slice(piece))).collect();
+        let pieces: Vec<_> = bytes
+            .chunks(len)
+            .map(|piece| Ok::<_, BoxError>(Bytes::copy_from_slice(piece)))
+            .collect();
         Body::from_stream(futures_util::stream::iter(pieces))
     }
 
@@ -304,7 +306,13 @@ mod tests {
                 let error = body.bytes().await.unwrap_err().to_string();
                 assert!(error.contains("breaks off"), "{coding:?} at {len}: {error}");
             }
-            assert!(decoded(Body::empty(), &named(coding.name()), None).bytes().await.unwrap().is_empty());
+            assert!(
+                decoded(Body::empty(), &named(coding.name()), None)
+                    .bytes()
+                    .await
+                    .unwrap()
+                    .is_empty()
+            );
             let body = decoded(Body::from("no such thing at all"), &named(coding.name()), None);
             assert!(body.bytes().await.is_err(), "{coding:?}");
         }

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use brotli::enc::encode::{BrotliEncoderOperation, BrotliEncoderStateStruct};
 use brotli::enc::StandardAlloc;
+use brotli::enc::encode::{BrotliEncoderOperation, BrotliEncoderStateStruct};
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use zstd::stream::raw::{DParameter, InBuffer, Operation, OutBuffer};
@@ -39,7 +39,10 @@ pub(super) struct Step {
 pub(super) enum Decoder {
     /// Nothing has come yet: whether deflate has zlib's header shows in the first byte.
     Deflate,
-    Flate { state: Decompress, is_gzip: bool },
+    Flate {
+        state: Decompress,
+        is_gzip: bool,
+    },
     Brotli(Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>),
     Zstd(Box<zstd::stream::raw::Decoder<'static>>),
 }
@@ -64,8 +67,7 @@ impl Decoder {
 
     /// Decodes as much of `input` as `output` has room for.
     pub(super) fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, DecodeError> {
-        let corrupt =
-            |coding, reason: String| Err(DecodeError::Corrupt { coding, reason });
+        let corrupt = |coding, reason: String| Err(DecodeError::Corrupt { coding, reason });
         match self {
             Self::Deflate => {
                 let Some(first) = input.first() else { return Ok(Step::default()) };

@@ -29,10 +29,7 @@ impl AddressFilter {
     /// Public addresses only: neither this machine's, nor a private network's, nor link-local (where
     /// clouds keep their metadata), nor any that is reserved or stands for an IPv4 address of these.
     pub fn public_only() -> Self {
-        Self {
-            allows: Arc::new(|address| is_public(address.ip())),
-            reason: "not a public address",
-        }
+        Self { allows: Arc::new(|address| is_public(address.ip())), reason: "not a public address" }
     }
 
     /// Addresses for which the function says yes.
@@ -107,17 +104,50 @@ mod tests {
     #[test]
     fn addresses_that_are_not_of_the_internet_are_not_public() {
         for ip in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.31.255.255",
-            "192.168.0.1", "192.0.0.8", "192.0.2.1", "192.88.99.1", "198.19.0.1", "198.51.100.7",
-            "203.0.113.9", "224.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fc00::1", "fd12::1",
-            "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
-            "2001:db8::1", "2001::1", "::127.0.0.1", "3fff::1", "64:ff9b:1::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.31.255.255",
+            "192.168.0.1",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "198.19.0.1",
+            "198.51.100.7",
+            "203.0.113.9",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fe80::1",
+            "fc00::1",
+            "fd12::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "2001:db8::1",
+            "2001::1",
+            "::127.0.0.1",
+            "3fff::1",
+            "64:ff9b:1::1",
         ] {
             assert!(!is_public(ip.parse().unwrap()), "{ip}");
         }
-        for ip in ["1.1.1.1", "100.63.0.1", "172.32.0.1", "198.17.0.1", "2606:4700::1111",
-            "::ffff:8.8.8.8", "64:ff9b::808:808", "2001:4860:4860::8888", "2002:808:808::"]
-        {
+        for ip in [
+            "1.1.1.1",
+            "100.63.0.1",
+            "172.32.0.1",
+            "198.17.0.1",
+            "2606:4700::1111",
+            "::ffff:8.8.8.8",
+            "64:ff9b::808:808",
+            "2001:4860:4860::8888",
+            "2002:808:808::",
+        ] {
             assert!(is_public(ip.parse().unwrap()), "{ip}");
         }
     }

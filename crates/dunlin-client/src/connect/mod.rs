@@ -102,17 +102,15 @@ impl Connector {
             true => Some(self.addresses(&key.origin, traces).await?),
             false => None,
         };
-        let (io, headers) = crate::proxy::tunnel(io, proxy, &key.origin, resolved, settings)
-            .await
-            .map_err(at)?;
+        let (io, headers) =
+            crate::proxy::tunnel(io, proxy, &key.origin, resolved, settings).await.map_err(at)?;
         info.proxy_headers = headers.map(Arc::new);
         Ok(io)
     }
 
     /// Connects to a host itself.
     async fn dial(&self, origin: &Origin, key: &Key, traces: &Traces) -> Result<Transport, Error> {
-        let failed =
-            |error: BoxError| Error::new(ErrorKind::Connect(error.into()), Phase::Connect);
+        let failed = |error: BoxError| Error::new(ErrorKind::Connect(error.into()), Phase::Connect);
         #[cfg(unix)]
         if let Some(path) = &key.route.unix {
             let stream = tokio::net::UnixStream::connect(path).await.map_err(|error| {
@@ -158,9 +156,11 @@ impl Connector {
             (Some(given), _) => given.iter().map(|ip| SocketAddr::new(*ip, port)).collect(),
             (None, Some(ip)) => vec![SocketAddr::new(ip, port)],
             (None, None) => {
-                let found = self.dns.resolve(host, traces).await.map_err(|error| {
-                    Error::new(ErrorKind::Resolve(error), Phase::Resolve)
-                })?;
+                let found = self
+                    .dns
+                    .resolve(host, traces)
+                    .await
+                    .map_err(|error| Error::new(ErrorKind::Resolve(error), Phase::Resolve))?;
                 found.iter().map(|ip| SocketAddr::new(*ip, port)).collect()
             }
         };

@@ -38,11 +38,7 @@ pub(super) async fn connect(
     race(interleave(addresses), stagger, move |address| dial(address, local)).await
 }
 
-async fn race<T, F, Fut>(
-    addresses: Vec<SocketAddr>,
-    stagger: Duration,
-    attempt: F,
-) -> io::Result<T>
+async fn race<T, F, Fut>(addresses: Vec<SocketAddr>, stagger: Duration, attempt: F) -> io::Result<T>
 where
     T: Send + 'static,
     F: Fn(SocketAddr) -> Fut,

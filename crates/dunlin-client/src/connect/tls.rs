@@ -282,9 +282,8 @@ impl TlsBuilder {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|error| {
-        Error::invalid("a PEM file", format!("{}: {error}", path.display()))
-    })
+    std::fs::read(path)
+        .map_err(|error| Error::invalid("a PEM file", format!("{}: {error}", path.display())))
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {

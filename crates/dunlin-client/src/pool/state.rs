@@ -209,7 +209,11 @@ impl State {
     }
 
     /// Gives the connection to the first who waits for one of its kind; it comes back where nobody does.
-    fn hand_over(&mut self, key: &Key, mut conn: Option<Box<Connection>>) -> Option<Box<Connection>> {
+    fn hand_over(
+        &mut self,
+        key: &Key,
+        mut conn: Option<Box<Connection>>,
+    ) -> Option<Box<Connection>> {
         while let Some(connection) = conn.take() {
             let Some(waiter) = self.pop_waiter(key) else { return Some(connection) };
             match waiter.send(Granted::Kept(connection)) {

@@ -16,6 +16,15 @@ pub struct Proxy {
 }
 
 impl Proxy {
+    /// A proxy by its URL.
+    ///
+    /// # Errors
+    ///
+    /// Where the URL is none.
+    pub fn new(url: &str) -> Result<Self, Error> {
+        Ok(Self { origin: Url::parse(url)?.origin().clone() })
+    }
+
     pub(crate) fn origin(&self) -> &Origin {
         &self.origin
     }

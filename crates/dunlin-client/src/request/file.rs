@@ -103,11 +103,10 @@ impl http_body::Body for FileBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some(next) = &mut self.next else { return Poll::Ready(None) };
         if self.left == 0 {
-            self.next = None;
             return Poll::Ready(None);
         }
+        let Some(next) = &mut self.next else { return Poll::Ready(None) };
         let read_so_far = ready!(next.as_mut().poll(cx));
         self.next = None;
         let (file, mut piece) = match read_so_far {

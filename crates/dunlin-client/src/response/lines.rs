@@ -84,9 +84,11 @@ mod tests {
     use crate::Url;
 
     fn lines(chunks: &[&'static str]) -> Lines {
-        let chunks: Vec<_> = chunks.iter().map(|chunk| Ok::<_, BoxError>(Bytes::from(*chunk))).collect();
+        let chunks: Vec<_> =
+            chunks.iter().map(|chunk| Ok::<_, BoxError>(Bytes::from(*chunk))).collect();
         let body = Body::from_stream(futures_util::stream::iter(chunks));
-        Response::from_parts(ResponseHead::default(), body, Url::parse("http://a/").unwrap()).lines()
+        Response::from_parts(ResponseHead::default(), body, Url::parse("http://a/").unwrap())
+            .lines()
     }
 
     #[tokio::test]

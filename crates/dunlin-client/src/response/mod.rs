@@ -240,9 +240,8 @@ impl Response {
     /// [`Error::is_body`], where it breaks off, cannot be decoded or is too long.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            let frame = std::future::poll_fn(|cx| {
-                std::pin::Pin::new(&mut self.body).poll_frame(cx)
-            });
+            let frame =
+                std::future::poll_fn(|cx| std::pin::Pin::new(&mut self.body).poll_frame(cx));
             match frame.await {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(self.locate(error.into())),

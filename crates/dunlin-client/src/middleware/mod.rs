@@ -1,5 +1,7 @@
 //! Code around each attempt to send a request.
 
+mod digest;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -37,7 +39,7 @@ use crate::response::Response;
 /// ```
 pub trait Middleware: Send + Sync + 'static {
     /// Handles one attempt.
-    fn handle(&self, request: Request, next: Next) -> BoxFuture<'static, Result<Response, Error>>;
+    fn handle(&self, request: Request, next: Next) -> BoxFuture<'_, Result<Response, Error>>;
 }
 
 impl<F, Fut> Middleware for F
@@ -45,7 +47,7 @@ where
     F: Fn(Request, Next) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Response, Error>> + Send + 'static,
 {
-    fn handle(&self, request: Request, next: Next) -> BoxFuture<'static, Result<Response, Error>> {
+    fn handle(&self, request: Request, next: Next) -> BoxFuture<'_, Result<Response, Error>> {
         Box::pin(self(request, next))
     }
 }
