@@ -177,7 +177,8 @@ impl<'a> Case<'a> {
                 assert!(line.trim_ascii().is_empty(), "{}: {line:?}", case.name);
                 continue;
             };
-            let value = line[colon + 1..].strip_prefix(b" ").unwrap_or(&line[colon + 1..]);
+            let value = &line[colon + 1..];
+            let value = value.strip_prefix(b" ").unwrap_or(value);
             let text = || String::from_utf8(value.to_vec()).unwrap();
             match &line[..colon] {
                 b"URL" => case.url = text().parse().unwrap(),
