@@ -59,7 +59,8 @@ impl CookieJarBuilder {
         self
     }
 
-    /// Most cookies in all, which go in the same order. Default: 3000 (RFC 6265bis §6.1).
+    /// Most cookies in all, which go in the same order. Default: 3000 (RFC 6265bis §6.1), which at
+    /// the greatest length of each is about 16 MB.
     pub fn max_total(mut self, cookies: usize) -> Self {
         self.limits.max_total = cookies;
         self

@@ -62,13 +62,9 @@ pub(super) fn admit(
     max_lifetime: Duration,
     now: Timestamp,
 ) -> Result<Cookie, AddError> {
-    let domain = match domain(&set, target.host)? {
-        Some(domain) => Box::from(domain),
-        None => Box::from(target.host),
-    };
-    let host_only = set.domain.as_deref().is_none_or(<[u8]>::is_empty)
-        || is_ip(target.host)
-        || registrable(&domain).is_none();
+    let domain = domain(&set, target.host)?;
+    let host_only = domain.is_none();
+    let domain = Box::from(domain.unwrap_or(target.host));
     let path = match set.path.as_deref() {
         None | Some("") => default_path(target.path).into(),
         Some(path) => path.into(),
@@ -150,7 +146,8 @@ fn domain<'a>(set: &'a SetCookie, host: &str) -> Result<Option<&'a str>, AddErro
         .filter(|domain| domain.is_ascii())
         .ok_or(AddError::DomainCharacters)?;
     if domain == host {
-        return Ok(Some(domain));
+        // Nothing belongs to an address or lies under a public suffix by its leave (step 9).
+        return Ok(registrable(host).and(Some(domain)));
     }
     if is_ip(host) || !domain_match(host, domain) {
         return Err(AddError::DomainMismatch);

@@ -470,3 +470,21 @@ fn same_site_marks_are_kept() {
     assert_eq!(cookie.same_site(), Some(SameSite::Strict));
     assert!(cookie.is_http_only() && !cookie.is_secure());
 }
+
+#[test]
+fn a_jar_is_shared_between_threads() {
+    let jar = std::sync::Arc::new(CookieJar::new());
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let jar = &jar;
+            scope.spawn(move || {
+                let at = url(&format!("http://t{thread}.example.com/"));
+                for n in 0..40 {
+                    jar.add(SetCookie::new(format!("n{n}"), "1").unwrap(), &at).unwrap();
+                    assert!(jar.header(&at, SameSiteContext::SameSite).is_some());
+                }
+            });
+        }
+    });
+    assert_eq!(jar.len(), 160);
+}

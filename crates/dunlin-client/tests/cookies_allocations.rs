@@ -1,0 +1,72 @@
+//! What a request costs that carries no cookies, counted.
+#![allow(unsafe_code, reason = "a global allocator is an unsafe trait")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use dunlin_client::cookies::{CookieJar, CookieStore, SameSiteContext};
+use url::Url;
+
+struct Counting;
+
+thread_local!(static ALLOCATIONS: Cell<usize> = const { Cell::new(0) });
+
+fn note() {
+    // A thread that ends may allocate when its counter has gone.
+    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+}
+
+// SAFETY: every call is handed on to the system's allocator as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note();
+        // SAFETY: the caller keeps the contract of `alloc`, which is the system's too.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: `ptr` comes from `alloc` above, so from the system's allocator.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        note();
+        // SAFETY: `ptr` comes from `alloc` above, and the caller keeps the rest of the contract.
+        unsafe { System.realloc(ptr, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Allocations of asking `jar` for the cookies of `url`, of which there are none.
+fn cost(jar: &CookieJar, url: &str) -> usize {
+    let url: Url = url.parse().unwrap();
+    let before = ALLOCATIONS.get();
+    let header = jar.header(&url, SameSiteContext::SameSite);
+    let after = ALLOCATIONS.get();
+    assert_eq!(header, None, "{url}");
+    after - before
+}
+
+#[test]
+fn a_request_without_cookies_allocates_nothing() {
+    let trusted = "http://localhost:8080/".parse().unwrap();
+    let jar = CookieJar::builder().treat_as_secure_origin(&trusted).build();
+    assert_eq!(cost(&jar, "https://example.com/"), 0);
+    let fields: [&[u8]; 2] = [b"a=1; Path=/x", b"b=2; Secure; Path=/"];
+    let url = "https://example.com/x/".parse().unwrap();
+    jar.store(&mut fields.into_iter(), &url, SameSiteContext::SameSite);
+    for url in [
+        "https://other.example/",
+        "https://a.b.example.co.uk/x/y/z?q",
+        "http://127.0.0.1:8080/",
+        "http://[::1]/",
+        "http://localhost/",
+        // Hosts whose cookies do not match.
+        "https://sub.example.com/x/",
+        "http://example.com/",
+    ] {
+        assert_eq!(cost(&jar, url), 0, "{url}");
+    }
+}
