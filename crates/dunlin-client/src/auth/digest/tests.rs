@@ -327,11 +327,11 @@ fn a_server_that_does_not_know_the_password_is_told_from_one_that_does() {
 #[test]
 fn a_response_to_a_session_that_is_gone_is_not_checked() {
     let wrong = HeaderValue::from_static("rspauth=\"wrong\"");
-    let field = "Digest realm=a, nonce=one, qop=auth, algorithm=MD5-sess";
-    for next in [
-        "Digest realm=b, nonce=one, qop=auth, algorithm=MD5-sess",
-        "Digest realm=a, nonce=two, qop=auth, algorithm=MD5-sess",
-        "Digest realm=a, nonce=one, qop=auth, algorithm=SHA-256",
+    let session = "Digest realm=a, nonce=one, qop=auth, algorithm=MD5-sess";
+    for (field, next) in [
+        (session, "Digest realm=a, nonce=two, qop=auth, algorithm=MD5-sess"),
+        (session, "Digest realm=a, nonce=one, qop=auth, algorithm=SHA-256"),
+        ("Digest realm=a, nonce=one, qop=auth", "Digest realm=b, nonce=one, qop=auth"),
     ] {
         let auth = auth();
         let before = respond(&auth, field).unwrap();
