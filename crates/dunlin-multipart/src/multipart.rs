@@ -332,6 +332,10 @@ mod tests {
         assert!(around(Multipart::mixed().part(Part::bytes("--bb"))).is_err());
         assert!(around(Multipart::mixed().boundary(chosen("bb2"))).is_err());
         assert!(around(Multipart::mixed().boundary(chosen("b"))).is_ok());
+        // The inner one binds nothing outside.
+        let inner = Multipart::mixed().boundary(chosen("in"));
+        let beside = Multipart::mixed().nested(inner).part(Part::bytes("--in"));
+        assert!(beside.into_body().is_ok());
     }
 
     #[test]

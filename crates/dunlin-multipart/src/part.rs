@@ -406,6 +406,23 @@ mod tests {
     }
 
     #[test]
+    fn a_disposition_of_ones_own_is_sent_where_there_is_no_name() {
+        let written = |part: Part| {
+            let mut out = Vec::new();
+            part.write_head(false, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let own = || Part::bytes("x").header("content-disposition", "inline");
+        assert!(written(own()).contains("Content-Disposition: inline\r\n"));
+        let named = written(own().file_name("a"));
+        assert!(
+            named.starts_with("Content-Disposition: attachment; filename=\"a\"\r\n"),
+            "{named}"
+        );
+        assert!(!named.contains("inline"));
+    }
+
+    #[test]
     fn control_characters_are_refused_wherever_they_come_in() {
         let bare = || Part::bytes("x").name("a");
         for bad in ["a\0b", "a\x1bb", "a\x7fb"] {

@@ -234,7 +234,10 @@ mod tests {
             let mut cx = Context::from_waker(Waker::noop());
             let hint = body.size_hint();
             match Pin::new(&mut body).poll_frame(&mut cx) {
-                Poll::Ready(None) => return (frames, None),
+                Poll::Ready(None) => {
+                    assert_eq!(body.exact_len(), Some(0));
+                    return (frames, None);
+                }
                 Poll::Ready(Some(Err(error))) => return (frames, Some(error)),
                 Poll::Ready(Some(Ok(frame))) => {
                     let data = frame.into_data().unwrap();
@@ -318,6 +321,35 @@ mod tests {
         drop(sender);
         let form = Form::new().part("a", Part::stream(body)).text("b", "1");
         assert!(matches!(frames(form.into_body().unwrap()).1, Some(BodyError::Source(_))));
+    }
+
+    #[test]
+    fn nothing_comes_behind_a_failure() {
+        let (sender, body) = Body::channel(64);
+        drop(sender);
+        let mut layout = Layout::default();
+        layout.stream(body, 0, None);
+        layout.text().extend_from_slice(b"behind");
+        layout.close();
+        let mut writing = Writing::new(layout.done);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut next = || Pin::new(&mut writing).poll_frame(&mut cx);
+        assert!(matches!(next(), Poll::Ready(Some(Err(_)))));
+        assert!(matches!(next(), Poll::Ready(None)));
+        assert_eq!(writing.size_hint().exact(), Some(0));
+    }
+
+    #[test]
+    fn an_unknown_length_is_known_once_it_has_passed() {
+        let (sent, error) = frames(
+            Form::new()
+                .part("a", Part::stream(stream(&["b", "c"])))
+                .text("d", "e")
+                .into_body()
+                .unwrap(),
+        );
+        assert!(error.is_none());
+        assert_eq!(sent.len(), 4);
     }
 
     #[test]

@@ -138,7 +138,8 @@ impl DigestAuth {
         self.answer(state.session.insert(chosen), covered)
     }
 
-    /// Whether a request that was answered so many times already should be answered again.
+    /// Whether a request should be answered again. `answered` is how often
+    /// [`respond`](Self::respond) was called for it; what was sent unasked does not count.
     ///
     /// Once always: credentials that were sent unasked may be of a nonce that is gone. Later only
     /// where the server says `stale`, which means that the password was right and the nonce old; and

@@ -190,6 +190,9 @@ impl Session {
     pub(super) fn expected_rspauth(&self, sent: &Challenge, body: Option<&[u8]>) -> Option<String> {
         let cnonce = sent.parameter("cnonce").unwrap_or_default();
         let key = self.key.as_ref()?;
+        if sent.parameter("algorithm") != self.algorithm_name.as_deref() {
+            return None;
+        }
         if key.cnonce.as_ref().is_some_and(|own| own != cnonce) {
             return None;
         }

@@ -302,7 +302,7 @@ fn a_server_that_does_not_know_the_password_is_told_from_one_that_does() {
     let sent = HeaderValue::from_static(
         "Digest username=\"Mufasa\", realm=\"http-auth@example.org\", uri=\"/dir/index.html\", \
          nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", nc=00000001, qop=auth, \
-         cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\", response=\"x\"",
+         algorithm=SHA-256, cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\", response=\"x\"",
     );
     let info = |info: &'static str| {
         auth.authentication_info(ORIGIN, &sent, &HeaderValue::from_static(info), None)
@@ -322,6 +322,25 @@ fn a_server_that_does_not_know_the_password_is_told_from_one_that_does() {
     let next = auth.preempt(ORIGIN, "GET", "/", None).unwrap();
     assert_eq!(parameter(&next, "nonce").as_deref(), Some("next"));
     assert_eq!(info("rspauth"), Err(DigestError::MalformedInfo));
+}
+
+#[test]
+fn a_response_to_a_session_that_is_gone_is_not_checked() {
+    let wrong = HeaderValue::from_static("rspauth=\"wrong\"");
+    let session = "Digest realm=a, nonce=one, qop=auth, algorithm=MD5-sess";
+    for (field, next) in [
+        (session, "Digest realm=a, nonce=two, qop=auth, algorithm=MD5-sess"),
+        (session, "Digest realm=a, nonce=one, qop=auth, algorithm=SHA-256"),
+        ("Digest realm=a, nonce=one, qop=auth", "Digest realm=b, nonce=one, qop=auth"),
+    ] {
+        let auth = auth();
+        let before = respond(&auth, field).unwrap();
+        let checked = auth.authentication_info(ORIGIN, &before, &wrong, None);
+        assert_eq!(checked, Err(DigestError::WrongServer));
+        let after = respond(&auth, next).unwrap();
+        assert_eq!(parameter(&after, "nc").as_deref(), Some("00000001"), "{next}");
+        assert_eq!(auth.authentication_info(ORIGIN, &before, &wrong, None), Ok(()), "{next}");
+    }
 }
 
 #[test]
