@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::Client;
-use crate::conn::{Answer, ConnBody, Exchange, Terms};
+use crate::conn::{Answer, ConnBody, ConnInfo, Exchange, Terms};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::pool::{Acquired, Key, Lease};
 use crate::request::Request;
@@ -50,12 +50,12 @@ async fn exchange(client: &Client, request: &mut Request, cx: &Context) -> Resul
     let mut lease = connection(client, &key, request, cx).await?;
     let info = Arc::clone(lease.conn().info());
     cx.traces.emit(|trace| trace.connection_ready(info.local, info.peer));
-    let head = wire_head(request, info.forward_fields.as_deref());
+    let head = wire_head(request, &info);
     let trailers = request.trailers.take();
     let terms =
         Terms { timeouts: settings.timeouts, deadline: cx.deadline, traces: cx.traces.clone() };
     let traced_body = body.as_whole().map(<[u8]>::is_empty);
-    let mut outgoing = match lease.conn().begin(&head, body, trailers) {
+    let mut outgoing = match lease.conn().begin(&head, request.url.authority(), body, trailers) {
         Ok(outgoing) => outgoing,
         Err(error) => {
             // Nothing was sent: the connection is as good as before.
@@ -151,11 +151,15 @@ async fn within<T>(
         .map_err(|_| Error::timeout(phase, setting, after.unwrap_or_default()))
 }
 
-/// The head as it goes out.
-fn wire_head(request: &mut Request, forward: Option<&dunlin_core::Headers>) -> RequestHead {
-    let mut head = RequestHead::new(request.method.clone(), request.url.uri().clone());
+/// The head as it goes out: a server gets path and query, a proxy that forwards all of the URL.
+fn wire_head(request: &mut Request, info: &ConnInfo) -> RequestHead {
+    let method = request.method.clone();
+    let mut head = match info.via_proxy {
+        true => RequestHead::new(method, request.url.uri().clone()),
+        false => RequestHead::with_target(method, request.url.target()),
+    };
     *head.headers_mut() = std::mem::take(&mut request.headers);
-    for (name, value) in forward.into_iter().flatten() {
+    for (name, value) in info.forward_fields.as_deref().into_iter().flatten() {
         if let (Ok(name), Ok(value)) =
             (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
             && !head.headers().contains(&name)
