@@ -58,7 +58,9 @@ enum Receiving {
     Body(BodyDecoder),
     /// The message has ended; what follows belongs to the next.
     Complete,
-    /// Where the next message starts is unknown, or none is wanted.
+    /// The body ends here for us, before its end: where the next message starts is unknown.
+    Cut,
+    /// No message is wanted, or where one would start is unknown.
     Closed,
 }
 
@@ -138,7 +140,7 @@ impl ServerConn {
                 })),
                 Err(error) => Err(self.lose(error)),
             },
-            Receiving::Complete | Receiving::Closed => Ok(None),
+            Receiving::Complete | Receiving::Cut | Receiving::Closed => Ok(None),
         }
     }
 
@@ -160,7 +162,7 @@ impl ServerConn {
     }
 
     fn lose(&mut self, error: impl Into<ConnError>) -> ConnError {
-        self.close_input();
+        self.cut_input();
         error.into()
     }
 
@@ -178,18 +180,27 @@ impl ServerConn {
                 Ok(()) => return Ok(()),
                 Err(error) => Err(ConnError::Body(error)),
             },
-            Receiving::Head(_) | Receiving::Complete | Receiving::Closed => Ok(()),
+            Receiving::Head(_) | Receiving::Complete | Receiving::Cut | Receiving::Closed => Ok(()),
         };
-        self.close_input();
+        self.cut_input();
         result
     }
 
-    /// Takes no further request: the one that is being answered is the last.
+    /// Takes no further request: the one that is being answered is the last. Its body is still read.
     pub fn close_input(&mut self) {
-        if !matches!(self.receiving, Receiving::Complete) {
+        if matches!(self.receiving, Receiving::Head(_)) {
             self.receiving = Receiving::Closed;
         }
         self.request.keep_alive = false;
+    }
+
+    /// Takes nothing more, not even the rest of a body that is being received: it never gets its
+    /// [`Event::End`]. The answer can still be sent, and closes the connection where it has not begun.
+    pub fn cut_input(&mut self) {
+        self.close_input();
+        if self.is_receiving_body() {
+            self.receiving = Receiving::Cut;
+        }
     }
 
     /// Whether the request's body has yet to end.
@@ -197,10 +208,12 @@ impl ServerConn {
         matches!(self.receiving, Receiving::Body(_))
     }
 
-    /// Bytes of the body that have yet to come, where their number was declared.
+    /// Bytes of the body that have yet to come. `None` where their number was not declared, and where the
+    /// body was cut: then none of them will be read, however many there are.
     pub fn body_left(&self) -> Option<u64> {
         match &self.receiving {
             Receiving::Body(decoder) => decoder.remaining(),
+            Receiving::Cut => None,
             Receiving::Head(_) | Receiving::Complete | Receiving::Closed => Some(0),
         }
     }
@@ -210,7 +223,7 @@ impl ServerConn {
         match self.receiving {
             // Nothing has been said yet.
             Receiving::Head(_) => true,
-            Receiving::Closed => false,
+            Receiving::Cut | Receiving::Closed => false,
             Receiving::Body(_) | Receiving::Complete => self.request.keep_alive,
         }
     }
@@ -221,9 +234,10 @@ impl ServerConn {
         self.request.facts.upgrade().is_some()
     }
 
-    /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
+    /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1). Not once
+    /// the body has ended or was cut.
     pub fn owes_continue(&self) -> bool {
-        self.request.continue_owed && matches!(self.sending, Sending::Head)
+        self.is_body_in_doubt() && matches!(self.sending, Sending::Head)
     }
 
     /// Appends `100 Continue` where the client waits for it.
@@ -263,8 +277,7 @@ impl ServerConn {
         let close = ctx.close
             || !self.request.keep_alive
             || self.request.facts.is_connect()
-            || self.is_body_in_doubt()
-            || matches!(self.receiving, Receiving::Closed);
+            || self.is_body_in_doubt();
         let encoder = encode_response(head, len, &self.encode_ctx(ctx, !close), out)?;
         self.request.keep_alive = encoder.keep_alive();
         self.sending = Sending::Body(encoder);
@@ -380,7 +393,7 @@ impl ServerConn {
                     Ok(())
                 }
                 Err(error) => {
-                    self.close_input();
+                    self.cut_input();
                     Err(error.into())
                 }
             },
@@ -391,22 +404,21 @@ impl ServerConn {
         }
     }
 
-    /// Makes the answer to a [`ConnError`], or to a deadline, due: no further request is read, and the
-    /// next head sent closes the connection. `false` where a response has begun, which then can only
-    /// be cut.
+    /// Makes the answer to a [`ConnError`], or to a deadline, due: nothing more is read, and the next head
+    /// sent closes the connection. `false` where a response has begun, which then can only be cut.
     pub fn refuse(&mut self) -> bool {
         if matches!(self.sending, Sending::Idle) {
             self.request = Current::default();
             self.sending = Sending::Head;
         }
-        self.close_input();
+        self.cut_input();
         matches!(self.sending, Sending::Head)
     }
 
     /// Gives up on what is under way: nothing more is read, and a response that has begun stays cut. The
     /// connection is to be closed once what was appended has been written.
     pub fn abandon(&mut self) {
-        self.receiving = Receiving::Closed;
+        self.cut_input();
         self.sending = Sending::Complete;
     }
 

@@ -277,7 +277,7 @@ where
                 if let Some(incoming) = self.incoming.take() {
                     incoming.fail(BodyError::TimedOut);
                 }
-                self.conn.close_input();
+                self.conn.cut_input();
                 Attend::Go
             }
             Wait::Fresh | Wait::Handler => Attend::Go,
@@ -363,7 +363,7 @@ where
                 turn.input.consume(used);
                 self.drained += used as u64;
                 if self.drained > DRAIN_MAX {
-                    self.conn.close_input();
+                    self.conn.cut_input();
                 }
                 Step::Again
             }
