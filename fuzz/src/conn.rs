@@ -2,7 +2,7 @@
 
 use dunlin_codec::{
     BodyLen, ClientConn, ClientError, ClientEvent, ClientPhase, Event, Leniency, Limits, Phase,
-    RequestCtx, SendCtx, ServerConn,
+    RequestCtx, SendCtx, SendError, ServerConn,
 };
 use dunlin_core::{RequestHead, ResponseHead};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -110,6 +110,10 @@ fn answer(conn: &mut ServerConn, exchange: usize, out: &mut Vec<u8>) {
         0 | 2 => conn.send_whole(&head, b"ok", ctx, out).expect("an answer is due"),
         1 => {
             conn.send_head(&head, BodyLen::Unknown, ctx, out).expect("an answer is due");
+            if conn.phase() == Phase::Upgrade {
+                // To a CONNECT: the tunnel is open.
+                return;
+            }
             for piece in [b"o", b"k"] {
                 conn.send_data(piece, out).expect("no length was declared");
             }
@@ -127,11 +131,13 @@ fn answer(conn: &mut ServerConn, exchange: usize, out: &mut Vec<u8>) {
             head.status = StatusCode::SWITCHING_PROTOCOLS;
             head.headers.insert(header::UPGRADE, HeaderValue::from_static("x"));
             let len = out.len();
-            if conn.send_head(&head, BodyLen::Exact(0), ctx, out).is_err() {
+            if let Err(error) = conn.send_head(&head, BodyLen::Exact(0), ctx, out) {
                 assert_eq!(out.len(), len);
+                assert_eq!(conn.offers_upgrade(), error != SendError::UpgradeNotAsked);
                 return answer(conn, 0, out);
             }
-            assert_eq!(conn.phase(), Phase::Upgrade);
+            assert!(conn.offers_upgrade() && conn.phase() == Phase::Upgrade);
+            assert!(out[len..].ends_with(b"\r\nconnection: upgrade\r\n\r\n"));
         }
     }
     assert_ne!(conn.phase(), Phase::Exchange);

@@ -211,6 +211,10 @@ pub enum FramingError {
     /// Transfer-Encoding in an HTTP/1.0 message (RFC 9112 §6.1).
     #[error("transfer-encoding in an HTTP/1.0 message")]
     EncodingInHttp10,
+    /// A CONNECT request with a body: whether it belongs to the request or to the tunnel would be
+    /// anybody's guess (RFC 9110 §9.3.6).
+    #[error("body with CONNECT")]
+    BodyForbidden,
     /// Expect asks for something besides `100-continue` (RFC 9110 §10.1.1).
     #[error("expectation other than 100-continue")]
     UnknownExpectation,

@@ -115,7 +115,11 @@ impl Facts {
     /// Checks what only the whole head can tell.
     #[inline]
     fn checked(self) -> Result<Self, FramingError> {
-        if self.seen & CHUNKED == 0 {
+        if self.seen & (CHUNKED | CONNECT) == 0 {
+            Ok(self)
+        } else if self.seen & CONNECT != 0 && !self.framing().is_empty() {
+            Err(FramingError::BodyForbidden)
+        } else if self.seen & CHUNKED == 0 {
             Ok(self)
         } else if self.seen & LENGTH != 0 {
             Err(FramingError::LengthAndEncoding)
@@ -558,6 +562,22 @@ mod tests {
         assert_eq!(framing(&[length, coding]), Err(FramingError::LengthAndEncoding));
         assert_eq!(framing(&[coding, length]), Err(FramingError::LengthAndEncoding));
         assert_eq!(facts_in("1.0", &[coding]).unwrap_err(), FramingError::EncodingInHttp10);
+    }
+
+    #[test]
+    fn connect_has_no_body_that_a_tunnel_could_be_taken_for() {
+        let connect = |line: &str| {
+            let head = format!("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n{line}\r\n");
+            let mut fields = alloc::vec::Vec::new();
+            let parsed =
+                RequestParser::new().parse(&mut head.as_bytes(), &Limits::default(), &mut fields);
+            parsed.unwrap().expect("complete").facts(&fields).map(|facts| facts.framing())
+        };
+        assert_eq!(connect(""), Ok(Framing::None));
+        assert_eq!(connect("Content-Length: 0\r\n"), Ok(Framing::Length(0)));
+        for line in ["Content-Length: 1\r\n", "Transfer-Encoding: chunked\r\n"] {
+            assert_eq!(connect(line), Err(FramingError::BodyForbidden), "{line}");
+        }
     }
 
     #[test]

@@ -3,8 +3,9 @@
 #![cfg(feature = "std")]
 #![allow(missing_docs)]
 
-use dunlin_codec::{BodyLen, Event, Limits, Phase, SendCtx, ServerConn};
+use dunlin_codec::{BodyLen, Event, Limits, Phase, SendCtx, SendError, ServerConn};
 use dunlin_core::ResponseHead;
+use http::{HeaderValue, StatusCode, header};
 
 /// A connection that has read the head at the front of `wire`, and what is left behind it.
 fn begun(mut wire: &[u8]) -> (ServerConn, &[u8]) {
@@ -81,4 +82,77 @@ fn continue_is_owed_only_while_a_body_is_received() {
     assert!(conn.owes_continue());
     assert!(matches!(conn.next_event(&mut rest), Ok(Some(Event::End))));
     assert!(!conn.owes_continue());
+}
+
+fn response(status: u16, upgrade: Option<&'static str>) -> ResponseHead {
+    let mut head = ResponseHead::default();
+    head.status = StatusCode::from_u16(status).unwrap();
+    if let Some(protocol) = upgrade {
+        head.headers.insert(header::UPGRADE, HeaderValue::from_static(protocol));
+    }
+    head
+}
+
+#[test]
+fn only_what_was_offered_is_switched_to() {
+    let offer = |fields: &str| format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+    let (asked, named) =
+        ("Connection: upgrade\r\nUpgrade: x, web/1\r\nUpgrade: y\r\n", "Upgrade: x\r\n");
+    for (fields, protocol, error) in [
+        (asked, Some("Y"), None),
+        (asked, Some("web/1, x"), None),
+        (asked, Some("web/2"), Some(SendError::UpgradeNotOffered)),
+        (asked, Some("x, z"), Some(SendError::UpgradeNotOffered)),
+        (asked, Some(" ,"), Some(SendError::UpgradeNotOffered)),
+        (asked, None, Some(SendError::UpgradeUnnamed)),
+        (named, Some("x"), Some(SendError::UpgradeNotAsked)),
+    ] {
+        let wire = offer(fields);
+        let (mut conn, _) = begun(wire.as_bytes());
+        let (head, mut out) = (response(101, protocol), Vec::new());
+        let sent = conn.send_head(&head, BodyLen::Exact(0), SendCtx::default(), &mut out);
+        assert_eq!((sent.err(), out.is_empty()), (error.clone(), error.is_some()), "{protocol:?}");
+        let phase = if error.is_some() { Phase::Exchange } else { Phase::Upgrade };
+        assert_eq!(conn.phase(), phase);
+    }
+}
+
+#[test]
+fn another_protocol_waits_for_the_end_of_the_body() {
+    let wire = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 1\r\n\r\n";
+    let (mut conn, _) = begun(wire);
+    let switch = |conn: &mut ServerConn| {
+        conn.send_head(
+            &response(101, Some("x")),
+            BodyLen::Exact(0),
+            SendCtx::default(),
+            &mut Vec::new(),
+        )
+    };
+    assert_eq!(switch(&mut conn), Err(SendError::UpgradeUnread));
+    let mut input = &b"b"[..];
+    while let Ok(Some(_)) = conn.next_event(&mut input) {}
+    assert_eq!((switch(&mut conn), conn.phase()), (Ok(()), Phase::Upgrade));
+    let (mut conn, _) = begun(wire);
+    conn.cut_input();
+    assert_eq!(switch(&mut conn), Err(SendError::UpgradeUnread));
+}
+
+#[test]
+fn interim_responses_go_before_the_final_one_and_not_to_the_old() {
+    for (version, expected) in [("1.1", "HTTP/1.1 103 Early Hints\r\n\r\n"), ("1.0", "")] {
+        let wire = format!("GET / HTTP/{version}\r\nHost: a\r\n\r\n");
+        let (mut conn, _) = begun(wire.as_bytes());
+        let mut out = Vec::new();
+        conn.send_interim(&response(103, None), &mut out).unwrap();
+        assert_eq!(out, expected.as_bytes());
+        for status in [100, 101, 200] {
+            let head = response(status, None);
+            let refused = SendError::NotInterim(head.status);
+            assert_eq!(conn.send_interim(&head, &mut out), Err(refused));
+        }
+        assert_eq!((out.len(), conn.phase()), (expected.len(), Phase::Exchange));
+        conn.send_whole(&ResponseHead::default(), b"", SendCtx::default(), &mut out).unwrap();
+        assert_eq!(conn.send_interim(&response(103, None), &mut out), Err(SendError::OutOfTurn));
+    }
 }

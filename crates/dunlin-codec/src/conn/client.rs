@@ -7,9 +7,10 @@ use http::StatusCode;
 
 use super::client_event::{ClientError, ClientEvent, ClientPhase};
 use super::event::{SendError, owned};
+use super::offer::Offer;
 use crate::body::{BodyDecoder, BodyEvent};
 use crate::encode::{BodyEncoder, BodyKind, BodyLen, RequestCtx, append_request};
-use crate::framing::{Facts, Framing, members};
+use crate::framing::{Facts, Framing};
 use crate::head::{Leniency, Method, ResponseHeadDecoder};
 use crate::limits::Limits;
 
@@ -99,8 +100,7 @@ enum Sending {
 struct Exchange {
     /// GET stands for all methods but HEAD and CONNECT: those alone matter here.
     method: Method<'static>,
-    /// The protocols offered, as one list.
-    offered: Option<Box<[u8]>>,
+    offer: Option<Offer>,
     keep_alive: bool,
     /// A byte of a response has come.
     is_begun: bool,
@@ -117,7 +117,7 @@ impl ClientConn {
             sending: Sending::Idle,
             exchange: Exchange {
                 method: Method::Get,
-                offered: None,
+                offer: None,
                 keep_alive: true,
                 is_begun: false,
                 interims: 0,
@@ -185,10 +185,7 @@ impl ClientConn {
                 Method::Connect => Method::Connect,
                 _ => Method::Get,
             },
-            offered: sent.offers_upgrade.then(|| {
-                let values: Vec<_> = head.headers().get_all("upgrade").collect();
-                values.join(&b","[..]).into()
-            }),
+            offer: sent.offers_upgrade.then(|| Offer::of(head.headers())),
             keep_alive: sent.body.keep_alive(),
             is_begun: false,
             interims: 0,
@@ -394,7 +391,9 @@ impl ClientConn {
         facts: &Facts,
     ) -> Result<ClientEvent<'i>, ClientError> {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            if facts.upgrade().is_none() || !self.is_request_sent() || !self.has_offered(&head) {
+            let offer = self.exchange.offer.as_ref().filter(|_| facts.upgrade().is_some());
+            let is_offered = offer.is_some_and(|offer| offer.holds_all_of(&head.headers));
+            if !is_offered || !self.is_request_sent() {
                 return Err(self.lose(ClientError::Upgrade));
             }
             self.receiving = Receiving::Upgraded;
@@ -418,16 +417,6 @@ impl ClientConn {
             Sending::Body(encoder) => encoder.kind() == BodyKind::Length { left: 0 },
             Sending::Idle | Sending::Held(_) | Sending::Cut => false,
         }
-    }
-
-    /// Whether every protocol that the response names was offered; names compare without regard to
-    /// case (RFC 9110 §7.8).
-    fn has_offered(&self, head: &ResponseHead) -> bool {
-        let Some(offered) = &self.exchange.offered else { return false };
-        let mut named = head.headers.get_all("upgrade").flat_map(members).filter(|p| !p.is_empty());
-        let is_offered =
-            |protocol: &[u8]| members(offered).any(|p| p.eq_ignore_ascii_case(protocol));
-        named.next().is_some_and(is_offered) && named.all(is_offered)
     }
 
     /// The peer has closed its half, behind all that [`next_event`](Self::next_event) was given and

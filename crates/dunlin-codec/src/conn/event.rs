@@ -38,7 +38,7 @@ pub enum Phase {
     Exchange,
     /// The answer is sent, the request's body has not ended: read on, or give up and close.
     Drain,
-    /// The other protocol, from the next byte on.
+    /// The other protocol, or the tunnel, from the next byte on.
     Upgrade,
     /// Nothing: the connection is to be closed.
     Close,
@@ -83,13 +83,23 @@ pub enum SendError {
     /// The request asked for no upgrade, so that the client would not understand 101.
     #[error("101 Switching Protocols without an upgrade asked for")]
     UpgradeNotAsked,
+    /// A 101 to a protocol that the request did not offer (RFC 9110 §7.8).
+    #[error("101 Switching Protocols to a protocol that the request does not offer")]
+    UpgradeNotOffered,
     /// A 101 has to name the protocol (RFC 9110 §15.2.2).
     #[error("101 Switching Protocols without an Upgrade field")]
     UpgradeUnnamed,
+    /// A 101 before the request's body has been read to its end: the other protocol starts behind it
+    /// (RFC 9110 §7.8).
+    #[error("101 Switching Protocols before the request's body has been read")]
+    UpgradeUnread,
     /// A 1xx goes before the final response and cannot be it: the client would take the next one for
     /// the answer to this request (RFC 9110 §15.2).
     #[error("{0} is no final status")]
     Interim(StatusCode),
+    /// Only a 1xx goes before the final response; 100 and 101 have calls of their own.
+    #[error("{0} is no interim status, or one that is sent in another way")]
+    NotInterim(StatusCode),
     /// The head or body breaks a rule.
     #[error(transparent)]
     Encode(#[from] EncodeError),

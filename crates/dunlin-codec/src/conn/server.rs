@@ -6,10 +6,11 @@ use dunlin_core::{Headers, RequestHead, ResponseHead};
 use http::StatusCode;
 
 use super::event::{ConnError, Event, Phase, SendCtx, SendError, owned};
+use super::offer::Offer;
 use crate::body::{BodyDecoder, BodyEvent};
 use crate::encode::{BodyEncoder, BodyLen, EncodeCtx, encode_response};
 use crate::framing::Facts;
-use crate::head::HeadDecoder;
+use crate::head::{HeadDecoder, Version};
 use crate::limits::Limits;
 
 /// One server-side connection.
@@ -25,8 +26,12 @@ use crate::limits::Limits;
 ///    ▼ │               │  ╲ response sent, body has not ended   │ close said, or
 ///   Head               │   ▶ Drain ─────────────────────────────┤ framing lost
 ///                      ▼                                        ▼
-///                   Upgrade (101 sent)                        Close
+///                   Upgrade (101 sent,                        Close
+///                            or 2xx to CONNECT)
 /// ```
+///
+/// A CONNECT that is answered in any other way closes the connection: its client may have sent on, for
+/// the tunnel.
 ///
 /// ```
 /// use dunlin_codec::{BodyLen, Event, Limits, ServerConn};
@@ -76,9 +81,10 @@ enum Sending {
 }
 
 /// What the response must know of its request.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Current {
     facts: Facts,
+    offer: Option<Offer>,
     keep_alive: bool,
     /// The client waits for `100 Continue` before it sends the body.
     continue_owed: bool,
@@ -148,6 +154,7 @@ impl ServerConn {
         let framing = facts.framing();
         self.request = Current {
             facts: *facts,
+            offer: facts.upgrade().map(|_| Offer::of(head.headers())),
             keep_alive: facts.keep_alive(),
             continue_owed: facts.expects_continue(),
         };
@@ -228,8 +235,8 @@ impl ServerConn {
         }
     }
 
-    /// Whether the request offers to go on in another protocol, so that a 101 may answer it
-    /// (RFC 9110 §7.8).
+    /// Whether the request offers to go on in another protocol, so that a 101 to one of those may answer
+    /// it (RFC 9110 §7.8).
     pub fn offers_upgrade(&self) -> bool {
         self.request.facts.upgrade().is_some()
     }
@@ -248,6 +255,37 @@ impl ServerConn {
         }
     }
 
+    /// Appends the head of an interim response: a 1xx besides 100, which
+    /// [`send_continue`](Self::send_continue) sends, and 101, which is a final one to
+    /// [`send_head`](Self::send_head). Appends nothing where the client speaks HTTP/1.0 and would not
+    /// understand it (RFC 9110 §15.2).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] for another status, where no response is due, and for a head that breaks a rule;
+    /// nothing is appended then.
+    pub fn send_interim(
+        &mut self,
+        head: &ResponseHead,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        if !matches!(self.sending, Sending::Head) {
+            return Err(SendError::OutOfTurn);
+        }
+        if !head.status.is_informational() || matches!(head.status.as_u16(), 100 | 101) {
+            return Err(SendError::NotInterim(head.status));
+        }
+        if self.request.facts.version() == Version::Http11 {
+            let _no_body = encode_response(
+                head,
+                BodyLen::Exact(0),
+                &self.encode_ctx(SendCtx::default(), true),
+                out,
+            )?;
+        }
+        Ok(())
+    }
+
     /// Whether a client was promised a body that it need not send: it waits for `100 Continue`, and the
     /// answer came first. Whether the body comes is then unknown, so the connection must close.
     pub fn is_body_in_doubt(&self) -> bool {
@@ -255,6 +293,9 @@ impl ServerConn {
     }
 
     /// Appends the head of the response.
+    ///
+    /// Behind a 101, and behind a 2xx to CONNECT, the connection is in [`Phase::Upgrade`]: what follows,
+    /// both ways, is the caller's, and nothing more is sent here.
     ///
     /// # Errors
     ///
@@ -274,10 +315,11 @@ impl ServerConn {
         if head.status.is_informational() {
             return self.send_upgrade(head, ctx, out);
         }
-        let close = ctx.close
-            || !self.request.keep_alive
-            || self.request.facts.is_connect()
-            || self.is_body_in_doubt();
+        let is_connect = self.request.facts.is_connect();
+        if is_connect && head.status.is_success() {
+            return self.leave_http(head, ctx, out);
+        }
+        let close = ctx.close || !self.request.keep_alive || is_connect || self.is_body_in_doubt();
         let encoder = encode_response(head, len, &self.encode_ctx(ctx, !close), out)?;
         self.request.keep_alive = encoder.keep_alive();
         self.sending = Sending::Body(encoder);
@@ -309,7 +351,7 @@ impl ServerConn {
         Ok(())
     }
 
-    /// A 101 hands the connection over, so nothing of the request may be left to read.
+    /// A 101 hands the connection over, to a protocol that the client knows.
     fn send_upgrade(
         &mut self,
         head: &ResponseHead,
@@ -322,11 +364,25 @@ impl ServerConn {
         if !head.headers.contains("upgrade") {
             return Err(SendError::UpgradeUnnamed);
         }
-        if self.request.facts.upgrade().is_none() || !matches!(self.receiving, Receiving::Complete)
-        {
-            return Err(SendError::UpgradeNotAsked);
+        match &self.request.offer {
+            None => Err(SendError::UpgradeNotAsked),
+            Some(offer) if !offer.holds_all_of(&head.headers) => Err(SendError::UpgradeNotOffered),
+            // It must not be taken for the other protocol's, and neither must what was cut.
+            Some(_) if !matches!(self.receiving, Receiving::Complete) => {
+                Err(SendError::UpgradeUnread)
+            }
+            Some(_) => self.leave_http(head, ctx, out),
         }
-        encode_response(head, BodyLen::Exact(0), &self.encode_ctx(ctx, true), out)?;
+    }
+
+    /// Appends the last head before another protocol or a tunnel: what follows is none of ours.
+    fn leave_http(
+        &mut self,
+        head: &ResponseHead,
+        ctx: SendCtx<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        let _no_body = encode_response(head, BodyLen::Exact(0), &self.encode_ctx(ctx, true), out)?;
         self.receiving = Receiving::Closed;
         self.sending = Sending::Upgraded;
         Ok(())
