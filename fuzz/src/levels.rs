@@ -58,7 +58,7 @@ fn response_at_once(wire: &[u8], limits: &Limits) -> Verdict {
     let mut slots = [core::mem::MaybeUninit::uninit(); 128];
     let Some((head, fields)) = parse_response(wire, &mut slots, limits)? else { return Ok(None) };
     let reason = head.reason().escape_ascii();
-    let line = format!("{head:?} {reason} {}", shown(head.facts(fields)));
+    let line = format!("{head:?} {reason} {:?}", head.facts(fields));
     Ok(Some((line, pairs(fields, |f| head.field(f)), head.bytes().len())))
 }
 
@@ -81,7 +81,7 @@ fn response(wire: &[u8], read: usize, limits: &Limits) -> Verdict {
         let mut input = &wire[..end];
         if let Some(head) = parser.parse(&mut input, limits, &mut fields)? {
             let reason = head.reason().escape_ascii();
-            let line = format!("{head:?} {reason} {}", shown(head.facts(&fields)));
+            let line = format!("{head:?} {reason} {:?}", head.facts(&fields));
             return Ok(Some((line, pairs(&fields, |f| head.field(f)), end - input.len())));
         }
     }

@@ -37,7 +37,9 @@ impl Framing {
 /// values agree: Host, Content-Length, Transfer-Encoding, Content-Type, Content-Range,
 /// Content-Location, Max-Forwards, User-Agent, ETag, Server. They are singletons (RFC 9110 §5.3),
 /// the list is aiohttp's, and two readers that pick different ones can be played off against each
-/// other. In responses that holds for Content-Length and Transfer-Encoding.
+/// other. In responses that holds for Content-Length and Transfer-Encoding, and what is wrong with
+/// them is told by [`response_framing`](Self::response_framing): many a response has no body whatever
+/// they say.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Facts {
     length: u64,
@@ -45,6 +47,8 @@ pub struct Facts {
     upgrade: Span,
     seen: u32,
     fields: u32,
+    /// What is wrong with a response's framing, should it have a body.
+    fault: Option<FramingError>,
 }
 
 // Singletons: once seen, not again.
@@ -101,15 +105,20 @@ impl Facts {
         version: Version,
         bytes: &[u8],
         fields: impl Iterator<Item = Field>,
-    ) -> Result<Self, FramingError> {
+    ) -> Self {
         let mut facts = Self { seen: version_mark(version), ..Self::default() };
         let mut count = 0;
         for field in fields {
             count += 1;
-            facts.response_field(bytes, field)?;
+            if let Err(fault) = facts.response_field(bytes, field) {
+                facts.fault.get_or_insert(fault);
+            }
         }
         facts.fields = count;
-        facts.checked()
+        if let Err(fault) = facts.checked() {
+            facts.fault.get_or_insert(fault);
+        }
+        facts
     }
 
     /// Checks what only the whole head can tell.
@@ -169,28 +178,49 @@ impl Facts {
     ///
     /// Until-close means that the connection cannot persist, whatever
     /// [`keep_alive`](Self::keep_alive) says.
-    pub fn response_framing(&self, status: u16, method: Method<'_>) -> Framing {
+    ///
+    /// # Errors
+    ///
+    /// [`FramingError`] where the fields leave open where the body ends; the connection must then close.
+    /// Not where there is none by status and method: nobody looks at those fields then (RFC 9112 §6.3,
+    /// RFC 9110 §9.3.6).
+    pub fn response_framing(
+        &self,
+        status: u16,
+        method: Method<'_>,
+    ) -> Result<Framing, FramingError> {
         match (status, method) {
-            (100..=199 | 204 | 304, _) | (_, Method::Head) => Framing::None,
-            (200..=299, Method::Connect) => Framing::None,
-            _ => match self.framing() {
-                Framing::None => Framing::UntilClose,
-                framing => framing,
+            (100..=199 | 204 | 304, _) | (_, Method::Head) => Ok(Framing::None),
+            (200..=299, Method::Connect) => Ok(Framing::None),
+            _ => match (self.fault, self.framing()) {
+                (Some(fault), _) => Err(fault),
+                (None, Framing::None) => Ok(Framing::UntilClose),
+                (None, framing) => Ok(framing),
             },
         }
     }
 
-    /// The Content-Length, as given; a HEAD or 304 response has one without a body.
+    /// What is wrong with the framing of a response.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn fault(&self) -> Option<FramingError> {
+        self.fault
+    }
+
+    /// The Content-Length, as given; a HEAD or 304 response has one without a body. `None` where a
+    /// response's is not to be trusted.
     #[inline]
     pub fn content_length(&self) -> Option<u64> {
-        (self.seen & LENGTH != 0).then_some(self.length)
+        (self.seen & LENGTH != 0 && self.fault.is_none()).then_some(self.length)
     }
 
     /// Whether the sender wants the connection to persist (RFC 9112 §9.3): 1.1 unless it says
-    /// `close`, 1.0 only if it says `keep-alive`.
+    /// `close`, 1.0 only if it says `keep-alive`. Never behind a response whose framing is contradictory,
+    /// even if it has no body: its sender is not to be trusted with another.
     #[inline]
     pub fn keep_alive(&self) -> bool {
         match self.version() {
+            _ if self.fault.is_some() => false,
             Version::Http11 => self.seen & CLOSE == 0,
             Version::Http10 => self.seen & (CLOSE | KEEP_ALIVE) == KEEP_ALIVE,
         }
@@ -626,17 +656,55 @@ mod tests {
             let (mut input, mut fields) = (head.as_bytes(), alloc::vec::Vec::new());
             let head = ResponseParser::new().parse(&mut input, &Limits::default(), &mut fields);
             let head = head.unwrap().unwrap();
-            head.facts(&fields).unwrap().response_framing(head.status(), method)
+            let facts = head.facts(&fields);
+            (facts.response_framing(head.status(), method), facts.keep_alive())
         };
         let length = "Content-Length: 5\r\n\r\n";
         let of = |status: u16| format!("HTTP/1.1 {status} X\r\n{length}");
-        assert_eq!(framing(&of(200), Method::Get), Framing::Length(5));
-        assert_eq!(framing(&of(200), Method::Head), Framing::None);
-        assert_eq!(framing(&of(200), Method::Connect), Framing::None);
-        assert_eq!(framing(&of(400), Method::Connect), Framing::Length(5));
+        let (length, none) = (Ok(Framing::Length(5)), Ok(Framing::None));
+        assert_eq!(framing(&of(200), Method::Get), (length, true));
+        assert_eq!(framing(&of(200), Method::Head), (none, true));
+        assert_eq!(framing(&of(200), Method::Connect), (none, true));
+        assert_eq!(framing(&of(400), Method::Connect), (length, true));
         for status in [100, 101, 204, 304] {
-            assert_eq!(framing(&of(status), Method::Get), Framing::None);
+            assert_eq!(framing(&of(status), Method::Get), (none, true));
         }
-        assert_eq!(framing("HTTP/1.1 200 \r\n\r\n", Method::Get), Framing::UntilClose);
+        let until_close = Ok(Framing::UntilClose);
+        assert_eq!(framing("HTTP/1.1 200 \r\n\r\n", Method::Get), (until_close, true));
+    }
+
+    #[test]
+    fn what_frames_no_body_is_not_refused_but_ends_the_connection() {
+        use FramingError::{
+            ContentLength, LengthAndEncoding, LengthOverflow, Repeated, UnknownEncoding,
+        };
+        let repeated = Repeated { name: "content-length" };
+        for (lines, fault) in [
+            ("Content-Length: 5\r\nContent-Length: 5", repeated),
+            ("Content-Length: x", ContentLength),
+            ("Content-Length: 18446744073709551616", LengthOverflow),
+            ("Transfer-Encoding: gzip, chunked", UnknownEncoding),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 3", LengthAndEncoding),
+        ] {
+            for (status, method, has_body) in [
+                (200, Method::Get, true),
+                (200, Method::Head, false),
+                (200, Method::Connect, false),
+                (502, Method::Connect, true),
+                (103, Method::Get, false),
+                (204, Method::Get, false),
+                (304, Method::Get, false),
+            ] {
+                let head = format!("HTTP/1.1 {status} X\r\n{lines}\r\nX: y\r\n\r\n");
+                let (mut input, mut fields) = (head.as_bytes(), alloc::vec::Vec::new());
+                let parsed =
+                    ResponseParser::new().parse(&mut input, &Limits::default(), &mut fields);
+                let facts = parsed.unwrap().unwrap().facts(&fields);
+                let expected = if has_body { Err(fault) } else { Ok(Framing::None) };
+                assert_eq!(facts.response_framing(status, method), expected, "{lines} {status}");
+                assert_eq!((facts.keep_alive(), facts.content_length()), (false, None));
+                assert_eq!(facts.field_count() as usize, fields.len());
+            }
+        }
     }
 }

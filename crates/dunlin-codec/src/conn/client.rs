@@ -10,6 +10,7 @@ use super::event::{SendError, owned};
 use super::offer::Offer;
 use crate::body::{BodyDecoder, BodyEvent};
 use crate::encode::{BodyEncoder, BodyKind, BodyLen, RequestCtx, append_request};
+use crate::error::HeadError;
 use crate::framing::{Facts, Framing};
 use crate::head::{Leniency, Method, ResponseHeadDecoder};
 use crate::limits::Limits;
@@ -368,7 +369,9 @@ impl ClientConn {
             self.receiving = Receiving::Upgraded;
             return Ok(ClientEvent::Upgrade(head));
         }
-        let framing = facts.response_framing(head.status.as_u16(), self.exchange.method);
+        let framing = facts
+            .response_framing(head.status.as_u16(), self.exchange.method)
+            .map_err(|error| self.lose(HeadError::Framing(error).into()))?;
         self.exchange.keep_alive &= framing != Framing::UntilClose;
         if matches!(self.sending, Sending::Held(_)) {
             // The server may or may not wait for the body by now.

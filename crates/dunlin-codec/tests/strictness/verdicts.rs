@@ -56,7 +56,11 @@ fn dunlin_response(row: &Row, step: usize) -> String {
         Err(error) => return rejects(None, &error),
     };
     let method = if row.method.is_empty() { "GET" } else { &row.method };
-    let framed = facts.response_framing(head.status.as_u16(), Method::new(method.as_bytes()));
+    let method = Method::new(method.as_bytes());
+    let framed = match facts.response_framing(head.status.as_u16(), method) {
+        Ok(framed) => framed,
+        Err(error) => return rejects(None, &error),
+    };
     match row.kind {
         Kind::ResponseFraming => format!("accepts: {}", framing(framed)),
         Kind::Cut => {
