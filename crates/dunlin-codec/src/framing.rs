@@ -13,6 +13,7 @@ use crate::{
 
 /// How a message's body is delimited.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub enum Framing {
     /// There is no body.
     None,
@@ -377,11 +378,16 @@ impl Facts {
         match self.version() {
             // RFC 9110 §10.1.1: a server ignores it from an HTTP/1.0 client.
             Version::Http10 => Ok(()),
-            Version::Http11 if value.eq_ignore_ascii_case(b"100-continue") => {
-                self.seen |= CONTINUE;
+            Version::Http11 => {
+                // A list, in which the same may stand again, and empty members count for nothing.
+                for expectation in members(value).filter(|one| !one.is_empty()) {
+                    if !expectation.eq_ignore_ascii_case(b"100-continue") {
+                        return Err(FramingError::UnknownExpectation);
+                    }
+                    self.seen |= CONTINUE;
+                }
                 Ok(())
             }
-            Version::Http11 => Err(FramingError::UnknownExpectation),
         }
     }
 }
@@ -645,6 +651,13 @@ mod tests {
         let (line, length) = ("Expect: 100-Continue", "Content-Length: 5");
         assert_eq!(expects("1.1", &[line, length]), Ok(true));
         assert_eq!(expects("1.1", &[line]), Ok(false));
+        for list in ["Expect: 100-continue, 100-CONTINUE", "Expect: ,100-continue ,"] {
+            assert_eq!(expects("1.1", &[list, length]), Ok(true), "{list}");
+        }
+        assert_eq!(expects("1.1", &[line, line, length]), Ok(true));
+        assert_eq!(expects("1.1", &["Expect:", "Expect: , ,", length]), Ok(false));
+        let mixed = expects("1.1", &["Expect: 100-continue, b", length]);
+        assert_eq!(mixed, Err(FramingError::UnknownExpectation));
         assert_eq!(expects("1.0", &[line, length]), Ok(false));
         assert_eq!(expects("1.1", &["Expect: 200-ok"]), Err(FramingError::UnknownExpectation));
         assert_eq!(expects("1.0", &["Expect: 200-ok"]), Ok(false));

@@ -151,10 +151,11 @@ impl ClientConn {
         matches!(self.receiving, Receiving::Idle)
     }
 
-    /// Whether the connection is to persist, as far as request and response have said by now.
+    /// Whether the connection is to persist, as far as request and response have said by now. Not as a
+    /// tunnel, or in another protocol: it then is none of HTTP's.
     pub fn keep_alive(&self) -> bool {
-        self.exchange.keep_alive
-            && !matches!(self.receiving, Receiving::Surplus | Receiving::Closed)
+        use Receiving::{Closed, Surplus, Upgraded};
+        self.exchange.keep_alive && !matches!(self.receiving, Surplus | Closed | Upgraded)
     }
 
     /// Whether a byte of the response, interim or final, has come. Where none has, the server may not
@@ -381,9 +382,7 @@ impl ClientConn {
         self.receiving = if framing.is_empty() {
             Receiving::Complete
         } else {
-            // As in a request, trailers count on from the head's fields.
-            let left = self.limits.max_headers.saturating_sub(facts.field_count());
-            Receiving::Body(BodyDecoder::new(framing, &self.limits.max_headers(left)))
+            Receiving::Body(BodyDecoder::behind_head(framing, facts, &self.limits))
         };
         Ok(ClientEvent::Head { head, framing })
     }

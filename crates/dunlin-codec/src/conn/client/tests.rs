@@ -110,6 +110,14 @@ fn framing_that_frames_nothing_is_overlooked_and_not_trusted() {
 }
 
 #[test]
+fn a_tunnel_does_not_persist_as_http() {
+    let mut conn = asked(Method::CONNECT, &[]);
+    assert!(conn.keep_alive());
+    assert_eq!(log(&mut conn, "HTTP/1.1 200 OK\r\n\r\n"), ["upgrade 200"]);
+    assert!(!conn.keep_alive());
+}
+
+#[test]
 fn a_connection_persists_where_both_sides_and_the_framing_let_it() {
     for (fields, wire, persists) in [
         (&[][..], OK, true),
