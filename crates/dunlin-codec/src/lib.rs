@@ -22,8 +22,9 @@
 //!
 //! Every decoder takes `input: &mut &[u8]` and advances it past what it has consumed, as reading
 //! from a `&[u8]` does; what it returns borrows from the slice. `Ok(None)` always means: append
-//! bytes, call again with what was left. One call consumes all it can, and no call looks again at
-//! bytes that an earlier one has seen.
+//! bytes, call again with what was left. A call goes as far as its event does, so ask
+//! until `Ok(None)`. What is left in the input, of a head or a trailer section, is not scanned again from
+//! its start: a call goes on where the last one stopped, at most a few bytes before.
 //!
 //! # Map
 //!

@@ -29,6 +29,7 @@ pub enum Event<'i> {
 
 /// What a connection waits for; each has its own deadline.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Phase {
     /// The next request, of which no byte has come.
     Idle,

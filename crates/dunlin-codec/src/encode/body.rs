@@ -28,6 +28,7 @@ pub struct BodyEncoder {
 
 /// How a body is delimited on its way out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum BodyKind {
     /// No body may follow: the response to a HEAD, a 204, a 304. Data is dropped.
     Empty,

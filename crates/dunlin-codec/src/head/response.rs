@@ -4,7 +4,7 @@ use core::{fmt, mem::MaybeUninit};
 
 use super::parser::{HeadParser, parse_once};
 use super::status_line::{StatusLine, UsualLine};
-use super::{Field, FieldSink, Version};
+use super::{Field, FieldSink, Text, Version};
 use crate::{error::HeadError, framing::Facts, limits::Limits, scan::FieldSlots};
 
 /// Parses the response head at the start of `input` in one go, with its fields in `slots`.
@@ -164,6 +164,7 @@ impl fmt::Debug for ParsedResponse<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ParsedResponse")
             .field("status", &self.line.status)
+            .field("reason", &Text(self.reason()))
             .field("version", &self.line.version)
             .finish_non_exhaustive()
     }

@@ -186,7 +186,8 @@ where
                         link.answer(&**this.service, this.handler.as_mut(), cx, &mut turn)
                     }
                     Phase::Upgrade => link.upgrade(cx, &mut turn),
-                    Phase::Close => link.close(cx, &mut turn),
+                    // Also from a phase of which this driver has not heard.
+                    _ => link.close(cx, &mut turn),
                 }
             };
             match step {
