@@ -334,7 +334,7 @@ fn of_encode_request(n: usize, name: &str, value: &str) -> Box<dyn Fn()> {
     *head.headers_mut() = fields(n, name, value);
     Box::new(move || {
         let mut out = Vec::with_capacity(ROOM);
-        encode_request(&head, BodyLen::Exact(0), &RequestCtx::default(), &mut out)
+        let _no_body = encode_request(&head, BodyLen::Exact(0), &RequestCtx::default(), &mut out)
             .expect("a valid request");
         black_box(out);
     })
@@ -349,7 +349,7 @@ fn of_encode_response(n: usize, name: &str, value: &str) -> Box<dyn Fn()> {
 fn encode(head: ResponseHead) -> Box<dyn Fn()> {
     Box::new(move || {
         let mut out = Vec::with_capacity(ROOM);
-        encode_response(&head, BodyLen::Exact(0), &EncodeCtx::default(), &mut out)
+        let _no_body = encode_response(&head, BodyLen::Exact(0), &EncodeCtx::default(), &mut out)
             .expect("a valid response");
         black_box(out);
     })

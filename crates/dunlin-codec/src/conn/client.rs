@@ -258,10 +258,17 @@ impl ClientConn {
         }
     }
 
-    fn open_body(&mut self) -> Result<&mut BodyEncoder, SendError> {
-        if let Sending::Held(encoder) = self.sending {
+    /// Lets a body go that was held back.
+    fn release_body(&mut self) {
+        if self.is_body_held()
+            && let Sending::Held(encoder) = std::mem::replace(&mut self.sending, Sending::Cut)
+        {
             self.sending = Sending::Body(encoder);
         }
+    }
+
+    fn open_body(&mut self) -> Result<&mut BodyEncoder, SendError> {
+        self.release_body();
         match &mut self.sending {
             Sending::Body(encoder) => Ok(encoder),
             _ => Err(SendError::OutOfTurn),
@@ -279,23 +286,34 @@ impl ClientConn {
         trailers: Option<&Headers>,
         out: &mut Vec<u8>,
     ) -> Result<(), SendError> {
-        let result = self.open_body()?.finish(trailers.into_iter().flatten(), out);
-        match result {
-            Ok(()) => {
-                self.sending = Sending::Complete;
-                self.turn();
+        self.release_body();
+        match std::mem::replace(&mut self.sending, Sending::Complete) {
+            Sending::Body(encoder) => match encoder.finish(trailers.into_iter().flatten(), out) {
+                Ok(()) => {
+                    self.turn();
+                    Ok(())
+                }
+                Err(error) => {
+                    self.cut_request();
+                    Err(error.into())
+                }
+            },
+            other => {
+                self.sending = other;
+                Err(SendError::OutOfTurn)
             }
-            Err(_) => self.stop_sending(),
         }
-        Ok(result?)
     }
 
     /// Ends the request before its body has ended. Where the final response has begun it can still be
     /// read; else none will come, and the connection is to be closed at once.
     pub fn stop_sending(&mut self) {
-        if !self.is_sending_body() || matches!(self.receiving, Receiving::Upgraded) {
-            return;
+        if self.is_sending_body() && !matches!(self.receiving, Receiving::Upgraded) {
+            self.cut_request();
         }
+    }
+
+    fn cut_request(&mut self) {
         self.sending = Sending::Cut;
         self.exchange.keep_alive = false;
         if !matches!(self.receiving, Receiving::Body(_)) {
@@ -406,8 +424,8 @@ impl ClientConn {
             return Err(self.lose(ClientError::TooManyInterims { limit }));
         }
         self.exchange.interims += 1;
-        if let (StatusCode::CONTINUE, Sending::Held(encoder)) = (head.status, &self.sending) {
-            self.sending = Sending::Body(*encoder);
+        if head.status == StatusCode::CONTINUE {
+            self.release_body();
         }
         Ok(ClientEvent::Interim(head))
     }

@@ -79,7 +79,7 @@ impl ConnError {
 pub enum SendError {
     /// No request waits for an answer, or its answer has begun already; to a client, the last request
     /// or its response has not ended, or the connection is to be closed.
-    #[error("this part of a message is not due")]
+    #[error("no such part of a message is due: it was not asked for, or is out already")]
     OutOfTurn,
     /// The request asked for no upgrade, so that the client would not understand 101.
     #[error("101 Switching Protocols without an upgrade asked for")]

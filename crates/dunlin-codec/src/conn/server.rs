@@ -173,8 +173,10 @@ impl ServerConn {
         error.into()
     }
 
-    /// The peer has closed its half. A request that is being answered still gets its answer, and a body
-    /// that is all there its [`Event::End`].
+    /// The peer has closed its half, behind all that [`next_event`](Self::next_event) was given and has
+    /// taken: ask for events until there is none before, since requests that are still in the input,
+    /// pipelined behind the one that is being answered, are not read any more. That one still gets its
+    /// answer, and a body of which every byte was taken its [`Event::End`].
     ///
     /// # Errors
     ///
