@@ -48,8 +48,6 @@ pub struct Facts {
     upgrade: Span,
     seen: u32,
     fields: u32,
-    /// What is wrong with a response's framing, should it have a body.
-    fault: Option<FramingError>,
 }
 
 // Singletons: once seen, not again.
@@ -72,6 +70,22 @@ const CONTINUE: u32 = 1 << 14;
 const HEAD: u32 = 1 << 15;
 const CONNECT: u32 = 1 << 16;
 const HTTP_10: u32 = 1 << 17;
+/// What is wrong with a response's framing, should it have a body: in the high bits, which keep `Facts`
+/// small, the place in [`FAULTS`], counted from 1.
+const FAULT: u32 = 0xf << FAULT_SHIFT;
+const FAULT_SHIFT: u32 = 28;
+
+/// What may be wrong there.
+const FAULTS: [FramingError; 8] = [
+    FramingError::Repeated { name: "content-length" },
+    FramingError::Repeated { name: "transfer-encoding" },
+    FramingError::ContentLength,
+    FramingError::LengthOverflow,
+    FramingError::LengthAndEncoding,
+    FramingError::TransferEncoding,
+    FramingError::UnknownEncoding,
+    FramingError::EncodingInHttp10,
+];
 
 impl Facts {
     /// What the fields of a request's head, `bytes`, say.
@@ -112,14 +126,24 @@ impl Facts {
         for field in fields {
             count += 1;
             if let Err(fault) = facts.response_field(bytes, field) {
-                facts.fault.get_or_insert(fault);
+                facts.add_fault(fault);
             }
         }
         facts.fields = count;
         if let Err(fault) = facts.checked() {
-            facts.fault.get_or_insert(fault);
+            facts.add_fault(fault);
         }
         facts
+    }
+
+    /// Keeps the first fault.
+    #[cold]
+    fn add_fault(&mut self, fault: FramingError) {
+        if self.seen & FAULT == 0 {
+            // The last one stands for whatever a response cannot have.
+            let place = FAULTS.iter().position(|known| *known == fault).unwrap_or(FAULTS.len() - 1);
+            self.seen |= (place as u32 + 1) << FAULT_SHIFT;
+        }
     }
 
     /// Checks what only the whole head can tell.
@@ -193,7 +217,7 @@ impl Facts {
         match (status, method) {
             (100..=199 | 204 | 304, _) | (_, Method::Head) => Ok(Framing::None),
             (200..=299, Method::Connect) => Ok(Framing::None),
-            _ => match (self.fault, self.framing()) {
+            _ => match (self.fault(), self.framing()) {
                 (Some(fault), _) => Err(fault),
                 (None, Framing::None) => Ok(Framing::UntilClose),
                 (None, framing) => Ok(framing),
@@ -202,17 +226,19 @@ impl Facts {
     }
 
     /// What is wrong with the framing of a response.
-    #[cfg(feature = "std")]
     #[inline]
     pub(crate) fn fault(&self) -> Option<FramingError> {
-        self.fault
+        match self.seen >> FAULT_SHIFT {
+            0 => None,
+            place => FAULTS.get(place as usize - 1).copied(),
+        }
     }
 
     /// The Content-Length, as given; a HEAD or 304 response has one without a body. `None` where a
     /// response's is not to be trusted.
     #[inline]
     pub fn content_length(&self) -> Option<u64> {
-        (self.seen & LENGTH != 0 && self.fault.is_none()).then_some(self.length)
+        (self.seen & (LENGTH | FAULT) == LENGTH).then_some(self.length)
     }
 
     /// Whether the sender wants the connection to persist (RFC 9112 §9.3): 1.1 unless it says
@@ -221,9 +247,8 @@ impl Facts {
     #[inline]
     pub fn keep_alive(&self) -> bool {
         match self.version() {
-            _ if self.fault.is_some() => false,
-            Version::Http11 => self.seen & CLOSE == 0,
-            Version::Http10 => self.seen & (CLOSE | KEEP_ALIVE) == KEEP_ALIVE,
+            Version::Http11 => self.seen & (CLOSE | FAULT) == 0,
+            Version::Http10 => self.seen & (CLOSE | KEEP_ALIVE | FAULT) == KEEP_ALIVE,
         }
     }
 

@@ -55,6 +55,8 @@ pub struct ServerConn {
     receiving: Receiving,
     sending: Sending,
     request: Current,
+    /// What the last request that offered an upgrade offered.
+    offer: Option<Offer>,
 }
 
 #[derive(Debug)]
@@ -81,10 +83,9 @@ enum Sending {
 }
 
 /// What the response must know of its request.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Current {
     facts: Facts,
-    offer: Option<Offer>,
     keep_alive: bool,
     /// The client waits for `100 Continue` before it sends the body.
     continue_owed: bool,
@@ -98,6 +99,7 @@ impl ServerConn {
             receiving: Receiving::Head(HeadDecoder::new()),
             sending: Sending::Idle,
             request: Current::default(),
+            offer: None,
         }
     }
 
@@ -154,10 +156,12 @@ impl ServerConn {
         let framing = facts.framing();
         self.request = Current {
             facts: *facts,
-            offer: facts.upgrade().map(|_| Offer::of(head.headers())),
             keep_alive: facts.keep_alive(),
             continue_owed: facts.expects_continue(),
         };
+        if facts.upgrade().is_some() {
+            self.offer = Some(Offer::of(head.headers()));
+        }
         self.sending = Sending::Head;
         // Assigned twice, so that no decoder is moved where there is none.
         if framing.is_empty() {
@@ -366,7 +370,8 @@ impl ServerConn {
         if !head.headers.contains("upgrade") {
             return Err(SendError::UpgradeUnnamed);
         }
-        match &self.request.offer {
+        match &self.offer {
+            _ if !self.offers_upgrade() => Err(SendError::UpgradeNotAsked),
             None => Err(SendError::UpgradeNotAsked),
             Some(offer) if !offer.holds_all_of(&head.headers) => Err(SendError::UpgradeNotOffered),
             // It must not be taken for the other protocol's, and neither must what was cut.

@@ -143,7 +143,7 @@ fn append_head(
     let kind = append_framing(status, len, ctx, &wishes, out)?;
     // Who sends Upgrade says so in Connection, lest somebody between passes it on (RFC 9110 §7.8).
     let upgrade = wishes.has_upgrade.then_some(&b"upgrade"[..]);
-    if status < 200 || is_tunnel(status, ctx) {
+    if kind == BodyKind::Empty && (status < 200 || is_tunnel(status, ctx)) {
         // Interim, or the last words before another protocol or a tunnel: nothing about the
         // connection's future but what the user said.
         if wishes.has_connection || wishes.has_upgrade {
