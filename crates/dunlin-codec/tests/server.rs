@@ -156,3 +156,14 @@ fn interim_responses_go_before_the_final_one_and_not_to_the_old() {
         assert_eq!(conn.send_interim(&response(103, None), &mut out), Err(SendError::OutOfTurn));
     }
 }
+
+#[test]
+fn too_many_trailers_are_told_with_the_bound_that_was_set() {
+    let limits = Limits::default().max_headers(4);
+    let mut conn = ServerConn::new(limits.into());
+    let wire = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n";
+    let mut input = &wire[..];
+    assert!(matches!(conn.next_event(&mut input), Ok(Some(Event::Head { .. }))));
+    let error = conn.next_event(&mut input).unwrap_err();
+    assert_eq!(error.to_string(), "trailer section: more than 4 field lines");
+}

@@ -104,6 +104,29 @@ fn the_tables_have_their_rows_and_no_blank_cells() {
 }
 
 #[test]
+fn the_tables_use_every_letter_of_their_legend_and_no_other() {
+    let (_, legend) = TABLES.split_once("Letters behind").expect("there is a legend");
+    let legend = legend.split("# ").next().unwrap_or_default();
+    let of_word = |word: &str| match word.as_bytes() {
+        [b'*', letter, b'*'] => Some(*letter),
+        _ => None,
+    };
+    let mut told: Vec<_> = legend.split_whitespace().filter_map(of_word).collect();
+    let mut used = Vec::new();
+    for row in rows(TABLES) {
+        for verdict in &row.verdicts[1..] {
+            let Some(letters) = verdict.strip_prefix("rejects (") else { continue };
+            used.extend(letters.bytes().filter(u8::is_ascii_alphabetic));
+        }
+    }
+    for letters in [&mut told, &mut used] {
+        letters.sort_unstable();
+        letters.dedup();
+    }
+    assert_eq!((told.len(), told), (17, used));
+}
+
+#[test]
 fn no_input_stands_in_the_tables_twice() {
     let mut inputs: Vec<_> = rows(TABLES)
         .into_iter()
