@@ -89,7 +89,7 @@ const FAULTS: [FramingError; 8] = [
 
 impl Facts {
     /// What the fields of a request's head, `bytes`, say.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of_request(
         method: Method<'_>,
         version: Version,
