@@ -89,7 +89,7 @@ const FAULTS: [FramingError; 8] = [
 
 impl Facts {
     /// What the fields of a request's head, `bytes`, say.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of_request(
         method: Method<'_>,
         version: Version,
@@ -149,18 +149,23 @@ impl Facts {
     /// Checks what only the whole head can tell.
     #[inline]
     fn checked(self) -> Result<Self, FramingError> {
-        if self.seen & (CHUNKED | CONNECT) == 0 {
-            Ok(self)
-        } else if self.seen & CONNECT != 0 && !self.framing().is_empty() {
-            Err(FramingError::BodyForbidden)
-        } else if self.seen & CHUNKED == 0 {
-            Ok(self)
-        } else if self.seen & LENGTH != 0 {
-            Err(FramingError::LengthAndEncoding)
-        } else if self.seen & HTTP_10 != 0 {
-            Err(FramingError::EncodingInHttp10)
-        } else {
-            Ok(self)
+        if self.seen & (CHUNKED | CONNECT) == 0 { Ok(self) } else { self.checked_rarely() }
+    }
+
+    /// The same for chunks and CONNECT, out of the way of all the others.
+    #[inline(never)]
+    fn checked_rarely(self) -> Result<Self, FramingError> {
+        match self.seen & (CHUNKED | LENGTH | HTTP_10) {
+            _ if self.seen & CONNECT != 0 && !self.framing().is_empty() => {
+                Err(FramingError::BodyForbidden)
+            }
+            both if both & (CHUNKED | LENGTH) == CHUNKED | LENGTH => {
+                Err(FramingError::LengthAndEncoding)
+            }
+            old if old & (CHUNKED | HTTP_10) == CHUNKED | HTTP_10 => {
+                Err(FramingError::EncodingInHttp10)
+            }
+            _ => Ok(self),
         }
     }
 
