@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use dunlin_core::{Body, RequestHead};
+use http::header::PROXY_AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::Client;
-use crate::conn::{Answer, ConnBody, Exchange, Terms};
+use crate::conn::{Answer, ConnBody, ConnInfo, Exchange, Terms};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::pool::{Acquired, Key, Lease};
 use crate::request::Request;
@@ -38,7 +39,7 @@ async fn exchange(client: &Client, request: &mut Request, cx: &Context) -> Resul
     let settings = Arc::clone(&request.settings);
     let proxy = match settings.route.unix {
         Some(_) => None,
-        None => settings.proxies.select(&request.url),
+        None => settings.proxies.select(&request.url, &request.headers),
     };
     let key =
         Key { origin: request.url.origin().clone(), route: Arc::clone(&settings.route), proxy };
@@ -50,7 +51,7 @@ async fn exchange(client: &Client, request: &mut Request, cx: &Context) -> Resul
     let mut lease = connection(client, &key, request, cx).await?;
     let info = Arc::clone(lease.conn().info());
     cx.traces.emit(|trace| trace.connection_ready(info.local, info.peer));
-    let head = wire_head(request, info.forward_fields.as_deref());
+    let head = wire_head(request, &info);
     let trailers = request.trailers.take();
     let terms =
         Terms { timeouts: settings.timeouts, deadline: cx.deadline, traces: cx.traces.clone() };
@@ -152,10 +153,14 @@ async fn within<T>(
 }
 
 /// The head as it goes out.
-fn wire_head(request: &mut Request, forward: Option<&dunlin_core::Headers>) -> RequestHead {
+fn wire_head(request: &mut Request, info: &ConnInfo) -> RequestHead {
     let mut head = RequestHead::new(request.method.clone(), request.url.uri().clone());
     *head.headers_mut() = std::mem::take(&mut request.headers);
-    for (name, value) in forward.into_iter().flatten() {
+    if !info.via_proxy && head.headers().contains(PROXY_AUTHORIZATION) {
+        // Meant for a proxy, and there is none that reads it.
+        head.headers_mut().remove(&PROXY_AUTHORIZATION);
+    }
+    for (name, value) in info.forward_fields.as_deref().into_iter().flatten() {
         if let (Ok(name), Ok(value)) =
             (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
             && !head.headers().contains(&name)
