@@ -115,7 +115,7 @@ impl Proxy {
         let port = url::Url::parse(&format!("socks://{rest}"))
             .map_err(|error| fail(&error.to_string()))?
             .port()
-            .unwrap_or(kind.default_port());
+            .unwrap_or_else(|| kind.default_port());
         let host = url.as_url().host_str().unwrap_or_default();
         let scheme = if kind == Kind::Https { "https" } else { "http" };
         let origin = read(&format!("{scheme}://{host}:{port}"))?.origin().clone();

@@ -200,7 +200,7 @@ fn refusal(head: &ResponseHead, body: &[u8], proxy: &Proxy) -> Error {
         });
         reason.push_str(&if schemes.is_empty() { "none".to_owned() } else { schemes.join(", ") });
         reason.push(')');
-    } else if let Some(text) = gist(body) {
+    } else if let Some(text) = gist(body).filter(|text| *text != reason) {
         reason.push_str(": ");
         reason.push_str(&text);
     }
@@ -291,6 +291,10 @@ mod tests {
             ("HTTP/1.1 403 x\r\n\r\n<html><TITLE>Not\n today</TITLE>", "403 Forbidden: Not today"),
             ("HTTP/1.1 403 x\r\n\r\n<html><h1>a</h1>", "403 Forbidden"),
             ("HTTP/1.1 503 x\r\nContent-Length: 9\r\n\r\ncut", "503 Service Unavailable: cut"),
+            (
+                "HTTP/1.1 401 x\r\n\r\n<html><title>401 Unauthorized</title></html>",
+                "401 Unauthorized",
+            ),
             ("HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n", "500 Internal Server Error"),
             (
                 "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=a\r\n\r\n",

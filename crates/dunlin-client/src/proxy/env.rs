@@ -97,9 +97,9 @@ impl EnvProxies {
     }
 }
 
-/// Gives a proxy without a login that of the netrc file.
+/// Gives a proxy by HTTP that has no login that of the netrc file.
 fn log_in(proxy: Proxy, netrc: Option<&Netrc>) -> Result<Proxy, String> {
-    let found = netrc.and_then(|netrc| {
+    let found = netrc.filter(|_| !proxy.is_socks()).and_then(|netrc| {
         let entry = netrc.find(proxy.origin().host())?;
         let password = entry.password().unwrap_or_default().to_owned();
         Some(Login { user: entry.login()?.to_owned(), password })
@@ -202,5 +202,6 @@ mod tests {
         assert_eq!(env("http://p:1").as_deref(), Some("Basic YWRhOnNlY3JldA=="));
         assert_eq!(env("http://own:x@p").as_deref(), Some("Basic b3duOng="));
         assert_eq!(env("http://q"), None);
+        assert_eq!(env("socks4://p"), None, "it has no place for a password");
     }
 }

@@ -10,43 +10,48 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirec
 use tokio::net::{TcpListener, TcpStream};
 
 /// A connection, plain or of TLS.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// What a server was sent, head by head.
 #[derive(Clone, Default)]
-pub struct Notes(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
 
 impl Notes {
-    pub fn add(&self, note: impl Into<String>) {
+    pub(crate) fn add(&self, note: impl Into<String>) {
         self.0.lock().unwrap().push(note.into());
     }
 
-    pub fn all(&self) -> Vec<String> {
+    pub(crate) fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 
-    pub fn last(&self) -> String {
+    pub(crate) fn last(&self) -> String {
         self.all().pop().unwrap_or_default()
     }
 }
 
 /// A listener on a free port that serves until it is dropped.
-pub struct Server {
-    pub at: SocketAddr,
-    pub notes: Notes,
+pub(crate) struct Server {
+    pub(crate) at: SocketAddr,
+    pub(crate) notes: Notes,
     accepted: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
 #[cfg(feature = "tls")]
-pub type Tls = Option<tokio_rustls::TlsAcceptor>;
+pub(crate) type Tls = Option<tokio_rustls::TlsAcceptor>;
 #[cfg(not(feature = "tls"))]
-pub type Tls = Option<std::convert::Infallible>;
+pub(crate) type Tls = Option<NoTls>;
+
+/// Nothing: there is no TLS without its feature.
+#[cfg(not(feature = "tls"))]
+#[derive(Clone)]
+pub(crate) enum NoTls {}
 
 impl Server {
-    pub async fn start<F>(
+    pub(crate) async fn start<F>(
         tls: Tls,
         serve: impl Fn(Box<dyn Stream>, Notes) -> F + Send + Sync + 'static,
     ) -> Self
@@ -83,7 +88,7 @@ impl Server {
     }
 
     /// Connections that it has accepted.
-    pub fn accepted(&self) -> usize {
+    pub(crate) fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 }
@@ -95,7 +100,7 @@ impl Drop for Server {
 }
 
 /// Reads up to and with an empty line; `None` at an end before it.
-pub async fn read_head(io: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+pub(crate) async fn read_head(io: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(io.read_u8().await.ok()?);
@@ -104,7 +109,7 @@ pub async fn read_head(io: &mut (impl AsyncRead + Unpin)) -> Option<String> {
 }
 
 /// Answers each request with the given text, and echoes a body of a known length.
-pub async fn answer(
+pub(crate) async fn answer(
     mut io: Box<dyn Stream>,
     notes: Notes,
     text: &'static str,
@@ -126,13 +131,13 @@ pub async fn answer(
 }
 
 /// An origin server.
-pub async fn origin(tls: Tls) -> Server {
+pub(crate) async fn origin(tls: Tls) -> Server {
     Server::start(tls, |io, notes| answer(io, notes, "from the origin")).await
 }
 
 /// A proxy by HTTP: answers what it is to forward by itself, and tunnels to one address whatever the
 /// name. With `login` it wants that value of Proxy-Authorization.
-pub async fn http_proxy(tls: Tls, to: SocketAddr, login: Option<&'static str>) -> Server {
+pub(crate) async fn http_proxy(tls: Tls, to: SocketAddr, login: Option<&'static str>) -> Server {
     Server::start(tls, move |mut io, notes| async move {
         while let Some(head) = read_head(&mut io).await {
             notes.add(head.clone());
@@ -158,7 +163,7 @@ pub async fn http_proxy(tls: Tls, to: SocketAddr, login: Option<&'static str>) -
 }
 
 /// A proxy that reads a head, says this, and closes.
-pub async fn saying(answer: &'static str) -> Server {
+pub(crate) async fn saying(answer: &'static str) -> Server {
     Server::start(None, move |mut io, notes| async move {
         notes.add(read_head(&mut io).await.unwrap_or_default());
         io.write_all(answer.as_bytes()).await?;
@@ -169,7 +174,10 @@ pub async fn saying(answer: &'static str) -> Server {
 
 /// A proxy by SOCKS 4, 4a and 5 that tunnels to one address whatever it is told, and notes the version
 /// and what it was told. It refuses the address 127.0.0.9.
-pub async fn socks_proxy(to: SocketAddr, login: Option<(&'static str, &'static str)>) -> Server {
+pub(crate) async fn socks_proxy(
+    to: SocketAddr,
+    login: Option<(&'static str, &'static str)>,
+) -> Server {
     Server::start(None, move |mut io, notes| async move {
         let (target, yes) = match io.read_u8().await? {
             4 => (read_4(&mut io).await?, vec![0, 90, 0, 0, 0, 0, 0, 0]),
@@ -248,14 +256,14 @@ async fn read_5(io: &mut Box<dyn Stream>) -> std::io::Result<String> {
 
 /// A certificate for a name, signed by itself, and what trusts it.
 #[cfg(feature = "tls")]
-pub struct Identity {
-    pub pem: String,
-    pub der: Vec<u8>,
-    pub acceptor: tokio_rustls::TlsAcceptor,
+pub(crate) struct Identity {
+    pub(crate) pem: String,
+    pub(crate) der: Vec<u8>,
+    pub(crate) acceptor: tokio_rustls::TlsAcceptor,
 }
 
 #[cfg(feature = "tls")]
-pub fn identity(name: &str) -> Identity {
+pub(crate) fn identity(name: &str) -> Identity {
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
