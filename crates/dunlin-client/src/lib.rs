@@ -15,7 +15,7 @@
 //! | [`Client`], [`ClientBuilder`] | one pool, one set of defaults; cheap to clone |
 //! | [`RequestBuilder`], [`Request`], [`RequestBody`] | what is asked, each setting overridable |
 //! | [`Response`] | the head at once, the body as it comes: bytes, text, JSON, lines, a file |
-//! | [`Timeouts`], [`PoolLimits`], [`Redirects`], [`Proxy`], [`TlsConfig`] | settings |
+//! | [`Timeouts`], [`PoolLimits`], [`Redirects`], [`Proxy`], [`NoProxy`], [`TlsConfig`] | settings |
 //! | [`Middleware`], [`Tracer`] | code around each attempt; hooks into what happens |
 //! | [`cookies`], [`auth`] | the jar; credentials |
 //! | [`Error`] | what went wrong, in which [`Phase`], with whom |
@@ -66,7 +66,7 @@ pub use self::connect::{AddressFilter, Connect, Connecting};
 pub use self::error::{Error, ErrorKind, Phase};
 pub use self::middleware::{Middleware, Next};
 pub use self::pool::{PoolLimits, PoolMetrics};
-pub use self::proxy::Proxy;
+pub use self::proxy::{NoProxy, Proxy};
 pub use self::redirect::{Redirect, RedirectAction, RedirectAttempt, Redirects};
 pub use self::request::{Request, RequestBody, RequestBuilder, file_part};
 pub use self::response::{LINE_MAX, Lines, Link, Response};
