@@ -256,3 +256,26 @@ impl fmt::Debug for Client {
         f.debug_struct("Client").field("pool", &self.0.pool).field("base", &self.0.base).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_shared<T: Clone + Send + Sync + 'static>(_: &T) {}
+    fn is_sent<T: Send + 'static>(_: &T) {}
+
+    #[tokio::test]
+    async fn clients_and_what_they_return_cross_threads() {
+        let client = Client::new();
+        is_shared(&client);
+        let request = client.get("http://127.0.0.1:1/");
+        is_sent(&request);
+        let sending = request.send();
+        is_sent(&sending);
+        let error = sending.await.unwrap_err();
+        is_shared(&error);
+        fn is_sync<T: Send + Sync>() {}
+        is_sync::<Response>();
+        is_sync::<Request>();
+    }
+}
