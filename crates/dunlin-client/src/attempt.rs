@@ -56,7 +56,7 @@ async fn exchange(client: &Client, request: &mut Request, cx: &Context) -> Resul
     let terms =
         Terms { timeouts: settings.timeouts, deadline: cx.deadline, traces: cx.traces.clone() };
     let traced_body = body.as_whole().map(<[u8]>::is_empty);
-    let mut outgoing = match lease.conn().begin(&head, body, trailers) {
+    let mut outgoing = match lease.conn().begin(&head, request.url.authority(), body, trailers) {
         Ok(outgoing) => outgoing,
         Err(error) => {
             // Nothing was sent: the connection is as good as before.
@@ -152,9 +152,13 @@ async fn within<T>(
         .map_err(|_| Error::timeout(phase, setting, after.unwrap_or_default()))
 }
 
-/// The head as it goes out.
+/// The head as it goes out: a server gets path and query, a proxy that forwards all of the URL.
 fn wire_head(request: &mut Request, info: &ConnInfo) -> RequestHead {
-    let mut head = RequestHead::new(request.method.clone(), request.url.uri().clone());
+    let method = request.method.clone();
+    let mut head = match info.via_proxy {
+        true => RequestHead::new(method, request.url.uri().clone()),
+        false => RequestHead::with_target(method, request.url.target()),
+    };
     *head.headers_mut() = std::mem::take(&mut request.headers);
     if !info.via_proxy && head.headers().contains(PROXY_AUTHORIZATION) {
         // Meant for a proxy, and there is none that reads it.

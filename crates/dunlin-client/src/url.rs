@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use dunlin_core::SharedTarget;
 use http::Uri;
 use percent_encoding::percent_decode_str;
 
@@ -31,6 +32,10 @@ struct Inner {
     url: url::Url,
     /// What goes on the wire: no credentials, no fragment, no dot behind the host.
     uri: Uri,
+    /// Path and query alone, as a server gets them.
+    target: SharedTarget,
+    /// `host[:port]`, as Host has it.
+    authority: Arc<str>,
     origin: Origin,
 }
 
@@ -144,7 +149,14 @@ impl Url {
         }
         let port = url.port_or_known_default().unwrap_or(if is_tls { 443 } else { 80 });
         let uri = wire_uri(&url).map_err(|error| Error::url(url.as_str(), error))?;
-        Ok(Self(Arc::new(Inner { url, uri, origin: Origin { is_tls, port, host } })))
+        let path: Uri = match uri.path_and_query() {
+            Some(path) => path.clone().into(),
+            None => Uri::from_static("/"),
+        };
+        let target = SharedTarget::new(&path);
+        let authority = uri.authority().map_or("", http::uri::Authority::as_str).into();
+        let origin = Origin { is_tls, port, host };
+        Ok(Self(Arc::new(Inner { url, uri, target, authority, origin })))
     }
 
     /// Scheme, host and port.
@@ -217,7 +229,7 @@ impl Url {
         // Fails for URLs without a host only.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        Self(Arc::new(Inner { url, uri: self.0.uri.clone(), origin: self.0.origin.clone() }))
+        self.respelled(url)
     }
 
     /// The same URL with another fragment.
@@ -225,7 +237,22 @@ impl Url {
     pub fn with_fragment(&self, fragment: Option<&str>) -> Self {
         let mut url = self.0.url.clone();
         url.set_fragment(fragment);
-        Self(Arc::new(Inner { url, uri: self.0.uri.clone(), origin: self.0.origin.clone() }))
+        self.respelled(url)
+    }
+
+    /// Another spelling of what is requested alike.
+    fn respelled(&self, url: url::Url) -> Self {
+        let Inner { uri, target, authority, origin, .. } = &*self.0;
+        let (uri, target, origin) = (uri.clone(), target.clone(), origin.clone());
+        Self(Arc::new(Inner { url, uri, target, authority: Arc::clone(authority), origin }))
+    }
+
+    pub(crate) fn target(&self) -> &SharedTarget {
+        &self.0.target
+    }
+
+    pub(crate) fn authority(&self) -> &str {
+        &self.0.authority
     }
 
     /// The same URL with pairs appended to its query, encoded as forms are.

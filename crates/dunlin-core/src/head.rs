@@ -31,15 +31,52 @@ struct Inner {
     uri: OnceLock<Uri>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct Target {
     /// The target's text where the block of `headers` does not hold it.
-    own: Option<Box<str>>,
+    own: Option<Bytes>,
     /// The whole target in the block; all of `own` where that is there.
     span: (u16, u16),
     /// Path and query as offsets from the target's start; the query without its `?`.
     path: (u16, u16),
     query: Option<(u16, u16)>,
+}
+
+impl Target {
+    fn of(uri: &Uri) -> Self {
+        let text = uri.to_string();
+        // From behind: the text has a `/` where the path is empty, which `PathAndQuery` may not have.
+        let query_len = uri.query().map_or(0, |query| query.len() + 1);
+        let path_end = text.len() - query_len;
+        let path_start = path_end - uri.path().len();
+        let span = |start: usize, end: usize| (clamp(start), clamp(end - start));
+        Self {
+            span: span(0, text.len()),
+            path: span(path_start, path_end),
+            query: uri.query().map(|query| span(text.len() - query.len(), text.len())),
+            own: Some(text.into()),
+        }
+    }
+}
+
+/// A target that many heads have, written out once.
+///
+/// ```
+/// use dunlin_core::{RequestHead, SharedTarget};
+///
+/// let target = SharedTarget::new(&"/birds?tall".parse()?);
+/// let head = RequestHead::with_target(http::Method::GET, &target);
+/// assert_eq!((head.path(), head.query()), ("/birds", Some("tall")));
+/// # Ok::<(), http::uri::InvalidUri>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SharedTarget(Target);
+
+impl SharedTarget {
+    /// The target as the URI has it.
+    pub fn new(uri: &Uri) -> Self {
+        Self(Target::of(uri))
+    }
 }
 
 /// What a decoder found on a request line; offsets are into the bytes of the head.
@@ -98,19 +135,15 @@ impl RequestHead {
         Ok(http::Request::from_parts(self.try_into()?, body))
     }
 
+    /// A head with a target that others have too. Costs a pooled box.
+    pub fn with_target(method: Method, target: &SharedTarget) -> Self {
+        let mut head = Self::take();
+        *head.inner_mut() = Inner { method, target: target.0.clone(), ..Inner::default() };
+        head
+    }
+
     pub(crate) fn assemble(method: Method, uri: Uri, version: Version, headers: Headers) -> Self {
-        let text = uri.to_string();
-        // From behind: the text has a `/` where the path is empty, which `PathAndQuery` may not have.
-        let query_len = uri.query().map_or(0, |query| query.len() + 1);
-        let path_end = text.len() - query_len;
-        let path_start = path_end - uri.path().len();
-        let span = |start: usize, end: usize| (clamp(start), clamp(end - start));
-        let target = Target {
-            span: span(0, text.len()),
-            path: span(path_start, path_end),
-            query: uri.query().map(|query| span(text.len() - query.len(), text.len())),
-            own: Some(text.into()),
-        };
+        let target = Target::of(&uri);
         let mut head = Self::take();
         *head.inner_mut() = Inner { method, version, headers, target, uri: OnceLock::from(uri) };
         head
@@ -188,7 +221,7 @@ impl RequestHead {
         match &inner.target.own {
             Some(own) => {
                 let start = usize::from(start);
-                own.as_bytes().get(start..start + usize::from(len)).unwrap_or_default()
+                own.get(start..start + usize::from(len)).unwrap_or_default()
             }
             None => {
                 let start = inner.target.span.0.saturating_add(start);
@@ -219,7 +252,7 @@ impl RequestHead {
     pub fn headers_mut(&mut self) -> &mut Headers {
         // The target's text lives in the fields' block: it moves out before somebody changes that.
         if self.inner().target.own.is_none() {
-            let text = self.target().into();
+            let text = Bytes::copy_from_slice(self.target_bytes());
             self.inner_mut().target.own = Some(text);
         }
         &mut self.inner_mut().headers

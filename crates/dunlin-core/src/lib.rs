@@ -54,7 +54,7 @@ pub use self::error::{BodyError, BoxError, Refusal};
 pub use self::extract::{
     CheckError, FromParts, FromRequest, RouteInfo, StateInfo, ViaBody, ViaParts,
 };
-pub use self::head::{HeadBlock, RequestHead, RequestLine, UnfitTarget};
+pub use self::head::{HeadBlock, RequestHead, RequestLine, SharedTarget, UnfitTarget};
 pub use self::headers::{AsFieldName, FieldLines, FieldSpan, Headers, Iter, NameSet};
 pub use self::into_response::IntoResponse;
 pub use self::lifecycle::Lifecycle;

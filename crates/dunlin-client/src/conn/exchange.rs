@@ -92,13 +92,14 @@ impl Connection {
     pub(crate) fn begin(
         &mut self,
         head: &RequestHead,
+        authority: &str,
         body: Body,
         trailers: Option<Box<HeaderMap>>,
     ) -> Result<Outgoing, Error> {
         let mut lent = Scratch::lend();
         let out = &mut lent.output;
         let via_proxy = self.info.via_proxy;
-        let ctx = RequestCtx::default().via_proxy(via_proxy);
+        let ctx = RequestCtx::default().via_proxy(via_proxy).authority(authority);
         let bad = |error| Error::new(ErrorKind::Send(error), Phase::Request);
         let is_plain = trailers.is_none() && !head.headers().contains("expect");
         let mut outgoing = Outgoing::default();

@@ -156,8 +156,7 @@ impl Pool {
         }
     }
 
-    /// Closes connections that have been idle for too long, as long as there are idle ones. Where there
-    /// is no runtime to run on, they are closed when they are found.
+    /// Closes connections that have been idle for too long, as long as there are any. Where there is no runtime to run on, they are closed when they are found.
     fn start_sweep(self: &Arc<Self>) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             self.lock().sweep_ended();

@@ -308,7 +308,8 @@ impl State {
         self.open -= closing.len();
         self.grant_places();
         self.hosts.retain(|_, host| host.open > 0 || !host.waiters.is_empty());
-        if self.idle == 0 {
+        // Connections in use will be idle soon: the look goes on, rather than start anew each time.
+        if self.open == 0 {
             self.sweeping = false;
             return (closing, None);
         }
