@@ -58,7 +58,8 @@ async fn serves_files(site: &Site) {
         assert_eq!(body.unwrap(), "hello\n", "{name}");
     }
     let metrics = client.pool_metrics();
-    assert!(metrics.reused > 50, "{name}: {metrics:?}");
+    // Apache closes kept connections where more come than it has threads for.
+    assert!(metrics.reused > 10, "{name}: {metrics:?}");
     assert!(metrics.open <= 100, "{name}: {metrics:?}");
 }
 
