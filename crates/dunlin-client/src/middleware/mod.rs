@@ -1,12 +1,17 @@
 //! Code around each attempt to send a request.
 
 mod digest;
+mod in_process;
+mod single_flight;
+pub(crate) mod whole;
 
 use std::fmt;
 use std::sync::Arc;
 
 use dunlin_core::BoxFuture;
 
+pub use self::in_process::InProcess;
+pub use self::single_flight::SingleFlight;
 use crate::attempt;
 use crate::client::Client;
 use crate::error::Error;
