@@ -64,7 +64,9 @@ pub use self::connect::dns::{Resolve, Resolving, SystemResolver};
 pub use self::connect::tls::{TlsBuilder, TlsConfig};
 pub use self::connect::{AddressFilter, Connect, Connecting};
 pub use self::error::{Error, ErrorKind, Phase};
-pub use self::middleware::{InProcess, Middleware, Next, SingleFlight};
+pub use self::middleware::{
+    InProcess, Middleware, Next, Retry, RetryBudget, SingleFlight, Verdict,
+};
 pub use self::pool::{PoolLimits, PoolMetrics};
 pub use self::proxy::Proxy;
 pub use self::redirect::{Redirect, RedirectAction, RedirectAttempt, Redirects};

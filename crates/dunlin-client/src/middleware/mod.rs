@@ -2,6 +2,7 @@
 
 mod digest;
 mod in_process;
+pub(crate) mod retry;
 mod single_flight;
 pub(crate) mod whole;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use dunlin_core::BoxFuture;
 
 pub use self::in_process::InProcess;
+pub use self::retry::{Retry, RetryBudget, Verdict};
 pub use self::single_flight::SingleFlight;
 use crate::attempt;
 use crate::client::Client;
