@@ -2,6 +2,7 @@
 
 mod digest;
 mod in_process;
+mod rate_limit;
 pub(crate) mod retry;
 mod single_flight;
 pub(crate) mod whole;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use dunlin_core::BoxFuture;
 
 pub use self::in_process::InProcess;
+pub use self::rate_limit::{RateLimit, RateLimited};
 pub use self::retry::{Retry, RetryBudget, Verdict};
 pub use self::single_flight::SingleFlight;
 use crate::attempt;
