@@ -1,6 +1,7 @@
 //! Code around each attempt to send a request.
 
 mod digest;
+mod hsts;
 mod in_process;
 mod rate_limit;
 pub(crate) mod retry;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use dunlin_core::BoxFuture;
 
+pub use self::hsts::{Hsts, HstsError};
 pub use self::in_process::InProcess;
 pub use self::rate_limit::{RateLimit, RateLimited};
 pub use self::retry::{Retry, RetryBudget, Verdict};
