@@ -32,6 +32,7 @@
 mod attempt;
 pub mod auth;
 mod builder;
+pub mod cache;
 mod client;
 #[cfg(feature = "compress")]
 mod compress;

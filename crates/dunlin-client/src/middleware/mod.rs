@@ -96,6 +96,12 @@ impl Next {
         }
     }
 
+    /// The same with time of its own, for a request that outlives the one it was made for.
+    pub(crate) fn with_deadline(mut self, total: Option<std::time::Duration>) -> Self {
+        self.attempt.deadline = total.map(|total| tokio::time::Instant::now() + total);
+        self
+    }
+
     /// The client that the request was made with, for requests of one's own.
     pub fn client(&self) -> &Client {
         &self.client

@@ -122,7 +122,7 @@ impl Default for RetryBudget {
 
 impl fmt::Debug for RetryBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let held = self.lock().as_ref().map_or(self.0.floor(), |level| level.held) / TOKEN;
+        let held = self.lock().as_ref().map_or_else(|| self.0.floor(), |level| level.held) / TOKEN;
         f.debug_struct("RetryBudget")
             .field("percent", &self.0.percent)
             .field("per_second", &self.0.per_second)
