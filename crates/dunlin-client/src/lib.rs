@@ -66,8 +66,8 @@ pub use self::connect::tls::{TlsBuilder, TlsConfig};
 pub use self::connect::{AddressFilter, Connect, Connecting};
 pub use self::error::{Error, ErrorKind, Phase};
 pub use self::middleware::{
-    Hsts, HstsError, InProcess, Middleware, Next, RateLimit, RateLimited, Retry, RetryBudget,
-    SingleFlight, Verdict,
+    Hsts, HstsError, InProcess, Middleware, Next, RateLimit, RateLimited, RecordError, Recorder,
+    Replay, ReplayError, Retry, RetryBudget, SingleFlight, Verdict,
 };
 pub use self::pool::{PoolLimits, PoolMetrics};
 pub use self::proxy::Proxy;
