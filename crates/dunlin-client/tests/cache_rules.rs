@@ -172,8 +172,9 @@ fn date(offset: i64) -> String {
 
 fn fields(fields: Fields) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
     fields.iter().map(|(name, value)| {
-        let value =
-            value.strip_prefix('@').map_or((*value).to_owned(), |n| date(n.parse().unwrap()));
+        let value = value
+            .strip_prefix('@')
+            .map_or_else(|| (*value).to_owned(), |n| date(n.parse().unwrap()));
         (HeaderName::from_static(name), HeaderValue::try_from(value).unwrap())
     })
 }
