@@ -248,6 +248,11 @@ enum Failure {
     Lasting,
 }
 
+/// Whether the request would fail again.
+pub(crate) fn is_lasting(error: &Error) -> bool {
+    matches!(failure(error), Failure::Lasting)
+}
+
 fn failure(error: &Error) -> Failure {
     match error.kind() {
         ErrorKind::Timeout { setting: "total", .. } => Failure::Lasting,
