@@ -17,6 +17,10 @@
 //! | [`Response`] | the head at once, the body as it comes: bytes, text, JSON, lines, a file |
 //! | [`Timeouts`], [`PoolLimits`], [`Redirects`], [`Proxy`], [`TlsConfig`] | settings |
 //! | [`Middleware`], [`Tracer`] | code around each attempt; hooks into what happens |
+//! | [`Retry`], [`RateLimit`], [`SingleFlight`], [`Hsts`] | middleware: again, not too often, once for all, by `https` |
+//! | [`InProcess`], [`Recorder`], [`Replay`] | middleware in place of a server: an app, a recording |
+//! | [`cache`] | middleware that keeps responses (RFC 9111), in memory or on disk |
+//! | [`sse`] | server-sent events: a stream that is asked for again when it ends |
 //! | [`cookies`], [`auth`] | the jar; credentials |
 //! | [`Error`] | what went wrong, in which [`Phase`], with whom |
 //!

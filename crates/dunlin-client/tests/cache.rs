@@ -447,3 +447,39 @@ async fn files_are_the_owners_alone() {
         assert_eq!(mode & 0o777, 0o600);
     }
 }
+
+#[tokio::test]
+async fn what_comes_by_the_network_in_pieces_is_kept_and_told_from_what_broke_off() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let head = "HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\ntransfer-encoding: chunked\r\n\r\n";
+    let (tell, mut told) = tokio::sync::mpsc::channel(2);
+    let server = tokio::spawn(async move {
+        for end in ["", "2\r\ncd\r\n0\r\n\r\n"] {
+            let (mut conn, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                asked.push(conn.read_u8().await.unwrap());
+            }
+            conn.write_all(format!("{head}2\r\nab\r\n").as_bytes()).await.unwrap();
+            // The client has the head by then.
+            told.recv().await.unwrap();
+            conn.write_all(end.as_bytes()).await.unwrap();
+        }
+    });
+    let cache = Cache::new(MemoryStore::new(1 << 20));
+    let client = Client::builder().with(cache).build().unwrap();
+    let response = client.get(&url).send().await.unwrap();
+    tell.send(()).await.unwrap();
+    assert!(response.text().await.unwrap_err().is_body());
+    for expected in [MISS, HIT, HIT] {
+        let response = client.get(&url).send().await.unwrap();
+        assert_eq!(status(&response), expected);
+        if expected == MISS {
+            tell.send(()).await.unwrap();
+        }
+        assert_eq!(response.text().await.unwrap(), "abcd");
+    }
+    server.await.unwrap();
+}

@@ -186,7 +186,8 @@ fn io(phase: Phase) -> Error {
 
 #[tokio::test(start_paused = true)]
 async fn which_errors_are_tried_again() {
-    let cases: [(fn() -> Error, usize, usize); 12] = [
+    type Case = (fn() -> Error, usize, usize);
+    let cases: [Case; 12] = [
         (|| Error::new(ErrorKind::Connect(source()), Phase::Connect), 3, 3),
         (|| Error::new(ErrorKind::Resolve(source()), Phase::Resolve), 3, 3),
         (|| timeout("connect", Phase::Connect), 3, 3),
@@ -236,4 +237,28 @@ async fn a_refused_connection_is_tried_again_and_its_error_returned() {
     let error = client.post("http://127.0.0.1:1/").send().await.unwrap_err();
     assert!(error.is_connect(), "{error}");
     assert_eq!(waits.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_retry_gets_the_connection_of_the_response_before() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        // The one connection: another would wait for ever.
+        let (mut conn, _) = listener.accept().await.unwrap();
+        for status in ["503 Unavailable", "200 OK"] {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(conn.read_u8().await.unwrap());
+            }
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 1\r\n\r\nx");
+            conn.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let retry = Retry::new().backoff(Duration::from_millis(1), Duration::from_millis(1));
+    let client = Client::builder().with(retry).build().unwrap();
+    let response = client.get(url).timeout(Duration::from_secs(20)).send().await.unwrap();
+    assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (200, "x"));
+    server.await.unwrap();
 }

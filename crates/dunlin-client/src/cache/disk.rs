@@ -126,14 +126,8 @@ impl CacheStore for DiskStore {
         Box::pin(async move {
             let name = file_name(key);
             lock(&self.known).get(&name);
-            let value = match tokio::fs::read(self.dir.join(&name)).await {
-                Ok(file) => decode(file, key),
-                Err(_) => None,
-            };
-            if value.is_none() {
-                lock(&self.known).remove(&name);
-            }
-            value
+            // One that is not there stays known: it may be about to be written.
+            decode(tokio::fs::read(self.dir.join(&name)).await.ok()?, key)
         })
     }
 
@@ -141,17 +135,13 @@ impl CacheStore for DiskStore {
         Box::pin(async move {
             let name = file_name(key);
             let file = encode(key, &value);
-            let gone = lock(&self.known).insert(&name, (), file.len() as u64);
+            let len = file.len() as u64;
+            if crate::cookies::file::write(&self.dir.join(&name), file).await.is_err() {
+                return self.remove(key).await;
+            }
+            let gone = lock(&self.known).insert(&name, (), len);
             for gone in gone {
                 let _ = tokio::fs::remove_file(self.dir.join(&*gone)).await;
-            }
-            // What has no room is not written.
-            if lock(&self.known).get(&name).is_none() {
-                return;
-            }
-            let path = self.dir.join(&name);
-            if crate::cookies::file::write(&path, file).await.is_err() {
-                self.remove(key).await;
             }
         })
     }

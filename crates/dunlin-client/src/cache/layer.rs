@@ -22,7 +22,7 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::url::Url;
 
-/// A private cache: see the [module](self) for what it keeps and when it asks again.
+/// A private cache: see the [module](crate::cache) for what it keeps and when it asks again.
 ///
 /// Clones share what is stored. A [`CacheStatus`] in the extensions of a response says where it came
 /// from; one that came from the store has an `Age`.

@@ -27,7 +27,7 @@ use crate::url::{Origin, Url};
 /// [`for_host`](Self::for_host) names one.
 ///
 /// ```
-/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// use dunlin_client::{Client, InProcess};
 /// use dunlin_web::{App, Path};
 ///

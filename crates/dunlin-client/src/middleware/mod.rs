@@ -35,6 +35,12 @@ use crate::response::Response;
 /// makes of its own through the same client passes through that middleware again: give it
 /// [`middleware([])`](crate::RequestBuilder::middleware).
 ///
+/// Those that the crate has go well in this order, outermost first: [`Hsts`], so that the others see
+/// the URL that is asked; [`Cache`](crate::cache::Cache), which then spares all that follows;
+/// [`SingleFlight`]; [`Retry`]; [`RateLimit`], which counts retries too; credentials, such as
+/// [`DigestAuth`](crate::auth::DigestAuth); [`Recorder`]; and [`InProcess`] or [`Replay`] in place of
+/// the network.
+///
 /// Functions and closures are middleware:
 ///
 /// ```

@@ -20,7 +20,7 @@ use crate::response::Response;
 /// one yet, and by nothing but those; it fails with [`ReplayError::NotRecorded`] where there is none.
 ///
 /// ```
-/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// use dunlin_client::{Client, Replay};
 ///
 /// let recorded = r#"{"request":{"method":"GET","url":"http://a/"},"response":{"status":204}}"#;
