@@ -361,6 +361,11 @@ async fn what_the_store_forgot_or_damaged_is_asked_again() {
         assert_eq!(setup.get("http://a/").await.0, MISS, "{damage}");
         assert_eq!(setup.get("http://a/").await.0, HIT, "{damage}");
     }
+    let index = setup.store.get("http://a/").await.unwrap();
+    let fields: serde_json::Value = serde_json::from_slice(&index).unwrap();
+    let body = format!("http://a/#{}", fields["entries"][0]["id"].as_str().unwrap());
+    setup.store.put(&body, Bytes::from_static(b"longer")).await;
+    assert_eq!(setup.get("http://a/").await.0, MISS);
     // The index alone is left.
     let index = setup.store.get("http://a/").await.unwrap();
     let small = Shared(Arc::new(MemoryStore::new(index.len() as u64 + 200)));

@@ -160,6 +160,7 @@ fn cases() -> Vec<Case> {
         Case { second: (503, &[]), ..case("stale on a failure", &[("cache-control", "max-age=60, stale-if-error=30"), ("etag", "\"old\"")], 90, Stale(90)) },
         Case { second: (503, &[]), ..case("stale for too long on a failure", &[("cache-control", "max-age=60, stale-if-error=30"), ("etag", "\"old\"")], 91, Replaced) },
         Case { second: (503, &[]), ..case("never stale", &[("cache-control", "max-age=60, stale-if-error=30, must-revalidate"), ("etag", "\"old\"")], 61, Replaced) },
+        Case { second: (503, &[]), ..again("no-cache takes no stale one", &[("cache-control", "max-age=60, stale-if-error=30"), ("etag", "\"old\"")], 61, &[("cache-control", "no-cache")], Replaced) },
         Case { second: (404, &[]), ..case("404 is no failure", &[("cache-control", "max-age=60, stale-if-error=30"), ("etag", "\"old\"")], 61, Replaced) },
         Case { second: (502, &[]), ..again("stale as the request says", &[("cache-control", "max-age=60"), ("etag", "\"old\"")], 90, &[("cache-control", "stale-if-error=30")], Stale(90)) },
     ];

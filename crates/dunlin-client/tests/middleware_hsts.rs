@@ -23,6 +23,10 @@ async fn service(req: Request) -> Response {
                 .headers_mut()
                 .append(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=0"));
         }
+        "/set" => {
+            let cookie = HeaderValue::from_static("set=4; Secure");
+            response.headers_mut().append(http::header::SET_COOKIE, cookie);
+        }
         "/go" => {
             *response.head_mut() = Response::new("").with_status(StatusCode::FOUND).head().clone();
             response.headers_mut().append(LOCATION, HeaderValue::from_static("there"));
@@ -81,6 +85,10 @@ async fn secure_cookies_are_sent_after_the_change() {
         Client::builder().cookies(jar).with(hsts).with(InProcess::new(service)).build().unwrap();
     let response = client.get("http://a.test/").cookie("own", "3").send().await.unwrap();
     assert_eq!(response.text().await.unwrap(), "secret=1; plain=2; own=3");
+    // And taken: who answered may set them.
+    client.get("http://a.test/set").send().await.unwrap();
+    let response = client.get("http://a.test/").send().await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "secret=1; plain=2; set=4");
 }
 
 #[tokio::test]

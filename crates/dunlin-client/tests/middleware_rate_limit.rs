@@ -86,6 +86,24 @@ async fn who_is_cancelled_takes_no_token() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_comes_as_a_token_does_stands_behind_who_waits() {
+    let (client, seen) = client(RateLimit::new(1, SECOND));
+    client.get("http://a/0").send().await.unwrap();
+    // Its timer is the first to fire then.
+    let late = client.get("http://a/late");
+    let late = tokio::spawn(async move {
+        tokio::time::sleep(SECOND).await;
+        late.send().await
+    });
+    tokio::task::yield_now().await;
+    let early = tokio::spawn(client.get("http://a/early").send());
+    early.await.unwrap().unwrap();
+    late.await.unwrap().unwrap();
+    let expected = [("/0", 0), ("/early", 1000), ("/late", 2000)];
+    assert_eq!(*seen.lock().unwrap(), expected.map(|(path, at)| (path.to_owned(), at)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_wait_counts_against_the_deadline() {
     let (client, seen) = client(RateLimit::new(1, SECOND));
     client.get("http://a/").send().await.unwrap();

@@ -154,7 +154,11 @@ async fn the_response_before_is_dropped_before_the_wait() {
         async { Response::new(Body::from_stream(body)).with_status(StatusCode::BAD_GATEWAY) }
     };
     let client = Client::builder().with(whole()).with(InProcess::new(service)).build().unwrap();
-    let response = client.get("http://a/").send().await.unwrap();
+    let request = tokio::spawn(client.get("http://a/").send());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    // It waits for the second attempt.
+    assert_eq!((held.load(Ordering::SeqCst), most.load(Ordering::SeqCst)), (0, 1));
+    let response = request.await.unwrap().unwrap();
     assert_eq!((held.load(Ordering::SeqCst), most.load(Ordering::SeqCst)), (1, 1));
     drop(response);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dunlin_client::{Client, Error, InProcess, Next, Response, SingleFlight};
+use dunlin_client::{Client, Error, ErrorKind, InProcess, Next, Phase, Response, SingleFlight};
 use dunlin_core::{Body, Request};
 use futures_util::future::join_all;
 use http::HeaderValue;
@@ -156,4 +156,41 @@ async fn an_endless_stream_is_not_waited_for() {
     for result in join_all((0..3).map(|_| client.get("http://a/").send())).await {
         assert_eq!(result.unwrap().chunk().await.unwrap().unwrap(), "data: a\n\n");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn alone_a_body_is_streamed() {
+    let service = |_: Request| async {
+        let (mut sender, body) = Body::channel(64);
+        sender.push(Bytes::from_static(b"a")).unwrap();
+        tokio::spawn(async move {
+            let _held = sender;
+            std::future::pending::<()>().await
+        });
+        dunlin_core::Response::new(body)
+    };
+    let client =
+        Client::builder().with(SingleFlight::new()).with(InProcess::new(service)).build().unwrap();
+    let request = client.get("http://a/").timeout(Duration::from_secs(1));
+    assert_eq!(request.send().await.unwrap().chunk().await.unwrap().unwrap(), "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_error_of_a_deadline_of_its_own_is_not_shared() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let fail = move |_: dunlin_client::Request, _: Next| {
+        let n = counted.fetch_add(1, Ordering::SeqCst);
+        async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let setting = if n == 0 { "total" } else { "head" };
+            let kind = ErrorKind::Timeout { after: Duration::from_secs(1), setting };
+            Err::<Response, _>(Error::new(kind, Phase::Exchange))
+        }
+    };
+    let client = Client::builder().with(SingleFlight::new()).with(fail).build().unwrap();
+    let results = join_all((0..3).map(|_| client.get("http://a/").send())).await;
+    let texts = results.iter().map(|result| result.as_ref().unwrap_err().to_string());
+    let found: Vec<_> = texts.map(|text| text.contains("total timeout")).collect();
+    assert_eq!((found, calls.load(Ordering::SeqCst)), (vec![true, false, false], 2));
 }

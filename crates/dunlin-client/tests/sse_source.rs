@@ -228,7 +228,10 @@ async fn it_outlives_the_total_deadline_and_close_ends_it() {
     let service = move |_: Request| {
         let body = body.lock().unwrap().take().unwrap();
         let kind = HeaderValue::from_static("text/event-stream");
-        async { Response::new(body).with_header(CONTENT_TYPE, kind) }
+        async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            Response::new(body).with_header(CONTENT_TYPE, kind)
+        }
     };
     let client = Client::builder().with(InProcess::new(service)).build().unwrap();
     let request = client.get("http://a/").timeout(Duration::from_secs(1)).build().unwrap();
