@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use dunlin_client::cache::{Cache, CacheStatus, CacheStore, DiskStore, MemoryStore};
 use dunlin_client::{Client, InProcess, Response};
-use dunlin_core::{Body, BoxFuture, Request};
+use dunlin_core::{Body, Request};
 use futures_util::stream;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, ETAG};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -15,20 +15,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 type Answer = dunlin_core::Response;
 
 /// A store that the test sees too.
-#[derive(Clone)]
-struct Shared(Arc<MemoryStore>);
-
-impl CacheStore for Shared {
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<Bytes>> {
-        self.0.get(key)
-    }
-    fn put<'a>(&'a self, key: &'a str, value: Bytes) -> BoxFuture<'a, ()> {
-        self.0.put(key, value)
-    }
-    fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()> {
-        self.0.remove(key)
-    }
-}
+type Shared = Arc<MemoryStore>;
 
 struct Setup {
     client: Client,
@@ -40,7 +27,7 @@ struct Setup {
 
 impl Setup {
     fn new(service: impl Fn(usize, Request) -> Answer + Send + Sync + 'static) -> Self {
-        let store = Shared(Arc::new(MemoryStore::new(1 << 20)));
+        let store = Arc::new(MemoryStore::new(1 << 20));
         let clock = Arc::new(AtomicU64::new(1_000_000_000));
         let seconds = Arc::clone(&clock);
         let cache = Cache::new(store.clone())
@@ -137,7 +124,7 @@ async fn what_is_too_long_passes_through_and_is_not_stored() {
             assert_eq!(status(&response), MISS);
             assert_eq!(response.text().await.unwrap(), "abcde");
         }
-        assert_eq!(setup.store.0.size(), 0);
+        assert_eq!(setup.store.size(), 0);
     }
 }
 
@@ -263,10 +250,10 @@ async fn variants_stand_beside_each_other_up_to_a_bound() {
     for n in 0..8 {
         assert_eq!(get(n.to_string()).await, MISS);
     }
-    let full = setup.store.0.size();
+    let full = setup.store.size();
     assert_eq!(get("0".into()).await, HIT);
     assert_eq!(get("8".into()).await, MISS);
-    assert_eq!(setup.store.0.size(), full);
+    assert_eq!(setup.store.size(), full);
     assert_eq!((get("0".into()).await, get("5".into()).await), (MISS, HIT));
 }
 
@@ -316,7 +303,7 @@ async fn head_freshens_or_removes_what_is_stored() {
     *length.lock().unwrap() = "5";
     setup.wait(60);
     setup.client.head("http://a/").send().await.unwrap();
-    assert_eq!(setup.store.0.size(), 0);
+    assert_eq!(setup.store.size(), 0);
     // What HEAD answers is not taken for what GET would.
     setup.client.head("http://b/").send().await.unwrap();
     assert_eq!(setup.get("http://b/").await, (MISS, "body".into()));
@@ -368,7 +355,7 @@ async fn what_the_store_forgot_or_damaged_is_asked_again() {
     assert_eq!(setup.get("http://a/").await.0, MISS);
     // The index alone is left.
     let index = setup.store.get("http://a/").await.unwrap();
-    let small = Shared(Arc::new(MemoryStore::new(index.len() as u64 + 200)));
+    let small = Arc::new(MemoryStore::new(index.len() as u64 + 200));
     small.put("http://a/", index).await;
     let clock = Arc::clone(&setup.clock);
     let now = move || UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::Relaxed));
@@ -383,7 +370,7 @@ async fn memory_is_bounded() {
     for n in 0..500 {
         setup.get(&format!("http://a/{n}")).await;
     }
-    assert!(setup.store.0.size() <= 1 << 20);
+    assert!(setup.store.size() <= 1 << 20);
     assert_eq!(setup.get("http://a/499").await.0, HIT);
     assert_eq!(setup.get("http://a/0").await.0, MISS);
 }

@@ -1,5 +1,7 @@
 //! Where bytes are kept.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use dunlin_core::BoxFuture;
 
@@ -16,4 +18,19 @@ pub trait CacheStore: Send + Sync + 'static {
 
     /// Forgets the name.
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()>;
+}
+
+/// A store that the program keeps hold of, or that several caches share.
+impl<S: CacheStore + ?Sized> CacheStore for Arc<S> {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<Bytes>> {
+        (**self).get(key)
+    }
+
+    fn put<'a>(&'a self, key: &'a str, value: Bytes) -> BoxFuture<'a, ()> {
+        (**self).put(key, value)
+    }
+
+    fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()> {
+        (**self).remove(key)
+    }
 }
