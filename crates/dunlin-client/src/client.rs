@@ -146,6 +146,10 @@ impl Client {
             let hop = self.prepare(&request)?;
             let cx = attempt::Context { deadline, traces: traces.clone(), fresh: false };
             let mut response = self.attempts(hop, cx).await?;
+            // Middleware may have sent it elsewhere: who answered sets cookies and redirects.
+            if request.url != *response.url() {
+                request.url = response.url().clone();
+            }
             if let Some(cookies) = &settings.cookies
                 && response.headers().contains("set-cookie")
             {
