@@ -53,7 +53,7 @@ mod trace;
 mod url;
 
 pub use self::builder::ClientBuilder;
-pub use self::client::Client;
+pub use self::client::{Client, get, request};
 #[cfg(feature = "compress")]
 pub use self::compress::Coding;
 pub use self::conn::ConnInfo;
