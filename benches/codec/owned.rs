@@ -1,25 +1,55 @@
-//! Bytes of a request's head to a head that outlives its buffer and says how its body ends.
+//! Bytes of a head to a head that outlives its buffer and says how its body ends.
 //!
-//! The rival is what hyper 1.12 makes of httparse's output (`proto/h1/role.rs`, `Server::parse`), step
-//! by step: it is not called itself because its codec is private.
+//! The rival is what hyper 1.12 makes of httparse's output (`proto/h1/role.rs`, `Server::parse` and
+//! `Client::parse`), step by step: it is not called itself because its codec is private.
+//!
+//! On both sides a copy into the connection's buffer stands for the read that brings the bytes: the
+//! rival's head keeps that buffer, ours is copied out of it.
 
 use std::hint::black_box;
 use std::mem::{self, MaybeUninit};
 use std::ops::Range;
 
 use bytes::BytesMut;
-use dunlin_codec::{Framing, HeadDecoder, Limits};
+use dunlin_codec::{Framing, HeadDecoder, Limits, ResponseHeadDecoder};
 use http::header::{self, HeaderName};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 
-use crate::inputs::{Mix, REQUESTS};
+use crate::inputs::{Mix, REQUESTS, RESPONSE};
 use crate::race::{Race, Runner, placed};
 
 pub(crate) fn races() -> Vec<Race> {
     let mut races: Vec<_> =
         REQUESTS.into_iter().map(|(input, head)| one(input, head.as_bytes())).collect();
+    races.push(response(RESPONSE.as_bytes()));
     races.push(mix(Mix::get()));
     races
+}
+
+fn response(head: &'static [u8]) -> Race {
+    check_response(head);
+    let (mut decoder, limits) = (ResponseHeadDecoder::new(), Limits::default());
+    let (mut buffer, mut rival, places) = (Vec::new(), AsHyper::default(), placed(head));
+    let ours = move |head: &mut &[u8]| {
+        read(&mut buffer, head);
+        let decoded = decoder.decode(&mut &buffer[..], &limits).unwrap();
+        let (head, facts) = decoded.expect("the head is whole");
+        let framing = facts.response_framing(head.status.as_u16(), dunlin_codec::Method::Get);
+        black_box((&head, framing.expect("a clear end")));
+    };
+    let rivals = move |head: &mut &[u8]| rival.decode_response_and_drop(head);
+    let runners = vec![
+        Runner::over("dunlin", places.clone(), ours),
+        Runner::over("as hyper builds it", places, rivals),
+    ];
+    race("response", head.len(), 1, runners)
+}
+
+/// Puts the bytes where a read would.
+#[inline(always)]
+fn read(buffer: &mut Vec<u8>, head: &[u8]) {
+    buffer.clear();
+    buffer.extend_from_slice(black_box(head));
 }
 
 fn race(input: &'static str, bytes: usize, inputs: usize, runners: Vec<Runner>) -> Race {
@@ -28,10 +58,10 @@ fn race(input: &'static str, bytes: usize, inputs: usize, runners: Vec<Runner>) 
 
 fn one(input: &'static str, head: &'static [u8]) -> Race {
     check(head);
-    let (mut decoder, limits) = (HeadDecoder::new(), Limits::default());
+    let mut decoder = Ours::default();
     let (mut rival, places) = (AsHyper::default(), placed(head));
     let runners = vec![
-        Runner::over("dunlin", places.clone(), move |head| ours(&mut decoder, &limits, head)),
+        Runner::over("dunlin", places.clone(), move |head| decoder.decode_and_drop(head)),
         Runner::over("as hyper builds it", places, move |head| rival.decode_and_drop(head)),
     ];
     race(input, head.len(), 1, runners)
@@ -39,10 +69,10 @@ fn one(input: &'static str, head: &'static [u8]) -> Race {
 
 fn mix(mix: &'static Mix) -> Race {
     (0..Mix::HEADS).for_each(|index| check(mix.head(index)));
-    let (mut decoder, limits, mut pass) = (HeadDecoder::new(), Limits::default(), 0);
+    let (mut decoder, mut pass) = (Ours::default(), 0);
     let ours = move || {
         pass += 1;
-        mix.pass(pass).for_each(|head| ours(&mut decoder, &limits, head));
+        mix.pass(pass).for_each(|head| decoder.decode_and_drop(head));
     };
     let (mut rival, mut pass) = (AsHyper::default(), 0);
     let rivals = move || {
@@ -53,11 +83,23 @@ fn mix(mix: &'static Mix) -> Race {
     race("mix of 512", mix.mean(), Mix::HEADS, runners)
 }
 
-#[inline(always)]
-fn ours(decoder: &mut HeadDecoder, limits: &Limits, head: &[u8]) {
-    let decoded = decoder.decode(&mut black_box(head), limits).unwrap();
-    assert!(decoded.is_some());
-    black_box(&decoded);
+/// What a connection of ours keeps.
+#[derive(Default)]
+struct Ours {
+    /// Where reads go.
+    buffer: Vec<u8>,
+    decoder: HeadDecoder,
+    limits: Limits,
+}
+
+impl Ours {
+    #[inline(always)]
+    fn decode_and_drop(&mut self, head: &[u8]) {
+        read(&mut self.buffer, head);
+        let decoded = self.decoder.decode(&mut &self.buffer[..], &self.limits).unwrap();
+        assert!(decoded.is_some());
+        black_box(&decoded);
+    }
 }
 
 /// What hyper keeps with a connection.
@@ -88,12 +130,79 @@ impl AsHyper {
         self.spare = Some(headers);
     }
 
-    fn decode(&mut self, head: &[u8]) -> (Request<()>, Noted) {
-        // In place of the read, which brings the bytes into hyper's buffer and into ours. Ours are
-        // copied once more, into the head's block, while hyper's stay where they are: this copy
-        // stands for that one. `Bytes::copy_from_slice`, without a buffer, took as long.
+    /// In place of the read. `Bytes::copy_from_slice`, without a buffer, took as long.
+    #[inline(always)]
+    fn read(&mut self, head: &[u8]) {
         self.buffer.reserve(head.len().max(8192));
         self.buffer.extend_from_slice(head);
+    }
+
+    #[inline(always)]
+    fn decode_response_and_drop(&mut self, head: &[u8]) {
+        let mut decoded = self.decode_response(black_box(head));
+        black_box(&decoded);
+        let mut headers = mem::take(decoded.0.headers_mut());
+        headers.clear();
+        self.spare = Some(headers);
+    }
+
+    fn decode_response(&mut self, head: &[u8]) -> (Response<()>, Noted) {
+        self.read(head);
+        let mut indices = [const { MaybeUninit::uninit() }; 100];
+        let (len, status, version, fields) = {
+            let bytes = &self.buffer[..];
+            let mut slots = [const { MaybeUninit::uninit() }; 100];
+            let mut response = httparse::Response::new(&mut []);
+            let parsed = httparse::ParserConfig::default()
+                .parse_response_with_uninit_headers(&mut response, bytes, &mut slots)
+                .unwrap();
+            let httparse::Status::Complete(len) = parsed else { panic!("the head is whole") };
+            let status = StatusCode::from_u16(response.code.unwrap()).unwrap();
+            // Another reason would be kept in the response's extensions; this one has none.
+            assert_eq!(response.reason, status.canonical_reason());
+            let version = match response.version {
+                Some(1) => Version::HTTP_11,
+                _ => Version::HTTP_10,
+            };
+            let fields = note_indices(bytes, response.headers, &mut indices);
+            (len, status, version, fields)
+        };
+
+        let slice = self.buffer.split_to(len).freeze();
+        let mut headers = self.spare.take().unwrap_or_default();
+        headers.reserve(fields.len());
+        let mut noted = Noted {
+            framing: Framing::UntilClose,
+            keep_alive: version == Version::HTTP_11,
+            expects_continue: false,
+            wants_upgrade: false,
+        };
+        for (name, value) in fields {
+            let name = HeaderName::from_bytes(&slice[name.clone()]).unwrap();
+            let value = slice.slice(value.clone());
+            // SAFETY: as for requests.
+            #[expect(unsafe_code, reason = "the rival is to be as fast as it is")]
+            let value = unsafe { HeaderValue::from_maybe_shared_unchecked(value) };
+            if name == header::CONNECTION {
+                noted.keep_alive = !value.as_bytes().eq_ignore_ascii_case(b"close");
+            }
+            headers.append(name, value);
+        }
+        // Of a response it looks these up once the map is full.
+        if headers.contains_key(header::TRANSFER_ENCODING) {
+            noted.framing = Framing::Chunked;
+        } else if let Some(length) = headers.get(header::CONTENT_LENGTH) {
+            noted.framing = Framing::Length(length.to_str().unwrap().parse().unwrap());
+        }
+        let mut response = Response::new(());
+        *response.status_mut() = status;
+        *response.version_mut() = version;
+        *response.headers_mut() = headers;
+        (response, noted)
+    }
+
+    fn decode(&mut self, head: &[u8]) -> (Request<()>, Noted) {
+        self.read(head);
 
         let mut indices = [const { MaybeUninit::uninit() }; 100];
         let (len, method, path, version, fields) = {
@@ -189,6 +298,19 @@ impl Noted {
             _ => {}
         }
     }
+}
+
+fn check_response(head: &[u8]) {
+    let decoded = ResponseHeadDecoder::new().decode(&mut &head[..], &Limits::default());
+    let (ours, facts) = decoded.unwrap().unwrap();
+    let (rivals, noted) = AsHyper::default().decode_response(head);
+    assert_eq!((ours.status, ours.version), (rivals.status(), rivals.version()));
+    assert_eq!((ours.headers.iter().count(), ours.reason), (rivals.headers().len(), None));
+    for (name, value) in rivals.headers() {
+        assert_eq!(ours.headers.get_str(name.as_str()), value.to_str().ok());
+    }
+    let framing = facts.response_framing(200, dunlin_codec::Method::Get);
+    assert_eq!((framing, facts.keep_alive()), (Ok(noted.framing), noted.keep_alive));
 }
 
 /// Whether both sides come to the same head; if not, their times mean nothing.

@@ -2,7 +2,7 @@
 
 use dunlin_codec::{
     BodyLen, ClientConn, ClientError, ClientEvent, ClientPhase, Event, Leniency, Limits, Phase,
-    RequestCtx, SendCtx, ServerConn,
+    RequestCtx, SendCtx, SendError, ServerConn,
 };
 use dunlin_core::{RequestHead, ResponseHead};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -17,53 +17,91 @@ pub fn server_conn(data: &[u8]) {
     assert_eq!(converse(wire, usize::MAX), converse(wire, read), "in reads of {read}");
 }
 
-/// What was received, and what was answered to it.
+/// What was received, and what was answered to it. At last the client closes its half, and a server
+/// hears of that before it has asked for what it knows already.
 fn converse(wire: &[u8], read: usize) -> (Vec<String>, Vec<u8>) {
     let limits = Limits::default().max_head_bytes(512).max_line_bytes(128).max_headers(8);
-    let mut conn = ServerConn::new(limits.into());
-    let (mut log, mut out, mut body) = (Vec::new(), Vec::new(), 0);
-    let (mut start, mut exchange) = (0, 0);
+    let mut talk = Talk {
+        conn: ServerConn::new(limits.into()),
+        log: Vec::new(),
+        out: Vec::new(),
+        body: 0,
+        exchange: 0,
+        has_ended: false,
+    };
+    let mut start = 0;
     for end in prefixes(wire, read.min(wire.len().max(1))) {
         let mut input = &wire[start..end];
-        loop {
-            match conn.next_event(&mut input) {
-                Ok(Some(Event::Head { head, framing })) => {
-                    log.push(format!("{head:?} {framing:?}"));
-                    (body, exchange) = (0, exchange + 1);
-                    if exchange % 5 == 1 {
-                        conn.send_continue(&mut out);
-                    }
-                    if framing.is_empty() || exchange % 5 == 2 {
-                        answer(&mut conn, exchange, &mut out);
-                    }
-                }
-                Ok(Some(Event::Data(piece))) => {
-                    assert!(!piece.is_empty(), "a piece is progress");
-                    body += piece.len();
-                }
-                Ok(Some(Event::Trailers(trailers))) => log.push(format!("{trailers:?}")),
-                Ok(Some(_)) => {
-                    log.push(format!("{body} bytes"));
-                    if conn.phase() == Phase::Exchange {
-                        answer(&mut conn, exchange, &mut out);
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    log.push(error.to_string());
-                    if conn.refuse() {
-                        answer(&mut conn, 0, &mut out);
-                        assert_eq!(conn.phase(), Phase::Close);
-                    }
-                    assert!(matches!(conn.next_event(&mut input), Ok(None)));
-                    return (log, out);
-                }
+        while end < wire.len() || !input.is_empty() {
+            match talk.take(&mut input) {
+                Some(true) => {}
+                Some(false) => break,
+                None => return (talk.log, talk.out),
             }
         }
         start = end - input.len();
     }
-    log.push(format!("{:?} {} {body} {:?}", conn.phase(), wire.len() - start, conn.handle_eof()));
+    let was_in_body = talk.conn.is_receiving_body();
+    talk.has_ended = false;
+    let eof = talk.conn.handle_eof();
+    while talk.take(&mut &b""[..]).expect("a close breaks no grammar") {}
+    assert_eq!(was_in_body && eof.is_ok(), talk.has_ended, "a whole body ends, a cut one does not");
+    assert_eq!(was_in_body && eof.is_err(), talk.conn.body_left().is_none());
+    assert!(!talk.conn.keep_alive() && !talk.conn.owes_continue());
+    let Talk { conn, mut log, out, body, .. } = talk;
+    log.push(format!("{:?} {} {body} {eof:?}", conn.phase(), wire.len() - start));
     (log, out)
+}
+
+struct Talk {
+    conn: ServerConn,
+    log: Vec<String>,
+    out: Vec<u8>,
+    body: usize,
+    exchange: usize,
+    has_ended: bool,
+}
+
+impl Talk {
+    /// Takes the next event; `false` where there is none, `None` behind an error.
+    fn take(&mut self, input: &mut &[u8]) -> Option<bool> {
+        let Self { conn, log, out, body, exchange, has_ended } = self;
+        match conn.next_event(input) {
+            Ok(Some(Event::Head { head, framing })) => {
+                log.push(format!("{head:?} {framing:?}"));
+                (*body, *exchange) = (0, *exchange + 1);
+                if *exchange % 5 == 1 {
+                    conn.send_continue(out);
+                }
+                if framing.is_empty() || *exchange % 5 == 2 {
+                    answer(conn, *exchange, out);
+                }
+            }
+            Ok(Some(Event::Data(piece))) => {
+                assert!(!piece.is_empty(), "a piece is progress");
+                *body += piece.len();
+            }
+            Ok(Some(Event::Trailers(trailers))) => log.push(format!("{trailers:?}")),
+            Ok(Some(_)) => {
+                log.push(format!("{body} bytes"));
+                *has_ended = true;
+                if conn.phase() == Phase::Exchange {
+                    answer(conn, *exchange, out);
+                }
+            }
+            Ok(None) => return Some(false),
+            Err(error) => {
+                log.push(error.to_string());
+                if conn.refuse() {
+                    answer(conn, 0, out);
+                    assert_eq!(conn.phase(), Phase::Close);
+                }
+                assert!(matches!(conn.next_event(input), Ok(None)));
+                return None;
+            }
+        }
+        Some(true)
+    }
 }
 
 fn answer(conn: &mut ServerConn, exchange: usize, out: &mut Vec<u8>) {
@@ -72,6 +110,10 @@ fn answer(conn: &mut ServerConn, exchange: usize, out: &mut Vec<u8>) {
         0 | 2 => conn.send_whole(&head, b"ok", ctx, out).expect("an answer is due"),
         1 => {
             conn.send_head(&head, BodyLen::Unknown, ctx, out).expect("an answer is due");
+            if conn.phase() == Phase::Upgrade {
+                // To a CONNECT: the tunnel is open.
+                return;
+            }
             for piece in [b"o", b"k"] {
                 conn.send_data(piece, out).expect("no length was declared");
             }
@@ -89,11 +131,13 @@ fn answer(conn: &mut ServerConn, exchange: usize, out: &mut Vec<u8>) {
             head.status = StatusCode::SWITCHING_PROTOCOLS;
             head.headers.insert(header::UPGRADE, HeaderValue::from_static("x"));
             let len = out.len();
-            if conn.send_head(&head, BodyLen::Exact(0), ctx, out).is_err() {
+            if let Err(error) = conn.send_head(&head, BodyLen::Exact(0), ctx, out) {
                 assert_eq!(out.len(), len);
+                assert_eq!(conn.offers_upgrade(), error != SendError::UpgradeNotAsked);
                 return answer(conn, 0, out);
             }
-            assert_eq!(conn.phase(), Phase::Upgrade);
+            assert!(conn.offers_upgrade() && conn.phase() == Phase::Upgrade);
+            assert!(out[len..].ends_with(b"\r\nconnection: upgrade\r\n\r\n"));
         }
     }
     assert_ne!(conn.phase(), Phase::Exchange);

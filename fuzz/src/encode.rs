@@ -1,11 +1,11 @@
 //! Heads on their way out: what is passed is refused, or it is what gets read.
 
 use dunlin_codec::{
-    BodyLen, EncodeCtx, Framing, HeadDecoder, Limits, RequestCtx, ResponseHeadDecoder,
+    BodyKind, BodyLen, EncodeCtx, Framing, HeadDecoder, Limits, RequestCtx, ResponseHeadDecoder,
     encode_request, encode_response,
 };
 use dunlin_core::{FieldSpan, HeadBlock, Headers, RequestHead, RequestLine, ResponseHead};
-use http::{Method, Version};
+use http::{Method, StatusCode, Version};
 
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -13,10 +13,12 @@ type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 /// nothing, or writes a head that our decoder takes, with the same fields and the framing that was
 /// asked for.
 ///
-/// The first byte picks method, length, way and how the fields are stored; then the target, and a name and a value in turn, each
-/// behind a byte with its length.
+/// The first byte picks method, length, way and how the fields are stored; the second what a response
+/// answers, its status, the version, and whether a request expects a 100; then come the target, and a name
+/// and a value in turn, each behind a byte with its length.
 pub fn encode_round_trip(data: &[u8]) {
     let (&choice, rest) = data.split_first().unwrap_or((&0, data));
+    let (&how, rest) = rest.split_first().unwrap_or((&0, rest));
     let mut parts = Parts(rest);
     let target = parts.next().unwrap_or_default();
     let mut fields = Vec::new();
@@ -28,8 +30,11 @@ pub fn encode_round_trip(data: &[u8]) {
         1 => BodyLen::Exact(5),
         _ => BodyLen::Unknown,
     };
-    request(choice, target, &fields, len);
-    response(choice, &fields, len);
+    response(choice, how, &fields, len);
+    if how & 128 != 0 {
+        fields.push((b"Expect", b"100-Continue"));
+    }
+    request(choice, how, target, &fields, len);
 }
 
 struct Parts<'d>(&'d [u8]);
@@ -45,7 +50,7 @@ impl<'d> Iterator for Parts<'d> {
     }
 }
 
-fn request(choice: u8, target: &[u8], fields: &[(&[u8], &[u8])], len: BodyLen) {
+fn request(choice: u8, how: u8, target: &[u8], fields: &[(&[u8], &[u8])], len: BodyLen) {
     let method = match choice & 7 {
         0 => Method::GET,
         1 => Method::POST,
@@ -54,7 +59,8 @@ fn request(choice: u8, target: &[u8], fields: &[(&[u8], &[u8])], len: BodyLen) {
         4 => Method::TRACE,
         _ => Method::from_bytes(b"M!").expect("a token"),
     };
-    let head = unchecked(method, target, fields, choice & 128 != 0);
+    let version = if how & OLD == 0 { Version::HTTP_11 } else { Version::HTTP_10 };
+    let head = unchecked(method, version, target, fields, choice & 128 != 0);
     let via_proxy = choice & 32 != 0;
     let mut ctx = RequestCtx::default().via_proxy(via_proxy);
     ctx.authority = (choice & 64 != 0).then_some("a.example");
@@ -70,20 +76,55 @@ fn request(choice: u8, target: &[u8], fields: &[(&[u8], &[u8])], len: BodyLen) {
     };
     assert_eq!((input, decoded.method()), (&b""[..], head.method()));
     assert_eq!(decoded.target(), target_on_wire(&head, via_proxy));
-    assert_eq!(others(decoded.headers()), others(head.headers()));
-    assert_eq!(facts.keep_alive(), body.keep_alive());
-    match len {
-        BodyLen::Exact(0) => assert!(facts.framing().is_empty()),
-        BodyLen::Exact(len) => assert_eq!(facts.framing(), Framing::Length(len)),
-        BodyLen::Unknown => {}
+    let mut sent = others(head.headers());
+    if how & OLD != 0 {
+        // What a server of that age would not understand stays here.
+        sent.retain(|(name, _)| name != b"te" && name != b"upgrade");
     }
+    assert_eq!(others(decoded.headers()), sent);
+    assert_eq!(facts.keep_alive(), body.keep_alive());
+    assert_eq!(http::Version::from(facts.version()), version);
+    let framing = facts.framing();
+    match body.kind() {
+        BodyKind::Length { left: 0 } => assert!(framing.is_empty()),
+        BodyKind::Length { left } => assert_eq!(framing, Framing::Length(left)),
+        BodyKind::Chunked => assert_eq!(framing, Framing::Chunked),
+        kind => panic!("{kind:?} is no request's"),
+    }
+    let declared = has(&head, b"content-length");
+    match len {
+        BodyLen::Exact(len) => assert_eq!(body.kind(), BodyKind::Length { left: len }),
+        BodyLen::Unknown => assert_eq!(body.kind() == BodyKind::Chunked, !declared),
+    }
+    let expects = has(&head, b"expect") && how & OLD == 0 && !framing.is_empty();
+    assert_eq!(facts.expects_continue(), expects);
 }
 
-fn response(choice: u8, fields: &[(&[u8], &[u8])], len: BodyLen) {
+/// The bit of an HTTP/1.0 request.
+const OLD: u8 = 4;
+
+fn has(head: &RequestHead, name: &[u8]) -> bool {
+    head.headers().iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
+}
+
+fn response(choice: u8, how: u8, fields: &[(&[u8], &[u8])], len: BodyLen) {
     let mut head = ResponseHead::default();
-    head.headers = unchecked(Method::GET, b"", fields, choice & 128 != 0).headers().clone();
+    let status = [200, 101, 103, 204, 205, 304, 426, 502][usize::from(how >> 4 & 7)];
+    head.status = StatusCode::from_u16(status).expect("three digits");
+    let storage = unchecked(Method::GET, Version::HTTP_11, b"", fields, choice & 128 != 0);
+    head.headers = storage.headers().clone();
+    let (method, asked) = match how & 3 {
+        1 => (dunlin_codec::Method::Head, "HEAD /"),
+        2 => (dunlin_codec::Method::Connect, "CONNECT a:1"),
+        _ => (dunlin_codec::Method::Get, "GET /"),
+    };
+    let version = if how & OLD == 0 { "1.1" } else { "1.0" };
+    let asked = format!("{asked} HTTP/{version}\r\nHost: a:1\r\n\r\n");
+    let decoded = HeadDecoder::new().decode(&mut asked.as_bytes(), &limits());
+    let Ok(Some((_, asked))) = decoded else { panic!("{decoded:?}") };
+    let ctx = EncodeCtx::answering(&asked).keep_alive(how & 8 == 0);
+
     let mut wire = b"before".to_vec();
-    let ctx = EncodeCtx::default().keep_alive(true);
     let Ok(body) = encode_response(&head, len, &ctx, &mut wire) else {
         assert_eq!(wire, b"before");
         return;
@@ -96,10 +137,27 @@ fn response(choice: u8, fields: &[(&[u8], &[u8])], len: BodyLen) {
     assert_eq!((input, decoded.status), (&b""[..], head.status));
     assert_eq!(others(&decoded.headers), others(&head.headers));
     assert_eq!(facts.keep_alive(), body.keep_alive());
-    match len {
-        BodyLen::Exact(len) => assert_eq!(facts.content_length(), Some(len)),
-        BodyLen::Unknown => {}
+    let framing = facts.response_framing(status, method);
+    match body.kind() {
+        BodyKind::Empty => assert!(framing.is_ok_and(|framing| framing.is_empty())),
+        BodyKind::Length { left } => assert_eq!(framing, Ok(Framing::Length(left))),
+        BodyKind::Chunked => assert_eq!(framing, Ok(Framing::Chunked)),
+        BodyKind::UntilClose => assert_eq!(framing, Ok(Framing::UntilClose)),
+        kind => panic!("{kind:?} is new"),
     }
+    let is_tunnel = method == dunlin_codec::Method::Connect && head.status.is_success();
+    if status < 205 && status != 200 || is_tunnel {
+        assert!(facts.content_length().is_none() && facts.framing() == Framing::None);
+    } else if let BodyLen::Exact(len) = len
+        && matches!(status, 200 | 426 | 502)
+        && method == dunlin_codec::Method::Get
+    {
+        assert_eq!(facts.content_length(), Some(len));
+    }
+    let upgrades = decoded.headers.get_all("upgrade").next().is_some();
+    let options = decoded.headers.get_all("connection").collect::<Vec<_>>().join(&b", "[..]);
+    let says = options.split(|&byte| byte == b',').any(|one| one.trim_ascii() == b"upgrade");
+    assert_eq!(upgrades, says, "{}", wire.escape_ascii());
 }
 
 /// No bound that only a large input would reach.
@@ -110,6 +168,7 @@ fn limits() -> Limits {
 /// The fields as they would go out, which an encoder copies at once, or with nothing between them.
 fn unchecked(
     method: Method,
+    version: Version,
     target: &[u8],
     fields: &[(&[u8], &[u8])],
     as_lines: bool,
@@ -127,7 +186,6 @@ fn unchecked(
         }
     }
     let target = 0..target.len() as u16;
-    let version = Version::HTTP_11;
     block.into_request(&bytes, RequestLine { method, version, target, path: 0..0, query: None })
 }
 

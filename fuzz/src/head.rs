@@ -95,8 +95,7 @@ fn response_in_reads(wire: &[u8], read: usize, limits: &Limits) -> Verdict {
             let len = head.bytes().len();
             assert_eq!(len + input.len(), end);
             let line = format!("{} {:?}", head.status(), head.version());
-            let facts = head.facts(&fields);
-            let framing = facts.map(|facts| facts.response_framing(head.status(), Method::Get));
+            let framing = head.facts(&fields).response_framing(head.status(), Method::Get);
             let pairs = pairs(&fields, |f| head.field(f));
             return Ok(Some((line, pairs, framing, len)));
         }

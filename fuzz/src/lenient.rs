@@ -1,6 +1,6 @@
 //! Leniency: it takes more heads and moves no message's end.
 
-use dunlin_codec::{HeadError, Leniency, Limits, ResponseHeadDecoder};
+use dunlin_codec::{HeadError, Leniency, Limits, Method, ResponseHeadDecoder};
 
 use crate::head::{Pairs, tight};
 use crate::{prefixes, reads};
@@ -58,6 +58,8 @@ fn decode(wire: &[u8], read: usize, leniency: Leniency, limits: &Limits) -> Verd
         let mut input = &wire[..end];
         if let Some((head, facts)) = decoder.decode(&mut input, limits)? {
             assert!(!decoder.is_within_head());
+            // As for a response with a body: one without is nothing to be lenient with.
+            facts.response_framing(200, Method::Get)?;
             let fields = head.headers.iter().map(|(n, v)| (n.to_vec(), v.to_vec())).collect();
             let line = format!("{:?} {:?} {:?} {facts:?}", head.version, head.status, head.reason);
             return Ok(Some((line, fields, facts.keep_alive(), end - input.len())));

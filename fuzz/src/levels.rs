@@ -50,7 +50,7 @@ fn all_ways(wire: &[u8], read: usize, limits: &Limits) -> (Vec<Verdict>, String)
 fn request_at_once(wire: &[u8], limits: &Limits) -> Verdict {
     let mut slots = [core::mem::MaybeUninit::uninit(); 128];
     let Some((head, fields)) = parse_request(wire, &mut slots, limits)? else { return Ok(None) };
-    let line = format!("{head:?} {:?} {}", head.version(), shown(head.facts(fields)));
+    let line = format!("{head:?} {} {}", method(head.method()), shown(head.facts(fields)));
     Ok(Some((line, pairs(fields, |f| head.field(f)), head.bytes().len())))
 }
 
@@ -58,7 +58,7 @@ fn response_at_once(wire: &[u8], limits: &Limits) -> Verdict {
     let mut slots = [core::mem::MaybeUninit::uninit(); 128];
     let Some((head, fields)) = parse_response(wire, &mut slots, limits)? else { return Ok(None) };
     let reason = head.reason().escape_ascii();
-    let line = format!("{head:?} {reason} {}", shown(head.facts(fields)));
+    let line = format!("{head:?} {reason} {:?}", head.facts(fields));
     Ok(Some((line, pairs(fields, |f| head.field(f)), head.bytes().len())))
 }
 
@@ -67,7 +67,7 @@ fn request(wire: &[u8], read: usize, limits: &Limits) -> Verdict {
     for end in prefixes(wire, read) {
         let mut input = &wire[start..end];
         if let Some(head) = parser.parse(&mut input, limits, &mut fields)? {
-            let line = format!("{head:?} {:?} {}", head.version(), shown(head.facts(&fields)));
+            let line = format!("{head:?} {} {}", method(head.method()), shown(head.facts(&fields)));
             return Ok(Some((line, pairs(&fields, |f| head.field(f)), end - input.len())));
         }
         start = end - input.len();
@@ -81,7 +81,7 @@ fn response(wire: &[u8], read: usize, limits: &Limits) -> Verdict {
         let mut input = &wire[..end];
         if let Some(head) = parser.parse(&mut input, limits, &mut fields)? {
             let reason = head.reason().escape_ascii();
-            let line = format!("{head:?} {reason} {}", shown(head.facts(&fields)));
+            let line = format!("{head:?} {reason} {:?}", head.facts(&fields));
             return Ok(Some((line, pairs(&fields, |f| head.field(f)), end - input.len())));
         }
     }
@@ -115,6 +115,11 @@ fn owned_response(wire: &[u8], read: usize, limits: &Limits) -> Verdict {
         }
     }
     Ok(None)
+}
+
+/// Its kind as well: the same token is one of the known methods at every level, or at none.
+fn method(method: Method<'_>) -> String {
+    format!("{method} {}", matches!(method, Method::Other(_)))
 }
 
 fn shown(facts: Result<Facts, dunlin_codec::FramingError>) -> String {

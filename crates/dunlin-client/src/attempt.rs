@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dunlin_core::{Body, RequestHead};
+use http::header::PROXY_AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Method, Uri, Version};
 use tokio::time::{Instant, timeout_at};
 
@@ -38,7 +39,7 @@ async fn exchange(client: &Client, request: &mut Request, cx: &Context) -> Resul
     let settings = Arc::clone(&request.settings);
     let proxy = match settings.route.unix {
         Some(_) => None,
-        None => settings.proxies.select(&request.url),
+        None => settings.proxies.select(&request.url, &request.headers),
     };
     let key =
         Key { origin: request.url.origin().clone(), route: Arc::clone(&settings.route), proxy };
@@ -171,6 +172,10 @@ fn wire_head(request: &mut Request, info: &ConnInfo) -> RequestHead {
         head = RequestHead::from_http(old).0;
     }
     *head.headers_mut() = std::mem::take(&mut request.headers);
+    if !info.via_proxy && head.headers().contains(PROXY_AUTHORIZATION) {
+        // Meant for a proxy, and there is none that reads it.
+        head.headers_mut().remove(&PROXY_AUTHORIZATION);
+    }
     for (name, value) in info.forward_fields.as_deref().into_iter().flatten() {
         if let (Ok(name), Ok(value)) =
             (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))

@@ -19,7 +19,7 @@ use crate::cookies::CookieStore;
 use crate::error::Error;
 use crate::middleware::Middleware;
 use crate::pool::{Pool, PoolLimits};
-use crate::proxy::{Proxies, Proxy};
+use crate::proxy::Proxy;
 use crate::redirect::Redirects;
 use crate::settings::Settings;
 use crate::timeouts::Timeouts;
@@ -190,15 +190,20 @@ impl ClientBuilder {
         self
     }
 
-    /// Goes by the proxies that the environment names (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`,
-    /// `NO_PROXY`), and takes credentials from the netrc file. Default: off, so that nothing outside
-    /// of the program decides where its requests go.
+    /// Goes by the proxies that the environment names, where none of the [given](Self::proxy) ones
+    /// applies, and takes credentials from the netrc file. Default: off, so that nothing outside of the
+    /// program decides where its requests go.
+    ///
+    /// The variables are `HTTP_PROXY`, `HTTPS_PROXY`, `WS_PROXY`, `WSS_PROXY`, `ALL_PROXY` and
+    /// `NO_PROXY`; the same in lower case go first. In a CGI program `HTTP_PROXY` is not read, since
+    /// whoever sends it a request can set that. See [`Proxy`] and [`NoProxy`](crate::NoProxy) for the
+    /// values.
     pub fn trust_env(mut self) -> Self {
-        match Proxies::from_env() {
-            Ok(proxies) => self.settings.proxies = Arc::new(proxies),
-            Err(error) => self.failed = self.failed.or(Some(error)),
+        let netrc = netrc_of_env();
+        if let Err(error) = Arc::make_mut(&mut self.settings.proxies).add_env(netrc.as_ref()) {
+            self.failed = self.failed.or(Some(error));
         }
-        self.settings.netrc = netrc_of_env().map(Arc::new);
+        self.settings.netrc = netrc.map(Arc::new);
         self
     }
 

@@ -147,12 +147,15 @@ impl Client {
             let hop = self.prepare(&request, is_filled)?;
             let cx = attempt::Context { deadline, traces: traces.clone(), fresh: false };
             let mut response = self.attempts(hop, cx).await?;
+            // Middleware may have sent it elsewhere: who answered sets cookies and redirects.
+            if request.url != *response.url() {
+                request.url = response.url().clone();
+            }
             if let Some(cookies) = &settings.cookies
                 && response.headers().contains("set-cookie")
             {
                 let mut lines = response.headers().get_all("set-cookie");
-                // Middleware may have sent the request elsewhere: a cookie is of whoever answered.
-                cookies.store(&mut lines, response.url().as_url(), settings.same_site);
+                cookies.store(&mut lines, request.url.as_url(), settings.same_site);
             }
             if response.status().is_redirection() && !is_filled {
                 // What a redirect takes away, the client's defaults must not bring back.
@@ -266,23 +269,6 @@ impl Client {
     }
 }
 
-/// One GET by a client of its own, which is gone with the response. Who makes two requests makes a
-/// [`Client`], so that the second finds the connection of the first.
-///
-/// ```no_run
-/// # async fn run() -> Result<(), dunlin_client::Error> {
-/// let text = dunlin_client::get("https://example.com/").send().await?.ok()?.text().await?;
-/// # Ok(()) }
-/// ```
-pub fn get(url: impl IntoUrl) -> RequestBuilder {
-    request(Method::GET, url)
-}
-
-/// One request by any method, by a client of its own, as [`get`] makes one.
-pub fn request(method: Method, url: impl IntoUrl) -> RequestBuilder {
-    Client::new().request(method, url)
-}
-
 /// Names of a client's own fields are tokens, and so text.
 fn name_text(name: &[u8]) -> &str {
     std::str::from_utf8(name).unwrap_or_default()
@@ -291,5 +277,28 @@ fn name_text(name: &[u8]) -> &str {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("pool", &self.0.pool).field("base", &self.0.base).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_shared<T: Clone + Send + Sync + 'static>(_: &T) {}
+    fn is_sent<T: Send + 'static>(_: &T) {}
+
+    #[tokio::test]
+    async fn clients_and_what_they_return_cross_threads() {
+        let client = Client::new();
+        is_shared(&client);
+        let request = client.get("http://127.0.0.1:1/");
+        is_sent(&request);
+        let sending = request.send();
+        is_sent(&sending);
+        let error = sending.await.unwrap_err();
+        is_shared(&error);
+        fn is_sync<T: Send + Sync>() {}
+        is_sync::<Response>();
+        is_sync::<Request>();
     }
 }

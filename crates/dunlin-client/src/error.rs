@@ -14,9 +14,10 @@ use crate::url::{Origin, Redacted, Url};
 
 /// Why a request failed.
 ///
-/// It says in its text what happened, with whom and when; [`phase`](Self::phase), [`url`](Self::url),
-/// [`host`](Self::host), [`port`](Self::port), [`peer`](Self::peer) and
-/// [`source`](std::error::Error::source) say the same to programs. Passwords of URLs are not shown.
+/// It says in its text what happened, with whom and when; [`phase`](Self::phase),
+/// [`requested_url`](Self::requested_url), [`host`](Self::host), [`port`](Self::port),
+/// [`peer`](Self::peer) and [`source`](std::error::Error::source) say the same to programs. Passwords
+/// of URLs are not shown.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {

@@ -15,7 +15,7 @@
 //! | [`Client`], [`ClientBuilder`] | one pool, one set of defaults; cheap to clone |
 //! | [`RequestBuilder`], [`Request`], [`RequestBody`] | what is asked, each setting overridable |
 //! | [`Response`] | the head at once, the body as it comes: bytes, text, JSON, lines, a file |
-//! | [`Timeouts`], [`PoolLimits`], [`Redirects`], [`Proxy`], [`TlsConfig`] | settings |
+//! | [`Timeouts`], [`PoolLimits`], [`Redirects`], [`Proxy`], [`NoProxy`], [`TlsConfig`] | settings |
 //! | [`Middleware`], [`Tracer`] | code around each attempt; hooks into what happens |
 //! | [`cookies`], [`auth`] | the jar; credentials |
 //! | [`Error`] | what went wrong, in which [`Phase`], with whom |
@@ -41,6 +41,7 @@ pub mod cookies;
 mod error;
 mod limited;
 mod middleware;
+mod oneshot;
 mod pool;
 mod proxy;
 mod redirect;
@@ -53,7 +54,7 @@ mod trace;
 mod url;
 
 pub use self::builder::ClientBuilder;
-pub use self::client::{Client, get, request};
+pub use self::client::Client;
 #[cfg(feature = "compress")]
 pub use self::compress::Coding;
 pub use self::conn::ConnInfo;
@@ -65,8 +66,9 @@ pub use self::connect::tls::{TlsBuilder, TlsConfig};
 pub use self::connect::{AddressFilter, Connect, Connecting};
 pub use self::error::{Error, ErrorKind, Phase};
 pub use self::middleware::{Middleware, Next};
+pub use self::oneshot::{delete, get, head, patch, post, put, request};
 pub use self::pool::{PoolLimits, PoolMetrics};
-pub use self::proxy::Proxy;
+pub use self::proxy::{NoProxy, Proxy};
 pub use self::redirect::{Redirect, RedirectAction, RedirectAttempt, Redirects};
 pub use self::request::{Request, RequestBody, RequestBuilder, file_part};
 pub use self::response::{LINE_MAX, Lines, Link, Response};

@@ -216,7 +216,7 @@ async fn a_location_that_cannot_be_requested_is_told() {
 /// A pair of servers: `first` sends `/away` to the other, `other` sends `/back` to the first; both
 /// answer anything else with its head.
 async fn pair() -> (Server, Server) {
-    let first = std::sync::Arc::new(std::sync::OnceLock::<String>::new());
+    let first = Arc::new(std::sync::OnceLock::<String>::new());
     let home = Arc::clone(&first);
     let other = Server::answering(move |head, _| match target(head) {
         "/back" => answer("307 Hop", &format!("Location: {}/seen\r\n", home.get().unwrap()), ""),
@@ -257,7 +257,7 @@ async fn secrets_of_the_request_stay_at_its_origin_for_good() {
         }
         let head = text(request.cookie("more", "2").send().await).await;
         assert_eq!(head.contains("secret") && head.contains("more=2"), stays, "{path}: {head}");
-        assert_eq!(head.contains("c2VjcmV0"), stays, "{path}: {head}");
+        assert!(!head.contains("c2VjcmV0"), "{path}: for a proxy, and there is none: {head}");
         assert_eq!(field(&head, "x-own"), Some("1"), "{path}: what is no secret goes along");
     }
 }
@@ -273,7 +273,7 @@ async fn secrets_of_the_client_stay_at_the_first_origin_too() {
     for (path, stays) in [("/near", true), ("/away", false), ("/round", false)] {
         let head = text(client.get(own.url(path)).send().await).await;
         assert_eq!(head.contains("secret"), stays, "{path}: {head}");
-        assert_eq!(head.contains("c2VjcmV0"), stays, "{path}: {head}");
+        assert!(!head.contains("c2VjcmV0"), "{path}: for a proxy, and there is none: {head}");
         assert_eq!(field(&head, "x-own"), Some("1"));
         assert!(field(&head, "user-agent").is_some());
     }

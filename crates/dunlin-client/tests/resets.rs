@@ -6,7 +6,7 @@ mod util;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use dunlin_client::{Client, RequestBody};
+use dunlin_client::{Client, PoolLimits, RequestBody};
 use dunlin_core::Body;
 use http::Method;
 use util::{Conn, Server, ok};
@@ -168,4 +168,24 @@ async fn a_server_that_answers_early_and_closes_is_heard() {
     let response = Client::new().post(server.url("/")).body(body).send().await.unwrap();
     assert_eq!(response.status(), 413);
     assert_eq!(response.text().await.unwrap(), "big");
+}
+
+/// As Apache does where it has more connections than threads.
+#[tokio::test]
+async fn a_server_that_closes_every_kept_connection_answers_all_the_same_under_load() {
+    let server = Server::start(|mut conn| async move {
+        if conn.request().await.is_some() {
+            conn.send(&ok("hello")).await.unwrap();
+            // Time enough for the next request to be on its way.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    let limits = PoolLimits { total: 10, ..PoolLimits::default() };
+    let client = Client::builder().pool(limits).build().unwrap();
+    let many = (0..500).map(|_| async { client.get(server.url("/")).send().await?.text().await });
+    for answer in futures_util::future::join_all(many).await {
+        assert_eq!(answer.unwrap(), "hello");
+    }
+    assert!(client.pool_metrics().reused > 0, "some were sent on connections about to close");
 }

@@ -242,8 +242,8 @@ fn of_response(front: &[u8], n: usize, piece: &[u8], end: &[u8], read: usize) ->
         let (mut parser, mut fields, mut is_done) = (ResponseParser::new(), Vec::new(), false);
         in_reads(&wire, read, |input| {
             if let Some(head) = parser.parse(input, &limits(), &mut fields).expect("a valid head") {
-                let facts = head.facts(&fields).expect("a clear end");
-                is_done = facts.response_framing(200, Method::Get) == Framing::UntilClose;
+                let facts = head.facts(&fields);
+                is_done = facts.response_framing(200, Method::Get) == Ok(Framing::UntilClose);
             }
             false
         });
@@ -334,7 +334,7 @@ fn of_encode_request(n: usize, name: &str, value: &str) -> Box<dyn Fn()> {
     *head.headers_mut() = fields(n, name, value);
     Box::new(move || {
         let mut out = Vec::with_capacity(ROOM);
-        encode_request(&head, BodyLen::Exact(0), &RequestCtx::default(), &mut out)
+        let _no_body = encode_request(&head, BodyLen::Exact(0), &RequestCtx::default(), &mut out)
             .expect("a valid request");
         black_box(out);
     })
@@ -349,7 +349,7 @@ fn of_encode_response(n: usize, name: &str, value: &str) -> Box<dyn Fn()> {
 fn encode(head: ResponseHead) -> Box<dyn Fn()> {
     Box::new(move || {
         let mut out = Vec::with_capacity(ROOM);
-        encode_response(&head, BodyLen::Exact(0), &EncodeCtx::default(), &mut out)
+        let _no_body = encode_response(&head, BodyLen::Exact(0), &EncodeCtx::default(), &mut out)
             .expect("a valid response");
         black_box(out);
     })

@@ -125,7 +125,8 @@ pub enum HeadError {
         /// The bound that was passed.
         limit: usize,
     },
-    /// More field lines than [`Limits::max_headers`](crate::Limits::max_headers).
+    /// More field lines than [`Limits::max_headers`](crate::Limits::max_headers), those of the head
+    /// counted with those of the trailer section, or than there were slots for.
     #[error("more than {limit} field lines")]
     TooManyFields {
         /// The bound that was passed.
@@ -211,6 +212,10 @@ pub enum FramingError {
     /// Transfer-Encoding in an HTTP/1.0 message (RFC 9112 §6.1).
     #[error("transfer-encoding in an HTTP/1.0 message")]
     EncodingInHttp10,
+    /// A CONNECT request with a body: whether it belongs to the request or to the tunnel would be
+    /// anybody's guess (RFC 9110 §9.3.6).
+    #[error("body with CONNECT")]
+    BodyForbidden,
     /// Expect asks for something besides `100-continue` (RFC 9110 §10.1.1).
     #[error("expectation other than 100-continue")]
     UnknownExpectation,
@@ -235,8 +240,7 @@ pub enum ChunkError {
     /// The size holds a byte that is no hex digit, or is empty (RFC 9112 §7.1).
     #[error("invalid byte 0x{0:02x} in chunk size")]
     Size(u8),
-    /// The size has more than 16 digits, leading zeros included, so that it may not fit in 64 bits
-    /// (RFC 9112 §7.1).
+    /// The size does not fit in 64 bits (RFC 9112 §7.1).
     #[error("chunk size overflows 64 bits")]
     SizeOverflow,
     /// The extension holds a byte that its grammar does not allow there (RFC 9112 §7.1.1).
@@ -244,12 +248,18 @@ pub enum ChunkError {
     Extension(u8),
     /// The size line is longer than
     /// [`Limits::max_chunk_line_bytes`](crate::Limits::max_chunk_line_bytes).
-    #[error("chunk size line too long")]
-    LineTooLong,
+    #[error("chunk size line longer than {limit} bytes")]
+    LineTooLong {
+        /// The bound that was passed.
+        limit: usize,
+    },
     /// The extensions of this body are longer than
     /// [`Limits::max_chunk_ext_bytes`](crate::Limits::max_chunk_ext_bytes) together.
-    #[error("chunk extensions too long")]
-    ExtensionsTooLong,
+    #[error("chunk extensions longer than {limit} bytes")]
+    ExtensionsTooLong {
+        /// The bound that was passed.
+        limit: usize,
+    },
     /// The size line is not ended by CRLF (RFC 9112 §2.2).
     #[error("chunk size line not ended by CRLF")]
     LineEnd,

@@ -13,6 +13,7 @@ use crate::{
 
 /// How a message's body is delimited.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub enum Framing {
     /// There is no body.
     None,
@@ -37,7 +38,9 @@ impl Framing {
 /// values agree: Host, Content-Length, Transfer-Encoding, Content-Type, Content-Range,
 /// Content-Location, Max-Forwards, User-Agent, ETag, Server. They are singletons (RFC 9110 §5.3),
 /// the list is aiohttp's, and two readers that pick different ones can be played off against each
-/// other. In responses that holds for Content-Length and Transfer-Encoding.
+/// other. In responses that holds for Content-Length and Transfer-Encoding, and what is wrong with
+/// them is told by [`response_framing`](Self::response_framing): many a response has no body whatever
+/// they say.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Facts {
     length: u64,
@@ -67,10 +70,26 @@ const CONTINUE: u32 = 1 << 14;
 const HEAD: u32 = 1 << 15;
 const CONNECT: u32 = 1 << 16;
 const HTTP_10: u32 = 1 << 17;
+/// What is wrong with a response's framing, should it have a body: in the high bits, which keep `Facts`
+/// small, the place in [`FAULTS`], counted from 1.
+const FAULT: u32 = 0xf << FAULT_SHIFT;
+const FAULT_SHIFT: u32 = 28;
+
+/// What may be wrong there.
+const FAULTS: [FramingError; 8] = [
+    FramingError::Repeated { name: "content-length" },
+    FramingError::Repeated { name: "transfer-encoding" },
+    FramingError::ContentLength,
+    FramingError::LengthOverflow,
+    FramingError::LengthAndEncoding,
+    FramingError::TransferEncoding,
+    FramingError::UnknownEncoding,
+    FramingError::EncodingInHttp10,
+];
 
 impl Facts {
     /// What the fields of a request's head, `bytes`, say.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of_request(
         method: Method<'_>,
         version: Version,
@@ -101,28 +120,52 @@ impl Facts {
         version: Version,
         bytes: &[u8],
         fields: impl Iterator<Item = Field>,
-    ) -> Result<Self, FramingError> {
+    ) -> Self {
         let mut facts = Self { seen: version_mark(version), ..Self::default() };
         let mut count = 0;
         for field in fields {
             count += 1;
-            facts.response_field(bytes, field)?;
+            if let Err(fault) = facts.response_field(bytes, field) {
+                facts.add_fault(fault);
+            }
         }
         facts.fields = count;
-        facts.checked()
+        if let Err(fault) = facts.checked() {
+            facts.add_fault(fault);
+        }
+        facts
+    }
+
+    /// Keeps the first fault.
+    #[cold]
+    fn add_fault(&mut self, fault: FramingError) {
+        if self.seen & FAULT == 0 {
+            // The last one stands for whatever a response cannot have.
+            let place = FAULTS.iter().position(|known| *known == fault).unwrap_or(FAULTS.len() - 1);
+            self.seen |= (place as u32 + 1) << FAULT_SHIFT;
+        }
     }
 
     /// Checks what only the whole head can tell.
     #[inline]
     fn checked(self) -> Result<Self, FramingError> {
-        if self.seen & CHUNKED == 0 {
-            Ok(self)
-        } else if self.seen & LENGTH != 0 {
-            Err(FramingError::LengthAndEncoding)
-        } else if self.seen & HTTP_10 != 0 {
-            Err(FramingError::EncodingInHttp10)
-        } else {
-            Ok(self)
+        if self.seen & (CHUNKED | CONNECT) == 0 { Ok(self) } else { self.checked_rarely() }
+    }
+
+    /// The same for chunks and CONNECT, out of the way of all the others.
+    #[inline(never)]
+    fn checked_rarely(self) -> Result<Self, FramingError> {
+        match self.seen & (CHUNKED | LENGTH | HTTP_10) {
+            _ if self.seen & CONNECT != 0 && !self.framing().is_empty() => {
+                Err(FramingError::BodyForbidden)
+            }
+            both if both & (CHUNKED | LENGTH) == CHUNKED | LENGTH => {
+                Err(FramingError::LengthAndEncoding)
+            }
+            old if old & (CHUNKED | HTTP_10) == CHUNKED | HTTP_10 => {
+                Err(FramingError::EncodingInHttp10)
+            }
+            _ => Ok(self),
         }
     }
 
@@ -165,30 +208,52 @@ impl Facts {
     ///
     /// Until-close means that the connection cannot persist, whatever
     /// [`keep_alive`](Self::keep_alive) says.
-    pub fn response_framing(&self, status: u16, method: Method<'_>) -> Framing {
+    ///
+    /// # Errors
+    ///
+    /// [`FramingError`] where the fields leave open where the body ends; the connection must then close.
+    /// Not where there is none by status and method: nobody looks at those fields then (RFC 9112 §6.3,
+    /// RFC 9110 §9.3.6).
+    pub fn response_framing(
+        &self,
+        status: u16,
+        method: Method<'_>,
+    ) -> Result<Framing, FramingError> {
         match (status, method) {
-            (100..=199 | 204 | 304, _) | (_, Method::Head) => Framing::None,
-            (200..=299, Method::Connect) => Framing::None,
-            _ => match self.framing() {
-                Framing::None => Framing::UntilClose,
-                framing => framing,
+            (100..=199 | 204 | 304, _) | (_, Method::Head) => Ok(Framing::None),
+            (200..=299, Method::Connect) => Ok(Framing::None),
+            _ => match (self.fault(), self.framing()) {
+                (Some(fault), _) => Err(fault),
+                (None, Framing::None) => Ok(Framing::UntilClose),
+                (None, framing) => Ok(framing),
             },
         }
     }
 
-    /// The Content-Length, as given; a HEAD or 304 response has one without a body.
+    /// What is wrong with the framing of a response.
+    #[inline]
+    pub(crate) fn fault(&self) -> Option<FramingError> {
+        match self.seen >> FAULT_SHIFT {
+            0 => None,
+            place => FAULTS.get(place as usize - 1).copied(),
+        }
+    }
+
+    /// The Content-Length, as given; a HEAD or 304 response has one without a body. `None` where a
+    /// response's is not to be trusted.
     #[inline]
     pub fn content_length(&self) -> Option<u64> {
-        (self.seen & LENGTH != 0).then_some(self.length)
+        (self.seen & (LENGTH | FAULT) == LENGTH).then_some(self.length)
     }
 
     /// Whether the sender wants the connection to persist (RFC 9112 §9.3): 1.1 unless it says
-    /// `close`, 1.0 only if it says `keep-alive`.
+    /// `close`, 1.0 only if it says `keep-alive`. Never behind a response whose framing is contradictory,
+    /// even if it has no body: its sender is not to be trusted with another.
     #[inline]
     pub fn keep_alive(&self) -> bool {
         match self.version() {
-            Version::Http11 => self.seen & CLOSE == 0,
-            Version::Http10 => self.seen & (CLOSE | KEEP_ALIVE) == KEEP_ALIVE,
+            Version::Http11 => self.seen & (CLOSE | FAULT) == 0,
+            Version::Http10 => self.seen & (CLOSE | KEEP_ALIVE | FAULT) == KEEP_ALIVE,
         }
     }
 
@@ -343,11 +408,16 @@ impl Facts {
         match self.version() {
             // RFC 9110 §10.1.1: a server ignores it from an HTTP/1.0 client.
             Version::Http10 => Ok(()),
-            Version::Http11 if value.eq_ignore_ascii_case(b"100-continue") => {
-                self.seen |= CONTINUE;
+            Version::Http11 => {
+                // A list, in which the same may stand again, and empty members count for nothing.
+                for expectation in members(value).filter(|one| !one.is_empty()) {
+                    if !expectation.eq_ignore_ascii_case(b"100-continue") {
+                        return Err(FramingError::UnknownExpectation);
+                    }
+                    self.seen |= CONTINUE;
+                }
                 Ok(())
             }
-            Version::Http11 => Err(FramingError::UnknownExpectation),
         }
     }
 }
@@ -561,6 +631,22 @@ mod tests {
     }
 
     #[test]
+    fn connect_has_no_body_that_a_tunnel_could_be_taken_for() {
+        let connect = |line: &str| {
+            let head = format!("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n{line}\r\n");
+            let mut fields = alloc::vec::Vec::new();
+            let parsed =
+                RequestParser::new().parse(&mut head.as_bytes(), &Limits::default(), &mut fields);
+            parsed.unwrap().expect("complete").facts(&fields).map(|facts| facts.framing())
+        };
+        assert_eq!(connect(""), Ok(Framing::None));
+        assert_eq!(connect("Content-Length: 0\r\n"), Ok(Framing::Length(0)));
+        for line in ["Content-Length: 1\r\n", "Transfer-Encoding: chunked\r\n"] {
+            assert_eq!(connect(line), Err(FramingError::BodyForbidden), "{line}");
+        }
+    }
+
+    #[test]
     fn connection_options_are_found_over_lines_and_in_any_case() {
         let keeps = |version, lines: &[&str]| facts_in(version, lines).unwrap().keep_alive();
         assert!(keeps("1.1", &[]));
@@ -595,6 +681,13 @@ mod tests {
         let (line, length) = ("Expect: 100-Continue", "Content-Length: 5");
         assert_eq!(expects("1.1", &[line, length]), Ok(true));
         assert_eq!(expects("1.1", &[line]), Ok(false));
+        for list in ["Expect: 100-continue, 100-CONTINUE", "Expect: ,100-continue ,"] {
+            assert_eq!(expects("1.1", &[list, length]), Ok(true), "{list}");
+        }
+        assert_eq!(expects("1.1", &[line, line, length]), Ok(true));
+        assert_eq!(expects("1.1", &["Expect:", "Expect: , ,", length]), Ok(false));
+        let mixed = expects("1.1", &["Expect: 100-continue, b", length]);
+        assert_eq!(mixed, Err(FramingError::UnknownExpectation));
         assert_eq!(expects("1.0", &[line, length]), Ok(false));
         assert_eq!(expects("1.1", &["Expect: 200-ok"]), Err(FramingError::UnknownExpectation));
         assert_eq!(expects("1.0", &["Expect: 200-ok"]), Ok(false));
@@ -606,17 +699,55 @@ mod tests {
             let (mut input, mut fields) = (head.as_bytes(), alloc::vec::Vec::new());
             let head = ResponseParser::new().parse(&mut input, &Limits::default(), &mut fields);
             let head = head.unwrap().unwrap();
-            head.facts(&fields).unwrap().response_framing(head.status(), method)
+            let facts = head.facts(&fields);
+            (facts.response_framing(head.status(), method), facts.keep_alive())
         };
         let length = "Content-Length: 5\r\n\r\n";
         let of = |status: u16| format!("HTTP/1.1 {status} X\r\n{length}");
-        assert_eq!(framing(&of(200), Method::Get), Framing::Length(5));
-        assert_eq!(framing(&of(200), Method::Head), Framing::None);
-        assert_eq!(framing(&of(200), Method::Connect), Framing::None);
-        assert_eq!(framing(&of(400), Method::Connect), Framing::Length(5));
+        let (length, none) = (Ok(Framing::Length(5)), Ok(Framing::None));
+        assert_eq!(framing(&of(200), Method::Get), (length, true));
+        assert_eq!(framing(&of(200), Method::Head), (none, true));
+        assert_eq!(framing(&of(200), Method::Connect), (none, true));
+        assert_eq!(framing(&of(400), Method::Connect), (length, true));
         for status in [100, 101, 204, 304] {
-            assert_eq!(framing(&of(status), Method::Get), Framing::None);
+            assert_eq!(framing(&of(status), Method::Get), (none, true));
         }
-        assert_eq!(framing("HTTP/1.1 200 \r\n\r\n", Method::Get), Framing::UntilClose);
+        let until_close = Ok(Framing::UntilClose);
+        assert_eq!(framing("HTTP/1.1 200 \r\n\r\n", Method::Get), (until_close, true));
+    }
+
+    #[test]
+    fn what_frames_no_body_is_not_refused_but_ends_the_connection() {
+        use FramingError::{
+            ContentLength, LengthAndEncoding, LengthOverflow, Repeated, UnknownEncoding,
+        };
+        let repeated = Repeated { name: "content-length" };
+        for (lines, fault) in [
+            ("Content-Length: 5\r\nContent-Length: 5", repeated),
+            ("Content-Length: x", ContentLength),
+            ("Content-Length: 18446744073709551616", LengthOverflow),
+            ("Transfer-Encoding: gzip, chunked", UnknownEncoding),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 3", LengthAndEncoding),
+        ] {
+            for (status, method, has_body) in [
+                (200, Method::Get, true),
+                (200, Method::Head, false),
+                (200, Method::Connect, false),
+                (502, Method::Connect, true),
+                (103, Method::Get, false),
+                (204, Method::Get, false),
+                (304, Method::Get, false),
+            ] {
+                let head = format!("HTTP/1.1 {status} X\r\n{lines}\r\nX: y\r\n\r\n");
+                let (mut input, mut fields) = (head.as_bytes(), alloc::vec::Vec::new());
+                let parsed =
+                    ResponseParser::new().parse(&mut input, &Limits::default(), &mut fields);
+                let facts = parsed.unwrap().unwrap().facts(&fields);
+                let expected = if has_body { Err(fault) } else { Ok(Framing::None) };
+                assert_eq!(facts.response_framing(status, method), expected, "{lines} {status}");
+                assert_eq!((facts.keep_alive(), facts.content_length()), (false, None));
+                assert_eq!(facts.field_count() as usize, fields.len());
+            }
+        }
     }
 }

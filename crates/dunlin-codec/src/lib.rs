@@ -22,8 +22,9 @@
 //!
 //! Every decoder takes `input: &mut &[u8]` and advances it past what it has consumed, as reading
 //! from a `&[u8]` does; what it returns borrows from the slice. `Ok(None)` always means: append
-//! bytes, call again with what was left. One call consumes all it can, and no call looks again at
-//! bytes that an earlier one has seen.
+//! bytes, call again with what was left. A call goes as far as its event does, so ask
+//! until `Ok(None)`. What is left in the input, of a head or a trailer section, is not scanned again from
+//! its start: a call goes on where the last one stopped, at most a few bytes before.
 //!
 //! # Map
 //!
@@ -51,7 +52,9 @@
 //!
 //! Heads are scanned 64 bytes at a time, with AVX-512, AVX2 or SSE2 on x86_64 and NEON on aarch64. With
 //! `std` the best that the machine has is found out once; without, it is the best that the target
-//! guarantees (`-C target-feature`, `-C target-cpu`). Other targets go through words of eight bytes.
+//! guarantees (`-C target-feature`, `-C target-cpu`). Other targets, such as RISC-V, 32-bit ARM or wasm,
+//! get the scalar code, in words of eight bytes: it is there to be right everywhere, and slower on heads
+//! that are there as a whole than parsers that were written for such machines.
 //!
 //! # Strictness
 //!
@@ -100,6 +103,11 @@ mod scan;
 #[doc = include_str!("strictness.md")]
 pub mod strictness {}
 mod target;
+
+/// What the README shows is run.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 #[cfg(feature = "codec")]
 pub use adapter::{ClientCodec, CodecError, RequestEvent, ResponseEvent, ServerCodec};

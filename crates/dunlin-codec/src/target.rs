@@ -10,6 +10,7 @@ use crate::{
 
 /// Which of its four forms a request target has.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub enum TargetForm {
     /// `/path?query` (RFC 9112 §3.2.1)
     Origin,

@@ -256,7 +256,9 @@ fn continue_goes_out_once_and_only_where_it_is_waited_for() {
     assert_eq!(heard(&codec.decode(&mut src).unwrap().unwrap()), "hi");
     let mut early = ResponseHead::default();
     early.status = StatusCode::from_u16(103).unwrap();
-    assert!(codec.encode(ResponseEvent::Interim(early), &mut out).is_err());
+    out.clear();
+    codec.encode(ResponseEvent::Interim(early), &mut out).unwrap();
+    assert_eq!(&out[..], b"HTTP/1.1 103 Early Hints\r\n\r\n");
 
     // An answer instead: whether the body comes is unknown, so nothing more is read.
     let mut codec = ServerCodec::default();
@@ -311,10 +313,19 @@ fn nobody_is_made_to_keep_what_nobody_may_read() {
         let wire = "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n\x16\x03";
         let (log, mut src) = decode_all(&mut codec, wire.as_bytes(), 1024);
         assert_eq!((log.len(), &src[..]), (2, &b"\x16\x03"[..]));
+        let mut out = BytesMut::new();
         if let Some(status) = answered {
-            answer(&mut codec, response(status, &[], BodyLen::Exact(0)));
+            codec.encode(response(status, &[], BodyLen::Exact(0)), &mut out).unwrap();
+        }
+        if answered == Some(200) {
+            assert_eq!(
+                (&out[..], codec.conn().phase()),
+                (&b"HTTP/1.1 200 OK\r\n\r\n"[..], Phase::Upgrade)
+            );
+            assert!(codec.encode(ResponseEvent::End, &mut out).is_err());
         }
         if answered == Some(502) {
+            answer_end(&mut codec, out);
             assert_eq!(heard(&codec.decode(&mut src).unwrap().unwrap()), "close");
             continue;
         }

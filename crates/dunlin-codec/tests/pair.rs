@@ -251,7 +251,7 @@ fn an_upgrade_hands_both_ends_over() {
         pair.ask(Method::GET, "/feed", &[("upgrade", "echo, websocket")], Some(0));
         pair.client.send_end(None, &mut pair.to_server).unwrap();
         assert_eq!(pair.server_hears(), ["GET /feed None"]);
-        pair.answer(101, &[("upgrade", "echo"), ("connection", "upgrade")], Some(0));
+        pair.answer(101, &[("upgrade", "ECHO")], Some(0));
         pair.to_client.extend_from_slice(b"\x81\x00");
         assert_eq!(pair.client_hears(), ["upgrade"]);
         assert_eq!(pair.phases(), (ClientPhase::Upgrade, Phase::Upgrade));
@@ -264,13 +264,25 @@ fn a_tunnel_begins_behind_the_response() {
     in_reads_of_any_size(|mut pair| {
         pair.ask_whole(Method::CONNECT, "a.example:443");
         assert_eq!(pair.server_hears(), ["CONNECT a.example:443 None"]);
-        pair.answer_whole(200, "");
+        pair.answer(200, &[("connection", "close")], None);
+        assert_eq!(pair.to_client, b"HTTP/1.1 200 OK\r\n\r\n");
         pair.to_client.extend_from_slice(b"\x16");
         assert_eq!(pair.client_hears(), ["upgrade"]);
-        assert_eq!(
-            (pair.client.phase(), &pair.to_client[..]),
-            (ClientPhase::Upgrade, &b"\x16"[..])
-        );
+        assert_eq!(pair.phases(), (ClientPhase::Upgrade, Phase::Upgrade));
+        assert_eq!(pair.to_client, b"\x16");
+        let mut input = &b"\x16\x03"[..];
+        assert!(matches!(pair.server.next_event(&mut input), Ok(None)) && input.len() == 2);
+    });
+}
+
+#[test]
+fn a_tunnel_that_is_refused_closes() {
+    in_reads_of_any_size(|mut pair| {
+        pair.ask_whole(Method::CONNECT, "a.example:443");
+        pair.server_hears();
+        pair.answer_whole(502, "no");
+        assert_eq!(pair.client_hears(), ["502 Length(2)", "no", "end"]);
+        assert_eq!(pair.phases(), (ClientPhase::Close, Phase::Close));
     });
 }
 

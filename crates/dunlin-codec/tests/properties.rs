@@ -5,7 +5,7 @@
 #![allow(missing_docs)]
 
 use dunlin_codec::{
-    BodyEncoder, BodyKind, BodyLen, ClientConn, ClientEvent, EncodeCtx, Event, Framing,
+    BodyEncoder, BodyKind, BodyLen, ClientConn, ClientEvent, ConnError, EncodeCtx, Event, Framing,
     HeadDecoder, Limits, RequestCtx, ResponseHeadDecoder, SendCtx, ServerConn, encode_request,
     encode_response,
 };
@@ -197,7 +197,8 @@ proptest! {
             (_, BodyLen::Exact(len)) => Framing::Length(len),
             (_, BodyLen::Unknown) => Framing::Chunked,
         };
-        prop_assert_eq!(facts.response_framing(status, dunlin_codec::Method::Get), expected);
+        let framing = facts.response_framing(status, dunlin_codec::Method::Get);
+        prop_assert_eq!(framing, Ok(expected));
     }
 
     /// How fields are stored never changes what goes out, or that nothing does.
@@ -337,6 +338,38 @@ proptest! {
         prop_assert_eq!(serve(&wire, read), serve(&wire, usize::MAX));
     }
 
+    /// A body that is all there ends, however early the close behind it is heard; one that is cut is
+    /// an error, and never ends.
+    #[test]
+    fn a_close_ends_whole_bodies_and_no_others(
+        is_chunked: bool,
+        has_trailer: bool,
+        body in vec(any::<u8>(), 0..60),
+        cut in any::<prop::sample::Index>(),
+        read in 1usize..40,
+    ) {
+        let len = if is_chunked { BodyLen::Unknown } else { (Some(body.len() as u64)).into() };
+        let (mut wire, head) = (Vec::new(), raw_request("POST", b"http://a.example/", &[], true));
+        let mut encoder = encode_request(&head, len, &RequestCtx::default(), &mut wire).unwrap();
+        let head_len = wire.len();
+        for piece in body.chunks(7) {
+            encoder.data(piece, &mut wire).unwrap();
+        }
+        let trailers = has_trailer.then_some((&b"x-sum"[..], &b"1"[..]));
+        encoder.finish(trailers, &mut wire).unwrap();
+
+        prop_assert_eq!(serve_closed(&wire, read), (true, true, Ok(()), Some(0)));
+        let cut = cut.index(wire.len());
+        let (has_head, has_ended, eof, left) = serve_closed(&wire[..cut], read);
+        prop_assert_eq!((has_head, has_ended), (cut >= head_len, false));
+        match eof {
+            Ok(()) => prop_assert_eq!((cut, left), (0, Some(0))),
+            Err(ConnError::HeadCut) => prop_assert!(cut > 0 && cut < head_len),
+            Err(ConnError::Body(_)) => prop_assert!(cut >= head_len && left.is_none()),
+            Err(other) => prop_assert!(false, "{}", other),
+        }
+    }
+
     /// Where reads split what a server sends never changes what a client makes of it.
     #[test]
     fn reads_do_not_matter_to_a_client(
@@ -431,7 +464,7 @@ fn in_reads(wire: &[u8], read: usize, mut take: impl FnMut(&mut &[u8]) -> bool) 
 fn serve(wire: &[u8], read: usize) -> Vec<String> {
     let mut conn = ServerConn::new(Limits::default().into());
     let (mut log, mut data, mut out) = (Vec::new(), Vec::new(), Vec::new());
-    in_reads(wire, read, |input| {
+    let mut take = |conn: &mut ServerConn, input: &mut &[u8]| {
         let is_over = match conn.next_event(input) {
             Ok(None) => return false,
             Ok(Some(Event::Head { head, framing })) => {
@@ -457,9 +490,32 @@ fn serve(wire: &[u8], read: usize) -> Vec<String> {
             conn.send_whole(&ResponseHead::default(), b"", SendCtx::default(), &mut out).unwrap();
         }
         true
-    });
-    log.push(format!("{data:?} {:?} {:?}", conn.phase(), conn.handle_eof()));
+    };
+    in_reads(wire, read, |input| take(&mut conn, input));
+    let eof = conn.handle_eof();
+    while take(&mut conn, &mut &b""[..]) {}
+    log.push(format!("{data:?} {:?} {eof:?}", conn.phase()));
     log
+}
+
+/// Whether a request that closes behind `wire` got its head, and its end; the close is heard as soon as
+/// every byte has been taken, before anybody asks for an event that needs none. And what was said to it.
+fn serve_closed(wire: &[u8], read: usize) -> (bool, bool, Result<(), ConnError>, Option<u64>) {
+    let mut conn = ServerConn::new(Limits::default().into());
+    let (mut has_head, mut has_ended) = (false, false);
+    let mut take = |conn: &mut ServerConn, input: &mut &[u8]| {
+        match conn.next_event(input).unwrap() {
+            Some(Event::Head { framing, .. }) => (has_head, has_ended) = (true, framing.is_empty()),
+            Some(Event::Data(_) | Event::Trailers(_)) => {}
+            Some(_) => has_ended = true,
+            None => return false,
+        }
+        true
+    };
+    in_reads(wire, read, |input| !input.is_empty() && take(&mut conn, input));
+    let eof = conn.handle_eof();
+    while take(&mut conn, &mut &b""[..]) {}
+    (has_head, has_ended, eof, conn.body_left())
 }
 
 fn fetch(wire: &[u8], read: usize) -> Vec<String> {

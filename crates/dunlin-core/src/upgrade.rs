@@ -19,15 +19,23 @@ pub trait Io: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Io for T {}
 
 /// The connection after a `101 Switching Protocols`, with the bytes that were read ahead.
+///
+/// The mutex makes this `Sync`; nobody ever waits for it.
 pub struct Upgraded {
     read_ahead: Bytes,
-    io: Pin<Box<dyn Io>>,
+    io: Mutex<Pin<Box<dyn Io>>>,
 }
 
 impl Upgraded {
     /// A connection that was handed over; for drivers.
     pub fn new(io: impl Io + 'static, read_ahead: Bytes) -> Self {
-        Self { read_ahead, io: Box::pin(io) }
+        Self { read_ahead, io: Mutex::new(Box::pin(io)) }
+    }
+}
+
+impl Upgraded {
+    fn io(&mut self) -> Pin<&mut dyn Io> {
+        self.io.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut()
     }
 }
 
@@ -70,7 +78,7 @@ impl AsyncRead for Upgraded {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
         if self.read_ahead.is_empty() {
-            return self.io.as_mut().poll_read(cx, buf);
+            return self.io().poll_read(cx, buf);
         }
         let take = self.read_ahead.len().min(buf.remaining());
         buf.put_slice(&self.read_ahead[..take]);
@@ -85,7 +93,7 @@ impl AsyncWrite for Upgraded {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        self.io.as_mut().poll_write(cx, buf)
+        self.io().poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -93,19 +101,19 @@ impl AsyncWrite for Upgraded {
         cx: &mut Context<'_>,
         bufs: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
-        self.io.as_mut().poll_write_vectored(cx, bufs)
+        self.io().poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        self.io.lock().unwrap_or_else(PoisonError::into_inner).is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        self.io.as_mut().poll_flush(cx)
+        self.io().poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        self.io.as_mut().poll_shutdown(cx)
+        self.io().poll_shutdown(cx)
     }
 }
 

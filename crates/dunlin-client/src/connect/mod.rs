@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use dunlin_core::{BoxError, BoxFuture, Io};
 
 use self::dns::Dns;
@@ -21,7 +22,7 @@ use crate::conn::{ConnInfo, Connection, Transport};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::pool::Key;
 use crate::proxy::Proxy;
-use crate::settings::Settings;
+use crate::settings::{Route, Settings};
 use crate::trace::Traces;
 use crate::url::Origin;
 
@@ -72,7 +73,9 @@ impl Connector {
             None => self.dial(&key.origin, key, traces).await?,
         };
         let io = if key.origin.is_tls() {
-            self.shake_hands(opened, &key.origin, key, &mut info).await?
+            let (io, certificate) = shake_hands(opened, &key.origin, &key.route).await?;
+            info.certificate = certificate;
+            io
         } else {
             opened
         };
@@ -87,25 +90,36 @@ impl Connector {
         traces: &Traces,
         info: &mut ConnInfo,
     ) -> Result<Transport, Error> {
-        let at = |error: Error| error.with_origin(proxy.origin());
-        let mut io = self.dial(proxy.origin(), key, traces).await.map_err(at)?;
-        if proxy.origin().is_tls() {
-            io = self.shake_hands(io, proxy.origin(), key, info).await.map_err(at)?;
-        }
-        if proxy.forwards(&key.origin) {
-            info.via_proxy = true;
-            info.forward_fields = proxy.fields();
-            return Ok(io);
-        }
         // A proxy is not to hear of names that it does not have to resolve.
-        let resolved = match proxy.wants_address() {
-            true => Some(self.addresses(&key.origin, traces).await?),
-            false => None,
+        let targets: Vec<_> = if proxy.wants_address() {
+            let found = self.lookup(&key.origin, traces).await?;
+            proxy.usable(found)?.into_iter().map(Some).collect()
+        } else {
+            vec![None]
         };
-        let (io, headers) =
-            crate::proxy::tunnel(io, proxy, &key.origin, resolved, settings).await.map_err(at)?;
-        info.proxy_headers = headers.map(Arc::new);
-        Ok(io)
+        let at = |error: Error| error.with_origin(proxy.origin());
+        let mut targets = targets.into_iter();
+        loop {
+            let target = targets.next().flatten();
+            let mut io = self.dial(proxy.origin(), key, traces).await.map_err(at)?;
+            if proxy.origin().is_tls() {
+                io = shake_hands_with_proxy(io, proxy, &key.route).await.map_err(at)?;
+            }
+            if proxy.forwards(&key.origin) {
+                info.via_proxy = true;
+                info.forward_fields = proxy.fields();
+                return Ok(io);
+            }
+            match crate::proxy::tunnel(io, proxy, &key.origin, target, settings).await {
+                Ok((io, headers)) => {
+                    info.proxy_headers = headers.map(Arc::new);
+                    return Ok(io);
+                }
+                // A proxy closes a connection on which it has refused, so the next needs another.
+                Err(refused) if refused.is_of_address && targets.len() > 0 => {}
+                Err(refused) => return Err(at(refused.error)),
+            }
+        }
     }
 
     /// Connects to a host itself.
@@ -146,13 +160,13 @@ impl Connector {
         }
     }
 
-    /// The addresses of a host that may be connected to.
-    async fn addresses(&self, origin: &Origin, traces: &Traces) -> Result<Vec<SocketAddr>, Error> {
+    /// The addresses of a host.
+    async fn lookup(&self, origin: &Origin, traces: &Traces) -> Result<Vec<SocketAddr>, Error> {
         let (host, port) = (origin.host(), origin.port());
         let given = [(host, port), (host, 0), ("*", port), ("*", 0)]
             .into_iter()
             .find_map(|(host, port)| self.overrides.get(&(host.to_owned(), port)));
-        let addresses: Vec<SocketAddr> = match (given, origin.ip()) {
+        Ok(match (given, origin.ip()) {
             (Some(given), _) => given.iter().map(|ip| SocketAddr::new(*ip, port)).collect(),
             (None, Some(ip)) => vec![SocketAddr::new(ip, port)],
             (None, None) => {
@@ -163,7 +177,12 @@ impl Connector {
                     .map_err(|error| Error::new(ErrorKind::Resolve(error), Phase::Resolve))?;
                 found.iter().map(|ip| SocketAddr::new(*ip, port)).collect()
             }
-        };
+        })
+    }
+
+    /// The addresses of a host that may be connected to.
+    async fn addresses(&self, origin: &Origin, traces: &Traces) -> Result<Vec<SocketAddr>, Error> {
+        let addresses = self.lookup(origin, traces).await?;
         let Some(filter) = &self.filter else { return Ok(addresses) };
         let mut refused = None;
         let allowed: Vec<_> = addresses
@@ -185,33 +204,47 @@ impl Connector {
             _ => Ok(allowed),
         }
     }
+}
 
-    #[cfg(feature = "tls")]
-    async fn shake_hands(
-        &self,
-        io: Transport,
-        origin: &Origin,
-        key: &Key,
-        info: &mut ConnInfo,
-    ) -> Result<Transport, Error> {
-        let peer = io.addresses().1;
-        let (tls, certificate) =
-            key.route.tls.connect(io, origin).await.map_err(|error| error.with_peer(peer))?;
-        info.certificate = certificate;
-        Ok(tls)
-    }
+#[cfg(feature = "tls")]
+async fn shake_hands(
+    io: Transport,
+    origin: &Origin,
+    route: &Route,
+) -> Result<(Transport, Option<Bytes>), Error> {
+    let peer = io.addresses().1;
+    route.tls.connect(io, origin).await.map_err(|error| error.with_peer(peer))
+}
 
-    #[cfg(not(feature = "tls"))]
-    async fn shake_hands(
-        &self,
-        _: Transport,
-        _: &Origin,
-        _: &Key,
-        _: &mut ConnInfo,
-    ) -> Result<Transport, Error> {
-        let reason: BoxError = "https needs the feature `tls` of dunlin-client".into();
-        Err(Error::new(ErrorKind::Tls(reason.into()), Phase::Tls))
-    }
+#[cfg(feature = "tls")]
+async fn shake_hands_with_proxy(
+    io: Transport,
+    proxy: &Proxy,
+    route: &Route,
+) -> Result<Transport, Error> {
+    let peer = io.addresses().1;
+    let tls = proxy.own_tls().cloned().unwrap_or_else(|| route.tls.for_proxy());
+    let shaken = tls.connect(io, proxy.origin()).await;
+    shaken.map(|(io, _)| io).map_err(|error| error.with_peer(peer))
+}
+
+#[cfg(not(feature = "tls"))]
+async fn shake_hands(
+    _: Transport,
+    _: &Origin,
+    _: &Route,
+) -> Result<(Transport, Option<Bytes>), Error> {
+    let reason: BoxError = "https needs the feature `tls` of dunlin-client".into();
+    Err(Error::new(ErrorKind::Tls(reason.into()), Phase::Tls))
+}
+
+#[cfg(not(feature = "tls"))]
+async fn shake_hands_with_proxy(
+    io: Transport,
+    proxy: &Proxy,
+    route: &Route,
+) -> Result<Transport, Error> {
+    shake_hands(io, proxy.origin(), route).await.map(|(io, _)| io)
 }
 
 impl fmt::Debug for Connector {

@@ -71,6 +71,11 @@ impl TlsConfig {
         self
     }
 
+    /// The same for somebody on the way: the server's name and pins are not theirs.
+    pub(crate) fn for_proxy(&self) -> Self {
+        Self { rustls: self.rustls.clone(), server_name: None, pins: None }
+    }
+
     fn rustls(&self) -> Result<Arc<ClientConfig>, Error> {
         static DEFAULT: OnceLock<Arc<ClientConfig>> = OnceLock::new();
         if let Some(config) = &self.rustls {

@@ -131,6 +131,12 @@ impl Pool {
                 Granted::Place => {
                     return Some(Acquired::Place(Place::new(Arc::clone(self), key.clone())));
                 }
+                Granted::Kept(conn) if fresh => {
+                    // Handed over in the queue; its place will do.
+                    let place = Place::new(Arc::clone(self), key.clone());
+                    drop(conn);
+                    return Some(Acquired::Place(place));
+                }
                 Granted::Kept(conn) => {
                     let mut lease = Lease::new(Place::new(Arc::clone(self), key.clone()), conn);
                     if lease.conn().is_alive(thorough) {

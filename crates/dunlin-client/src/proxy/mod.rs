@@ -1,82 +1,81 @@
 //! Proxies: which one a request goes by, and how it is asked.
+//!
+//! ```text
+//!   http target  ── http(s) proxy ──▶ the request itself, with the whole URI: forwarding
+//!   https target ── http(s) proxy ──▶ CONNECT host:port ──▶ TLS to the target inside
+//!   any target   ── SOCKS proxy   ──▶ SOCKS request     ──▶ HTTP or TLS to the target inside
+//! ```
+//!
+//! [`config`] says what a proxy is, [`select`] and [`env`] which one is taken, [`no_proxy`] where none
+//! is; [`connect`] and [`socks`] ask for a tunnel over a connection that is open already. Credentials
+//! of a proxy are sent to it alone: through a tunnel nothing of them goes.
 
-use std::sync::Arc;
+mod config;
+mod connect;
+mod env;
+mod no_proxy;
+mod select;
+mod socks;
+
+use std::net::SocketAddr;
 
 use dunlin_core::Headers;
 
+pub use self::config::Proxy;
+pub use self::no_proxy::NoProxy;
+pub(crate) use self::select::Proxies;
+
 use crate::conn::Transport;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Phase};
 use crate::settings::Settings;
-use crate::url::{Origin, Url};
+use crate::url::Origin;
 
-/// A proxy.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Proxy {
-    origin: Origin,
+/// Why a proxy opened no tunnel.
+#[derive(Debug)]
+pub(crate) struct NotOpened {
+    pub(crate) error: Error,
+    /// It could not reach the address, and may reach another one.
+    pub(crate) is_of_address: bool,
 }
 
-impl Proxy {
-    /// A proxy by its URL.
-    ///
-    /// # Errors
-    ///
-    /// Where the URL is none.
-    pub fn new(url: &str) -> Result<Self, Error> {
-        Ok(Self { origin: Url::parse(url)?.origin().clone() })
-    }
-
-    pub(crate) fn origin(&self) -> &Origin {
-        &self.origin
-    }
-
-    /// Whether requests to this origin are sent to it whole, and not through a tunnel.
-    pub(crate) fn forwards(&self, origin: &Origin) -> bool {
-        !origin.is_tls()
-    }
-
-    /// Whether it has to be told the address (SOCKS5, not SOCKS5h).
-    pub(crate) fn wants_address(&self) -> bool {
-        false
-    }
-
-    /// Fields of requests that it forwards.
-    pub(crate) fn fields(&self) -> Option<Arc<Headers>> {
-        None
+impl From<Error> for NotOpened {
+    fn from(error: Error) -> Self {
+        Self { error, is_of_address: false }
     }
 }
 
-/// The proxies of a client.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Proxies(Option<Arc<Proxy>>);
-
-impl Proxies {
-    pub(crate) fn push(&mut self, proxy: Proxy) {
-        self.0.get_or_insert_with(|| Arc::new(proxy));
-    }
-
-    pub(crate) fn from_env() -> Result<Self, Error> {
-        Ok(Self::default())
-    }
-
-    /// The proxy for this URL.
-    pub(crate) fn select(&self, _url: &Url) -> Option<Arc<Proxy>> {
-        self.0.clone()
-    }
-}
-
-impl From<Option<Proxy>> for Proxies {
-    fn from(proxy: Option<Proxy>) -> Self {
-        Self(proxy.map(Arc::new))
-    }
-}
-
-/// Asks for a connection to the origin.
+/// Asks the proxy at the other end for a connection to the origin, at this address where the proxy
+/// [resolves no names](Proxy::wants_address). Returns the fields of its answer, where it speaks HTTP.
 pub(crate) async fn tunnel(
-    io: Transport,
-    _proxy: &Proxy,
-    _origin: &Origin,
-    _resolved: Option<Vec<std::net::SocketAddr>>,
-    _settings: &Settings,
-) -> Result<(Transport, Option<Headers>), Error> {
-    Ok((io, None))
+    mut io: Transport,
+    proxy: &Proxy,
+    origin: &Origin,
+    address: Option<SocketAddr>,
+    settings: &Settings,
+) -> Result<(Transport, Option<Headers>), NotOpened> {
+    let peer = io.addresses().1;
+    let opened = if proxy.is_socks() {
+        socks::open(&mut io, proxy, origin, address).await.map(|()| None)
+    } else {
+        connect::open(&mut io, proxy, origin, settings).await.map(Some).map_err(NotOpened::from)
+    };
+    match opened {
+        Ok(fields) => Ok((io, fields)),
+        Err(NotOpened { error, is_of_address }) => {
+            Err(NotOpened { error: error.with_peer(peer), is_of_address })
+        }
+    }
+}
+
+/// An error of the proxy's making that has no status.
+fn refused(reason: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Proxy { status: None, reason: reason.into() }, Phase::Proxy)
+}
+
+/// A connection that failed while the proxy was being asked; an end of it is the proxy's word too.
+fn broken(error: std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => refused("it closed the connection without an answer"),
+        _ => Error::io(Phase::Proxy, error),
+    }
 }

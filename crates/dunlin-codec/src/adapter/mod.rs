@@ -55,8 +55,8 @@ pub enum RequestEvent {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ResponseEvent {
-    /// A 1xx besides 101: the response is still to come (RFC 9110 §15.2). A server can send 100 alone,
-    /// and it goes out only where the client [waits for it](crate::ServerConn::owes_continue).
+    /// A 1xx besides 101: the response is still to come (RFC 9110 §15.2). To be sent, 100 goes out only
+    /// where the client [waits for it](crate::ServerConn::owes_continue), and none to HTTP/1.0.
     Interim(ResponseHead),
     /// Status, version and fields. To be sent, `Connection: close` among the fields closes the connection
     /// afterwards.

@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::{CodecError, RequestEvent, ResponseEvent, body_len, take_data};
-use crate::conn::{Event, Phase, SendCtx, SendError, ServerConn};
+use crate::conn::{Event, Phase, SendCtx, ServerConn};
 use crate::encode::{BodyLen, Signature};
 use crate::limits::Limits;
 
@@ -65,7 +65,8 @@ use crate::limits::Limits;
 /// are under way. Each costs one [`ServerConn`] here.
 ///
 /// Not so behind a request that [offers an upgrade](ServerConn::offers_upgrade), or a CONNECT: what
-/// follows may be another protocol's. Answer it before asking for the next event; who has asked, and
+/// follows may be another protocol's, and is from a 101, or a 2xx to CONNECT, on: the connection is in
+/// [`Phase::Upgrade`] then, no `End` is to be sent, and the buffer is left as it is. Answer it before asking for the next event; who has asked, and
 /// then answered in HTTP, wakes the `Framed` with `Framed::from_parts(framed.into_parts())`.
 ///
 /// # Errors
@@ -86,7 +87,8 @@ pub struct ServerCodec {
     /// One for each request under way, in their order: the first is answered, the last is read. Never
     /// empty.
     conns: VecDeque<ServerConn>,
-    barrier: Barrier,
+    /// What stands behind the last request may not be HTTP.
+    is_barred: bool,
     /// A head without body was handed out, its `End` was not.
     end_due: bool,
     /// Nothing more is decoded.
@@ -97,16 +99,6 @@ pub struct ServerCodec {
     scratch: Vec<u8>,
 }
 
-/// Whether what stands behind the last request is HTTP.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Barrier {
-    None,
-    /// Unless the answer is 101.
-    Upgrade,
-    /// Unless the answer is 2xx.
-    Connect,
-}
-
 impl ServerCodec {
     /// A codec for a connection on which nothing has been sent.
     pub fn new(limits: Arc<Limits>) -> Self {
@@ -114,7 +106,7 @@ impl ServerCodec {
             conns: VecDeque::from([ServerConn::new(limits.clone())]),
             limits,
             signature: None,
-            barrier: Barrier::None,
+            is_barred: false,
             end_due: false,
             is_closed: false,
             trailers: None,
@@ -160,7 +152,7 @@ impl ServerCodec {
     /// What to do with a message that has ended, before its answer has.
     fn between(&mut self, src: &mut BytesMut) -> Result<Next, CodecError> {
         let limit = self.limits.max_head_bytes;
-        let barrier = self.barrier;
+        let is_barred = self.is_barred;
         let conn = self.reading();
         let phase = conn.phase();
         if matches!(phase, Phase::Idle | Phase::Head) {
@@ -171,7 +163,7 @@ impl ServerCodec {
             let is_lost = phase == Phase::Drain && conn.is_body_in_doubt();
             return Ok(if is_lost { Next::Close } else { Next::Read });
         }
-        if barrier != Barrier::None || phase == Phase::Upgrade {
+        if is_barred || phase == Phase::Upgrade {
             if src.len() > limit {
                 return Err(self.fail(CodecError::Unread { limit }));
             }
@@ -198,7 +190,7 @@ impl ServerCodec {
             // No request is processed behind a response that closes (RFC 9112 §9.6).
             self.conns.truncate(1);
             self.end_due = false;
-            self.barrier = Barrier::None;
+            self.is_barred = false;
         }
     }
 }
@@ -250,13 +242,7 @@ impl Decoder for ServerCodec {
                 return Ok(Some(RequestEvent::Data(take_data(src, used, len))));
             }
             Some(Event::Head { head, framing }) => {
-                self.barrier = if *head.method() == Method::CONNECT {
-                    Barrier::Connect
-                } else if conn.offers_upgrade() {
-                    Barrier::Upgrade
-                } else {
-                    Barrier::None
-                };
+                self.is_barred = *head.method() == Method::CONNECT || conn.offers_upgrade();
                 self.end_due = framing.is_empty();
                 Some(RequestEvent::Head { head, len: body_len(framing) })
             }
@@ -278,7 +264,7 @@ impl Decoder for ServerCodec {
                 return Err(self.fail(error));
             }
             // Bytes behind a barrier stay: they may be all that the other protocol sends.
-            self.is_closed = self.barrier == Barrier::None;
+            self.is_closed = !self.is_barred;
         }
         Ok(None)
     }
@@ -300,7 +286,11 @@ impl Encoder<ResponseEvent> for ServerCodec {
                 dst.extend_from_slice(out);
                 return Ok(());
             }
-            ResponseEvent::Interim(head) => return Err(SendError::Interim(head.status).into()),
+            ResponseEvent::Interim(head) => {
+                conn.send_interim(&head, out)?;
+                dst.extend_from_slice(out);
+                return Ok(());
+            }
             ResponseEvent::Data(data) => {
                 conn.send_prefix(data.len(), out)?;
                 dst.extend_from_slice(out);
@@ -327,13 +317,8 @@ impl Encoder<ResponseEvent> for ServerCodec {
         conn.send_head(&head, len, ctx, out)?;
         dst.extend_from_slice(out);
         self.trailers = None;
-        let leaves = match self.barrier {
-            Barrier::None => false,
-            Barrier::Upgrade => conn.phase() == Phase::Upgrade,
-            Barrier::Connect => head.status.is_success(),
-        };
-        if is_last && !leaves {
-            self.barrier = Barrier::None;
+        if is_last && conn.phase() != Phase::Upgrade {
+            self.is_barred = false;
         }
         self.turn();
         Ok(())

@@ -18,23 +18,25 @@ use crate::{
 ///    └───────────────────────────── CRLF ───────────────────────────┘
 /// ```
 ///
-/// The state says for every single byte what may come next, so input may end anywhere and no byte
-/// is looked at twice.
+/// The state says for every single byte what may come next, so input may end anywhere.
 #[derive(Clone, Debug)]
 pub struct ChunkedDecoder {
     state: State,
     /// Bytes of extensions that this body may still have.
     extensions_left: usize,
+    max_extensions: usize,
     max_line: usize,
     max_trailer: usize,
     max_field: usize,
     max_fields: u16,
+    /// Fields of the head, which count towards `max_fields`.
+    head_fields: u16,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// In the digits of a size.
-    Size { size: u64, digits: u8 },
+    Size { size: u64, digits: usize },
     /// Behind the digits, and `seen` bytes of this line.
     Extension { size: u64, seen: usize, at: Ext },
     /// Behind the CR of a size line.
@@ -58,12 +60,20 @@ impl ChunkedDecoder {
         Self {
             state: State::Size { size: 0, digits: 0 },
             extensions_left: limits.max_chunk_ext_bytes,
+            max_extensions: limits.max_chunk_ext_bytes,
             max_line: limits.max_chunk_line_bytes,
             // The least is the empty line.
             max_trailer: limits.max_trailer_bytes.clamp(2, MAX_SECTION),
             max_field: limits.max_field_bytes,
             max_fields: limits.max_headers,
+            head_fields: 0,
         }
+    }
+
+    /// The same behind a head with so many fields: trailers count on from there.
+    pub(super) fn behind_fields(mut self, head_fields: u16) -> Self {
+        self.head_fields = head_fields;
+        self
     }
 
     /// Takes the next event off the front of `input`.
@@ -154,25 +164,25 @@ impl ChunkedDecoder {
         &mut self,
         input: &mut &[u8],
         mut size: u64,
-        mut digits: u8,
+        mut digits: usize,
     ) -> Result<bool, ChunkError> {
         while let Some((&byte, rest)) = input.split_first() {
             let value = HEX[byte as usize];
             if value != NOT_HEX {
-                // Sixteen digits fit exactly; more are refused, zeros or not (RFC 9112 §7.1).
-                if digits == 16 {
+                // Zeros in front are digits like others (RFC 9112 §7.1): the line's bound stops them.
+                if size >> 60 != 0 {
                     return Err(ChunkError::SizeOverflow);
                 }
                 size = size << 4 | u64::from(value);
                 digits += 1;
+                if digits + 2 > self.max_line {
+                    return Err(ChunkError::LineTooLong { limit: self.max_line });
+                }
                 *input = rest;
                 continue;
             }
             self.state = match byte {
                 _ if digits == 0 => return Err(ChunkError::Size(byte)),
-                b'\r' if usize::from(digits) + 2 > self.max_line => {
-                    return Err(ChunkError::LineTooLong);
-                }
                 b'\r' => {
                     *input = rest;
                     match input.split_first() {
@@ -184,9 +194,7 @@ impl ChunkedDecoder {
                     }
                 }
                 b'\n' => return Err(ChunkError::LineEnd),
-                b';' | b' ' | b'\t' => {
-                    State::Extension { size, seen: digits.into(), at: Ext::Before }
-                }
+                b';' | b' ' | b'\t' => State::Extension { size, seen: digits, at: Ext::Before },
                 _ => return Err(ChunkError::Size(byte)),
             };
             return Ok(true);
@@ -213,10 +221,12 @@ impl ChunkedDecoder {
             seen += 1;
             // CRLF belongs to the line as well.
             if seen + 2 > self.max_line {
-                return Err(ChunkError::LineTooLong);
+                return Err(ChunkError::LineTooLong { limit: self.max_line });
             }
-            self.extensions_left =
-                self.extensions_left.checked_sub(1).ok_or(ChunkError::ExtensionsTooLong)?;
+            self.extensions_left = self
+                .extensions_left
+                .checked_sub(1)
+                .ok_or(ChunkError::ExtensionsTooLong { limit: self.max_extensions })?;
         }
         self.state = State::Extension { size, seen, at };
         Ok(false)
@@ -234,7 +244,8 @@ impl ChunkedDecoder {
         }
         let bytes: &'i [u8] = &input[..input.len().min(self.max_trailer)];
         let line = self.max_field.min(self.max_trailer);
-        let limits = FieldLimits { line, count: self.max_fields };
+        let count = self.max_fields.saturating_sub(self.head_fields);
+        let limits = FieldLimits { line, count };
         match lines.parse(bytes, &mut MarkedLines::of(bytes), limits, &mut ()) {
             Ok(Lines::Ended { end }) => {
                 let (section, rest) = input.split_at(end);
@@ -250,6 +261,9 @@ impl ChunkedDecoder {
             }
             Err(HeadError::FieldTooLong { limit }) if limit == self.max_trailer => {
                 Err(ChunkError::Trailers(HeadError::TooLarge { limit }))
+            }
+            Err(HeadError::TooManyFields { .. }) => {
+                Err(ChunkError::Trailers(HeadError::TooManyFields { limit: self.max_fields }))
             }
             Err(error) => Err(ChunkError::Trailers(error)),
         }
@@ -451,10 +465,16 @@ mod tests {
     }
 
     #[test]
-    fn a_seventeenth_digit_overflows() {
+    fn a_size_fits_in_64_bits_and_its_line_in_the_bound() {
         assert_eq!(error(b"10000000000000005\r\n"), ChunkError::SizeOverflow);
-        assert_eq!(error(b"00000000000000005\r\n"), ChunkError::SizeOverflow);
+        assert_eq!(error(b"010000000000000000\r\n"), ChunkError::SizeOverflow);
         assert_eq!(decode(b"ffffffffffffffff\r\nx"), Ok(None));
+        assert_eq!(data(b"00000000000000005\r\nhello\r\n0\r\n\r\n"), b"hello");
+        let zeros =
+            |count| format!("{}5\r\nhello\r\n{}\r\n\r\n", "0".repeat(count), "0".repeat(62));
+        assert_eq!(data(zeros(61).as_bytes()), b"hello");
+        assert_eq!(error(zeros(62).as_bytes()), ChunkError::LineTooLong { limit: 64 });
+        assert_eq!(error("0".repeat(63).as_bytes()), ChunkError::LineTooLong { limit: 64 });
     }
 
     #[test]
@@ -492,10 +512,13 @@ mod tests {
 
     #[test]
     fn extensions_are_bounded_in_a_line_and_in_a_body() {
-        assert_eq!(error(format!("5;{}", "a".repeat(99)).as_bytes()), ChunkError::LineTooLong);
+        assert_eq!(
+            error(format!("5;{}", "a".repeat(99)).as_bytes()),
+            ChunkError::LineTooLong { limit: 64 }
+        );
         let chunk = format!("1;{}\r\nx\r\n", "a".repeat(29));
         assert_eq!(decode(chunk.repeat(3).as_bytes()), Ok(None));
-        assert_eq!(error(chunk.repeat(4).as_bytes()), ChunkError::ExtensionsTooLong);
+        assert_eq!(error(chunk.repeat(4).as_bytes()), ChunkError::ExtensionsTooLong { limit: 100 });
     }
 
     #[test]

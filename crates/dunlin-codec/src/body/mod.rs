@@ -3,6 +3,8 @@
 mod chunked;
 mod trailers;
 
+use core::fmt;
+
 pub use chunked::ChunkedDecoder;
 pub use trailers::Trailers;
 pub(crate) use trailers::is_forbidden;
@@ -10,11 +12,12 @@ pub(crate) use trailers::is_forbidden;
 use crate::{
     error::BodyError,
     framing::{Facts, Framing},
+    head::Text,
     limits::Limits,
 };
 
 /// A piece of a body, borrowed from the input.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum BodyEvent<'i> {
     /// Content, as much of it as was there; never empty.
     Data(&'i [u8]),
@@ -22,6 +25,16 @@ pub enum BodyEvent<'i> {
     Trailers(Trailers<'i>),
     /// The body is through. What follows in the input belongs to the next message.
     End,
+}
+
+impl fmt::Debug for BodyEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(data) => f.debug_tuple("Data").field(&Text(data)).finish(),
+            Self::Trailers(trailers) => f.debug_tuple("Trailers").field(trailers).finish(),
+            Self::End => f.write_str("End"),
+        }
+    }
 }
 
 /// Decodes one body, however it is framed.
@@ -70,8 +83,18 @@ impl BodyDecoder {
     /// trailers on from the head's fields, towards [`Limits::max_headers`].
     #[inline]
     pub fn of_request(facts: &Facts, limits: &Limits) -> Self {
-        let left = limits.max_headers.saturating_sub(facts.field_count());
-        Self::new(facts.framing(), &limits.max_headers(left))
+        Self::behind_head(facts.framing(), facts, limits)
+    }
+
+    /// The same for a body framed so, behind the head with these facts.
+    #[inline]
+    pub(crate) fn behind_head(framing: Framing, facts: &Facts, limits: &Limits) -> Self {
+        match Self::new(framing, limits).kind {
+            Kind::Chunked(decoder) => {
+                Self { kind: Kind::Chunked(decoder.behind_fields(facts.field_count())) }
+            }
+            kind => Self { kind },
+        }
     }
 
     /// Takes the next event off the front of `input`.
@@ -162,6 +185,11 @@ mod tests {
         assert!(decoder.is_complete());
         assert!(matches!(decoder.decode(&mut input), Ok(Some(BodyEvent::End))));
         assert_eq!((input, decoder.eof()), (&b"GET"[..], Ok(())));
+    }
+
+    #[test]
+    fn data_is_shown_as_text() {
+        assert_eq!(alloc::format!("{:?}", BodyEvent::Data(b"a\n\xff")), r#"Data("a\n\xff")"#);
     }
 
     #[test]

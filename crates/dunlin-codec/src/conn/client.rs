@@ -7,9 +7,11 @@ use http::StatusCode;
 
 use super::client_event::{ClientError, ClientEvent, ClientPhase};
 use super::event::{SendError, owned};
+use super::offer::Offer;
 use crate::body::{BodyDecoder, BodyEvent};
 use crate::encode::{BodyEncoder, BodyKind, BodyLen, RequestCtx, append_request};
-use crate::framing::{Facts, Framing, members};
+use crate::error::HeadError;
+use crate::framing::{Facts, Framing};
 use crate::head::{Leniency, Method, ResponseHeadDecoder};
 use crate::limits::Limits;
 
@@ -99,8 +101,7 @@ enum Sending {
 struct Exchange {
     /// GET stands for all methods but HEAD and CONNECT: those alone matter here.
     method: Method<'static>,
-    /// The protocols offered, as one list.
-    offered: Option<Box<[u8]>>,
+    offer: Option<Offer>,
     keep_alive: bool,
     /// A byte of a response has come.
     is_begun: bool,
@@ -117,7 +118,7 @@ impl ClientConn {
             sending: Sending::Idle,
             exchange: Exchange {
                 method: Method::Get,
-                offered: None,
+                offer: None,
                 keep_alive: true,
                 is_begun: false,
                 interims: 0,
@@ -150,10 +151,11 @@ impl ClientConn {
         matches!(self.receiving, Receiving::Idle)
     }
 
-    /// Whether the connection is to persist, as far as request and response have said by now.
+    /// Whether the connection is to persist, as far as request and response have said by now. Not as a
+    /// tunnel, or in another protocol: it then is none of HTTP's.
     pub fn keep_alive(&self) -> bool {
-        self.exchange.keep_alive
-            && !matches!(self.receiving, Receiving::Surplus | Receiving::Closed)
+        use Receiving::{Closed, Surplus, Upgraded};
+        self.exchange.keep_alive && !matches!(self.receiving, Surplus | Closed | Upgraded)
     }
 
     /// Whether a byte of the response, interim or final, has come. Where none has, the server may not
@@ -185,10 +187,7 @@ impl ClientConn {
                 Method::Connect => Method::Connect,
                 _ => Method::Get,
             },
-            offered: sent.offers_upgrade.then(|| {
-                let values: Vec<_> = head.headers().get_all("upgrade").collect();
-                values.join(&b","[..]).into()
-            }),
+            offer: sent.offers_upgrade.then(|| Offer::of(head.headers())),
             keep_alive: sent.body.keep_alive(),
             is_begun: false,
             interims: 0,
@@ -259,10 +258,17 @@ impl ClientConn {
         }
     }
 
-    fn open_body(&mut self) -> Result<&mut BodyEncoder, SendError> {
-        if let Sending::Held(encoder) = self.sending {
+    /// Lets a body go that was held back.
+    fn release_body(&mut self) {
+        if self.is_body_held()
+            && let Sending::Held(encoder) = std::mem::replace(&mut self.sending, Sending::Cut)
+        {
             self.sending = Sending::Body(encoder);
         }
+    }
+
+    fn open_body(&mut self) -> Result<&mut BodyEncoder, SendError> {
+        self.release_body();
         match &mut self.sending {
             Sending::Body(encoder) => Ok(encoder),
             _ => Err(SendError::OutOfTurn),
@@ -280,23 +286,34 @@ impl ClientConn {
         trailers: Option<&Headers>,
         out: &mut Vec<u8>,
     ) -> Result<(), SendError> {
-        let result = self.open_body()?.finish(trailers.into_iter().flatten(), out);
-        match result {
-            Ok(()) => {
-                self.sending = Sending::Complete;
-                self.turn();
+        self.release_body();
+        match std::mem::replace(&mut self.sending, Sending::Complete) {
+            Sending::Body(encoder) => match encoder.finish(trailers.into_iter().flatten(), out) {
+                Ok(()) => {
+                    self.turn();
+                    Ok(())
+                }
+                Err(error) => {
+                    self.cut_request();
+                    Err(error.into())
+                }
+            },
+            other => {
+                self.sending = other;
+                Err(SendError::OutOfTurn)
             }
-            Err(_) => self.stop_sending(),
         }
-        Ok(result?)
     }
 
     /// Ends the request before its body has ended. Where the final response has begun it can still be
     /// read; else none will come, and the connection is to be closed at once.
     pub fn stop_sending(&mut self) {
-        if !self.is_sending_body() || matches!(self.receiving, Receiving::Upgraded) {
-            return;
+        if self.is_sending_body() && !matches!(self.receiving, Receiving::Upgraded) {
+            self.cut_request();
         }
+    }
+
+    fn cut_request(&mut self) {
         self.sending = Sending::Cut;
         self.exchange.keep_alive = false;
         if !matches!(self.receiving, Receiving::Body(_)) {
@@ -371,7 +388,9 @@ impl ClientConn {
             self.receiving = Receiving::Upgraded;
             return Ok(ClientEvent::Upgrade(head));
         }
-        let framing = facts.response_framing(head.status.as_u16(), self.exchange.method);
+        let framing = facts
+            .response_framing(head.status.as_u16(), self.exchange.method)
+            .map_err(|error| self.lose(HeadError::Framing(error).into()))?;
         self.exchange.keep_alive &= framing != Framing::UntilClose;
         if matches!(self.sending, Sending::Held(_)) {
             // The server may or may not wait for the body by now.
@@ -381,9 +400,7 @@ impl ClientConn {
         self.receiving = if framing.is_empty() {
             Receiving::Complete
         } else {
-            // As in a request, trailers count on from the head's fields.
-            let left = self.limits.max_headers.saturating_sub(facts.field_count());
-            Receiving::Body(BodyDecoder::new(framing, &self.limits.max_headers(left)))
+            Receiving::Body(BodyDecoder::behind_head(framing, facts, &self.limits))
         };
         Ok(ClientEvent::Head { head, framing })
     }
@@ -394,7 +411,9 @@ impl ClientConn {
         facts: &Facts,
     ) -> Result<ClientEvent<'i>, ClientError> {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            if facts.upgrade().is_none() || !self.is_request_sent() || !self.has_offered(&head) {
+            let offer = self.exchange.offer.as_ref().filter(|_| facts.upgrade().is_some());
+            let is_offered = offer.is_some_and(|offer| offer.holds_all_of(&head.headers));
+            if !is_offered || !self.is_request_sent() {
                 return Err(self.lose(ClientError::Upgrade));
             }
             self.receiving = Receiving::Upgraded;
@@ -405,8 +424,8 @@ impl ClientConn {
             return Err(self.lose(ClientError::TooManyInterims { limit }));
         }
         self.exchange.interims += 1;
-        if let (StatusCode::CONTINUE, Sending::Held(encoder)) = (head.status, &self.sending) {
-            self.sending = Sending::Body(*encoder);
+        if head.status == StatusCode::CONTINUE {
+            self.release_body();
         }
         Ok(ClientEvent::Interim(head))
     }
@@ -418,16 +437,6 @@ impl ClientConn {
             Sending::Body(encoder) => encoder.kind() == BodyKind::Length { left: 0 },
             Sending::Idle | Sending::Held(_) | Sending::Cut => false,
         }
-    }
-
-    /// Whether every protocol that the response names was offered; names compare without regard to
-    /// case (RFC 9110 §7.8).
-    fn has_offered(&self, head: &ResponseHead) -> bool {
-        let Some(offered) = &self.exchange.offered else { return false };
-        let mut named = head.headers.get_all("upgrade").flat_map(members).filter(|p| !p.is_empty());
-        let is_offered =
-            |protocol: &[u8]| members(offered).any(|p| p.eq_ignore_ascii_case(protocol));
-        named.next().is_some_and(is_offered) && named.all(is_offered)
     }
 
     /// The peer has closed its half, behind all that [`next_event`](Self::next_event) was given and

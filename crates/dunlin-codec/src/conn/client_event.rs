@@ -31,6 +31,7 @@ pub enum ClientEvent<'i> {
 
 /// What a client's connection waits for; each has its own deadline.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum ClientPhase {
     /// The next request: none is under way. The server may close, and may send nothing.
     Idle,

@@ -29,6 +29,7 @@ pub enum Event<'i> {
 
 /// What a connection waits for; each has its own deadline.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Phase {
     /// The next request, of which no byte has come.
     Idle,
@@ -38,7 +39,7 @@ pub enum Phase {
     Exchange,
     /// The answer is sent, the request's body has not ended: read on, or give up and close.
     Drain,
-    /// The other protocol, from the next byte on.
+    /// The other protocol, or the tunnel, from the next byte on.
     Upgrade,
     /// Nothing: the connection is to be closed.
     Close,
@@ -78,18 +79,28 @@ impl ConnError {
 pub enum SendError {
     /// No request waits for an answer, or its answer has begun already; to a client, the last request
     /// or its response has not ended, or the connection is to be closed.
-    #[error("this part of a message is not due")]
+    #[error("no such part of a message is due: it was not asked for, or is out already")]
     OutOfTurn,
     /// The request asked for no upgrade, so that the client would not understand 101.
     #[error("101 Switching Protocols without an upgrade asked for")]
     UpgradeNotAsked,
+    /// A 101 to a protocol that the request did not offer (RFC 9110 §7.8).
+    #[error("101 Switching Protocols to a protocol that the request does not offer")]
+    UpgradeNotOffered,
     /// A 101 has to name the protocol (RFC 9110 §15.2.2).
     #[error("101 Switching Protocols without an Upgrade field")]
     UpgradeUnnamed,
+    /// A 101 before the request's body has been read to its end: the other protocol starts behind it
+    /// (RFC 9110 §7.8).
+    #[error("101 Switching Protocols before the request's body has been read")]
+    UpgradeUnread,
     /// A 1xx goes before the final response and cannot be it: the client would take the next one for
     /// the answer to this request (RFC 9110 §15.2).
     #[error("{0} is no final status")]
     Interim(StatusCode),
+    /// Only a 1xx goes before the final response; 100 and 101 have calls of their own.
+    #[error("{0} is no interim status, or one that is sent in another way")]
+    NotInterim(StatusCode),
     /// The head or body breaks a rule.
     #[error(transparent)]
     Encode(#[from] EncodeError),

@@ -6,6 +6,7 @@
 mod client;
 mod client_event;
 mod event;
+mod offer;
 mod server;
 
 pub use self::client::ClientConn;

@@ -6,10 +6,11 @@ use dunlin_core::{Headers, RequestHead, ResponseHead};
 use http::StatusCode;
 
 use super::event::{ConnError, Event, Phase, SendCtx, SendError, owned};
+use super::offer::Offer;
 use crate::body::{BodyDecoder, BodyEvent};
 use crate::encode::{BodyEncoder, BodyLen, EncodeCtx, encode_response};
 use crate::framing::Facts;
-use crate::head::HeadDecoder;
+use crate::head::{HeadDecoder, Version};
 use crate::limits::Limits;
 
 /// One server-side connection.
@@ -25,8 +26,12 @@ use crate::limits::Limits;
 ///    ▼ │               │  ╲ response sent, body has not ended   │ close said, or
 ///   Head               │   ▶ Drain ─────────────────────────────┤ framing lost
 ///                      ▼                                        ▼
-///                   Upgrade (101 sent)                        Close
+///                   Upgrade (101 sent,                        Close
+///                            or 2xx to CONNECT)
 /// ```
+///
+/// A CONNECT that is answered in any other way closes the connection: its client may have sent on, for
+/// the tunnel.
 ///
 /// ```
 /// use dunlin_codec::{BodyLen, Event, Limits, ServerConn};
@@ -50,6 +55,8 @@ pub struct ServerConn {
     receiving: Receiving,
     sending: Sending,
     request: Current,
+    /// What the last request that offered an upgrade offered.
+    offer: Option<Offer>,
 }
 
 #[derive(Debug)]
@@ -58,7 +65,9 @@ enum Receiving {
     Body(BodyDecoder),
     /// The message has ended; what follows belongs to the next.
     Complete,
-    /// Where the next message starts is unknown, or none is wanted.
+    /// The body ends here for us, before its end: where the next message starts is unknown.
+    Cut,
+    /// No message is wanted, or where one would start is unknown.
     Closed,
 }
 
@@ -90,6 +99,7 @@ impl ServerConn {
             receiving: Receiving::Head(HeadDecoder::new()),
             sending: Sending::Idle,
             request: Current::default(),
+            offer: None,
         }
     }
 
@@ -138,7 +148,7 @@ impl ServerConn {
                 })),
                 Err(error) => Err(self.lose(error)),
             },
-            Receiving::Complete | Receiving::Closed => Ok(None),
+            Receiving::Complete | Receiving::Cut | Receiving::Closed => Ok(None),
         }
     }
 
@@ -149,6 +159,9 @@ impl ServerConn {
             keep_alive: facts.keep_alive(),
             continue_owed: facts.expects_continue(),
         };
+        if facts.upgrade().is_some() {
+            self.offer = Some(Offer::of(head.headers()));
+        }
         self.sending = Sending::Head;
         // Assigned twice, so that no decoder is moved where there is none.
         if framing.is_empty() {
@@ -160,12 +173,14 @@ impl ServerConn {
     }
 
     fn lose(&mut self, error: impl Into<ConnError>) -> ConnError {
-        self.close_input();
+        self.cut_input();
         error.into()
     }
 
-    /// The peer has closed its half. A request that is being answered still gets its answer, and a body
-    /// that is all there its [`Event::End`].
+    /// The peer has closed its half, behind all that [`next_event`](Self::next_event) was given and has
+    /// taken: ask for events until there is none before, since requests that are still in the input,
+    /// pipelined behind the one that is being answered, are not read any more. That one still gets its
+    /// answer, and a body of which every byte was taken its [`Event::End`].
     ///
     /// # Errors
     ///
@@ -178,18 +193,27 @@ impl ServerConn {
                 Ok(()) => return Ok(()),
                 Err(error) => Err(ConnError::Body(error)),
             },
-            Receiving::Head(_) | Receiving::Complete | Receiving::Closed => Ok(()),
+            Receiving::Head(_) | Receiving::Complete | Receiving::Cut | Receiving::Closed => Ok(()),
         };
-        self.close_input();
+        self.cut_input();
         result
     }
 
-    /// Takes no further request: the one that is being answered is the last.
+    /// Takes no further request: the one that is being answered is the last. Its body is still read.
     pub fn close_input(&mut self) {
-        if !matches!(self.receiving, Receiving::Complete) {
+        if matches!(self.receiving, Receiving::Head(_)) {
             self.receiving = Receiving::Closed;
         }
         self.request.keep_alive = false;
+    }
+
+    /// Takes nothing more, not even the rest of a body that is being received: it never gets its
+    /// [`Event::End`]. The answer can still be sent, and closes the connection where it has not begun.
+    pub fn cut_input(&mut self) {
+        self.close_input();
+        if self.is_receiving_body() {
+            self.receiving = Receiving::Cut;
+        }
     }
 
     /// Whether the request's body has yet to end.
@@ -197,10 +221,12 @@ impl ServerConn {
         matches!(self.receiving, Receiving::Body(_))
     }
 
-    /// Bytes of the body that have yet to come, where their number was declared.
+    /// Bytes of the body that have yet to come. `None` where their number was not declared, and where the
+    /// body was cut: then none of them will be read, however many there are.
     pub fn body_left(&self) -> Option<u64> {
         match &self.receiving {
             Receiving::Body(decoder) => decoder.remaining(),
+            Receiving::Cut => None,
             Receiving::Head(_) | Receiving::Complete | Receiving::Closed => Some(0),
         }
     }
@@ -210,20 +236,21 @@ impl ServerConn {
         match self.receiving {
             // Nothing has been said yet.
             Receiving::Head(_) => true,
-            Receiving::Closed => false,
+            Receiving::Cut | Receiving::Closed => false,
             Receiving::Body(_) | Receiving::Complete => self.request.keep_alive,
         }
     }
 
-    /// Whether the request offers to go on in another protocol, so that a 101 may answer it
-    /// (RFC 9110 §7.8).
+    /// Whether the request offers to go on in another protocol, so that a 101 to one of those may answer
+    /// it (RFC 9110 §7.8).
     pub fn offers_upgrade(&self) -> bool {
         self.request.facts.upgrade().is_some()
     }
 
-    /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
+    /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1). Not once
+    /// the body has ended or was cut.
     pub fn owes_continue(&self) -> bool {
-        self.request.continue_owed && matches!(self.sending, Sending::Head)
+        self.is_body_in_doubt() && matches!(self.sending, Sending::Head)
     }
 
     /// Appends `100 Continue` where the client waits for it.
@@ -234,6 +261,37 @@ impl ServerConn {
         }
     }
 
+    /// Appends the head of an interim response: a 1xx besides 100, which
+    /// [`send_continue`](Self::send_continue) sends, and 101, which is a final one to
+    /// [`send_head`](Self::send_head). Appends nothing where the client speaks HTTP/1.0 and would not
+    /// understand it (RFC 9110 §15.2).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] for another status, where no response is due, and for a head that breaks a rule;
+    /// nothing is appended then.
+    pub fn send_interim(
+        &mut self,
+        head: &ResponseHead,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        if !matches!(self.sending, Sending::Head) {
+            return Err(SendError::OutOfTurn);
+        }
+        if !head.status.is_informational() || matches!(head.status.as_u16(), 100 | 101) {
+            return Err(SendError::NotInterim(head.status));
+        }
+        if self.request.facts.version() == Version::Http11 {
+            let _no_body = encode_response(
+                head,
+                BodyLen::Exact(0),
+                &self.encode_ctx(SendCtx::default(), true),
+                out,
+            )?;
+        }
+        Ok(())
+    }
+
     /// Whether a client was promised a body that it need not send: it waits for `100 Continue`, and the
     /// answer came first. Whether the body comes is then unknown, so the connection must close.
     pub fn is_body_in_doubt(&self) -> bool {
@@ -241,6 +299,9 @@ impl ServerConn {
     }
 
     /// Appends the head of the response.
+    ///
+    /// Behind a 101, and behind a 2xx to CONNECT, the connection is in [`Phase::Upgrade`]: what follows,
+    /// both ways, is the caller's, and nothing more is sent here.
     ///
     /// # Errors
     ///
@@ -260,11 +321,11 @@ impl ServerConn {
         if head.status.is_informational() {
             return self.send_upgrade(head, ctx, out);
         }
-        let close = ctx.close
-            || !self.request.keep_alive
-            || self.request.facts.is_connect()
-            || self.is_body_in_doubt()
-            || matches!(self.receiving, Receiving::Closed);
+        let is_connect = self.request.facts.is_connect();
+        if is_connect && head.status.is_success() {
+            return self.leave_http(head, ctx, out);
+        }
+        let close = ctx.close || !self.request.keep_alive || is_connect || self.is_body_in_doubt();
         let encoder = encode_response(head, len, &self.encode_ctx(ctx, !close), out)?;
         self.request.keep_alive = encoder.keep_alive();
         self.sending = Sending::Body(encoder);
@@ -296,7 +357,7 @@ impl ServerConn {
         Ok(())
     }
 
-    /// A 101 hands the connection over, so nothing of the request may be left to read.
+    /// A 101 hands the connection over, to a protocol that the client knows.
     fn send_upgrade(
         &mut self,
         head: &ResponseHead,
@@ -309,11 +370,26 @@ impl ServerConn {
         if !head.headers.contains("upgrade") {
             return Err(SendError::UpgradeUnnamed);
         }
-        if self.request.facts.upgrade().is_none() || !matches!(self.receiving, Receiving::Complete)
-        {
-            return Err(SendError::UpgradeNotAsked);
+        match &self.offer {
+            _ if !self.offers_upgrade() => Err(SendError::UpgradeNotAsked),
+            None => Err(SendError::UpgradeNotAsked),
+            Some(offer) if !offer.holds_all_of(&head.headers) => Err(SendError::UpgradeNotOffered),
+            // It must not be taken for the other protocol's, and neither must what was cut.
+            Some(_) if !matches!(self.receiving, Receiving::Complete) => {
+                Err(SendError::UpgradeUnread)
+            }
+            Some(_) => self.leave_http(head, ctx, out),
         }
-        encode_response(head, BodyLen::Exact(0), &self.encode_ctx(ctx, true), out)?;
+    }
+
+    /// Appends the last head before another protocol or a tunnel: what follows is none of ours.
+    fn leave_http(
+        &mut self,
+        head: &ResponseHead,
+        ctx: SendCtx<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        let _no_body = encode_response(head, BodyLen::Exact(0), &self.encode_ctx(ctx, true), out)?;
         self.receiving = Receiving::Closed;
         self.sending = Sending::Upgraded;
         Ok(())
@@ -380,7 +456,7 @@ impl ServerConn {
                     Ok(())
                 }
                 Err(error) => {
-                    self.close_input();
+                    self.cut_input();
                     Err(error.into())
                 }
             },
@@ -391,22 +467,21 @@ impl ServerConn {
         }
     }
 
-    /// Makes the answer to a [`ConnError`], or to a deadline, due: no further request is read, and the
-    /// next head sent closes the connection. `false` where a response has begun, which then can only
-    /// be cut.
+    /// Makes the answer to a [`ConnError`], or to a deadline, due: nothing more is read, and the next head
+    /// sent closes the connection. `false` where a response has begun, which then can only be cut.
     pub fn refuse(&mut self) -> bool {
         if matches!(self.sending, Sending::Idle) {
             self.request = Current::default();
             self.sending = Sending::Head;
         }
-        self.close_input();
+        self.cut_input();
         matches!(self.sending, Sending::Head)
     }
 
     /// Gives up on what is under way: nothing more is read, and a response that has begun stays cut. The
     /// connection is to be closed once what was appended has been written.
     pub fn abandon(&mut self) {
-        self.receiving = Receiving::Closed;
+        self.cut_input();
         self.sending = Sending::Complete;
     }
 

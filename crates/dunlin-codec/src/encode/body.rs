@@ -20,7 +20,10 @@ use crate::body::is_forbidden;
 /// assert_eq!(out, b"5\r\nhello\r\n0\r\n\r\n");
 /// # Ok::<(), dunlin_codec::EncodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+///
+/// It is no `Clone`: a body has one end, and [`finish`](Self::finish) takes the encoder.
+#[derive(Debug, Eq, PartialEq)]
+#[must_use = "a head was written that announces a body"]
 pub struct BodyEncoder {
     kind: BodyKind,
     keep_alive: bool,
@@ -28,6 +31,7 @@ pub struct BodyEncoder {
 
 /// How a body is delimited on its way out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum BodyKind {
     /// No body may follow: the response to a HEAD, a 204, a 304. Data is dropped.
     Empty,
@@ -50,7 +54,6 @@ impl BodyEncoder {
     }
 
     /// The same behind a head that said `Connection: close`.
-    #[must_use]
     pub const fn closing(mut self) -> Self {
         self.keep_alive = false;
         self
@@ -177,10 +180,11 @@ mod tests {
         let mut body = BodyEncoder::new(BodyKind::Length { left: 5 });
         body.data(b"hel", &mut out).unwrap();
         assert_eq!(body.data(b"loo", &mut out), Err(EncodeError::TooLong { excess: 1 }));
-        assert_eq!(body.finish([], &mut out), Err(EncodeError::TooShort { missing: 2 }));
         body.data(b"lo", &mut out).unwrap();
         body.finish([], &mut out).unwrap();
         assert_eq!(out, b"hello");
+        let short = BodyEncoder::new(BodyKind::Length { left: 2 });
+        assert_eq!(short.finish([], &mut out), Err(EncodeError::TooShort { missing: 2 }));
     }
 
     #[test]

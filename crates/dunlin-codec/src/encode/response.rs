@@ -69,9 +69,11 @@ impl<'c> EncodeCtx<'c> {
 /// | length unknown, to HTTP/1.0 | none | none | until close |
 ///
 /// Of the user's own fields: a Content-Length must agree with `len`; a Transfer-Encoding of
-/// `chunked` is taken for a wish; Connection keeps its options, and `close` among them closes; Date
-/// and Server replace what the context brings; Keep-Alive and Proxy-Connection are left out. A
-/// reason phrase replaces the registered one. Other fields go out as they are.
+/// `chunked` is taken for a wish; Connection keeps its options, and `close` among them closes, but
+/// not in a 2xx to CONNECT, which says nothing about persistence; Upgrade goes out with its option in
+/// Connection, and the option with it alone (RFC 9110 §7.8); Date and Server replace what the context
+/// brings; Keep-Alive and Proxy-Connection are left out. A reason phrase replaces the registered one.
+/// Other fields go out as they are.
 ///
 /// # Errors
 ///
@@ -99,16 +101,18 @@ const LOOKED_AT: NameSet = NameSet::of(&[
     "proxy-connection",
     "server",
     "transfer-encoding",
+    "upgrade",
 ]);
 
 /// Options on which the encoder decides.
-const DECIDED: [&[u8]; 2] = [b"close", b"keep-alive"];
+const DECIDED: [&[u8]; 3] = [b"close", b"keep-alive", b"upgrade"];
 
 /// What the user's fields said about matters that the encoder decides.
 #[derive(Default)]
 struct Wishes {
     length: Option<u64>,
     has_connection: bool,
+    has_upgrade: bool,
     close: bool,
     has_date: bool,
     has_server: bool,
@@ -137,13 +141,18 @@ fn append_head(
     };
     let status = head.status.as_u16();
     let kind = append_framing(status, len, ctx, &wishes, out)?;
-    if status < 200 {
-        // Interim, or the last words before another protocol: nothing about the connection's
-        // future but what the user said.
-        if wishes.has_connection {
-            append_connection(&[], &head.headers, &DECIDED, out);
+    // Who sends Upgrade says so in Connection, lest somebody between passes it on (RFC 9110 §7.8).
+    let upgrade = wishes.has_upgrade.then_some(&b"upgrade"[..]);
+    if kind == BodyKind::Empty && (status < 200 || is_tunnel(status, ctx)) {
+        // Interim, or the last words before another protocol or a tunnel: nothing about the
+        // connection's future but what the user said.
+        if wishes.has_connection || wishes.has_upgrade {
+            append_connection(&[upgrade], &head.headers, &DECIDED, out);
         }
-        out.extend_from_slice(b"\r\n");
+        match ctx.signature {
+            Some(signature) if status >= 200 => append_parts(signature, &wishes, out),
+            _ => out.extend_from_slice(b"\r\n"),
+        }
         return Ok(BodyEncoder::new(kind));
     }
     let keep_alive = ctx.keep_alive && !wishes.close && kind != BodyKind::UntilClose;
@@ -152,8 +161,8 @@ fn append_head(
         (true, Version::Http10) => Some(&b"keep-alive"[..]),
         (true, Version::Http11) => None,
     };
-    if option.is_some() || wishes.has_connection {
-        append_connection(&[option], &head.headers, &DECIDED, out);
+    if option.is_some() || wishes.has_connection || wishes.has_upgrade {
+        append_connection(&[option, upgrade], &head.headers, &DECIDED, out);
     }
     match ctx.signature {
         Some(signature) if !wishes.has_server && !wishes.has_date => {
@@ -164,6 +173,12 @@ fn append_head(
     }
     let encoder = BodyEncoder::new(kind);
     Ok(if keep_alive { encoder } else { encoder.closing() })
+}
+
+/// Whether the response turns the connection into a tunnel (RFC 9110 §9.3.6).
+#[inline]
+fn is_tunnel(status: u16, ctx: &EncodeCtx<'_>) -> bool {
+    ctx.is_connect && matches!(status, 200..=299)
 }
 
 /// Appends what the user's own fields leave of the signature, and the end of the head.
@@ -191,6 +206,7 @@ impl Wishes {
         match name.len() {
             4 if is_name(name, b"date") => self.has_date = true,
             6 if is_name(name, b"server") => self.has_server = true,
+            7 if is_name(name, b"upgrade") => self.has_upgrade = true,
             10 | 14 | 16 | 17 => return self.take_framing(name, value),
             _ => {}
         }
@@ -235,7 +251,7 @@ fn append_framing(
     };
     let (length, kind) = match status {
         100..=199 | 204 => (None, BodyKind::Empty),
-        200..=299 if ctx.is_connect => (None, BodyKind::Empty),
+        _ if is_tunnel(status, ctx) => (None, BodyKind::Empty),
         304 => (wishes.length, BodyKind::Empty),
         205 => (Some(0), BodyKind::Empty),
         _ if ctx.is_head => (wishes.length.or(body), BodyKind::Empty),
@@ -454,9 +470,9 @@ mod tests {
 
     #[test]
     fn connection_options_of_the_user_are_merged() {
-        let wishes = [("connection", "Close, upgrade"), ("connection", "x,,keep-alive")];
-        let (text, encoder) = encode(&response(426, &wishes), Some(0), ctx());
-        assert_eq!(text, "content-length: 0\r\nconnection: close, upgrade, x\r\n\r\n");
+        let wishes = [("connection", "Close, y"), ("connection", "x,,keep-alive")];
+        let (text, encoder) = encode(&response(400, &wishes), Some(0), ctx());
+        assert_eq!(text, "content-length: 0\r\nconnection: close, y, x\r\n\r\n");
         assert!(!encoder.keep_alive());
         let text = fields(200, &[("connection", "keep-alive"), ("keep-alive", "5")], Some(0));
         assert_eq!(text, "content-length: 0\r\n\r\n");
@@ -464,12 +480,26 @@ mod tests {
     }
 
     #[test]
-    fn a_switch_of_protocols_says_only_what_the_user_said() {
-        let wishes = [("upgrade", "websocket"), ("connection", "upgrade")];
-        let (text, encoder) =
-            encode(&response(101, &wishes), Some(0), ctx().signature(&Signature::new(b"x")));
-        assert_eq!(text, "upgrade: websocket\r\nconnection: upgrade\r\n\r\n");
-        assert_eq!(encoder.kind(), BodyKind::Empty);
+    fn a_switch_of_protocols_says_nothing_else_of_the_connection() {
+        let ours = Signature::new(b"x");
+        for wishes in [
+            &[("upgrade", "websocket"), ("connection", "Upgrade, close")][..],
+            &[("upgrade", "websocket")],
+        ] {
+            let (text, encoder) = encode(&response(101, wishes), Some(0), ctx().signature(&ours));
+            assert_eq!(text, "upgrade: websocket\r\nconnection: upgrade\r\n\r\n");
+            assert_eq!(encoder.kind(), BodyKind::Empty);
+        }
+    }
+
+    #[test]
+    fn an_upgrade_and_its_option_go_together() {
+        let text = fields(426, &[("upgrade", "tls/1.2, x")], Some(0));
+        assert_eq!(text, "upgrade: tls/1.2, x\r\ncontent-length: 0\r\nconnection: upgrade\r\n\r\n");
+        let closing = ctx().keep_alive(false);
+        let (text, _) = encode(&response(426, &[("upgrade", "x")]), Some(0), closing);
+        assert!(text.ends_with("\r\nconnection: close, upgrade\r\n\r\n"), "{text}");
+        assert_eq!(fields(200, &[("connection", "upgrade")], Some(0)), "content-length: 0\r\n\r\n");
     }
 
     #[test]
@@ -520,10 +550,18 @@ mod tests {
     }
 
     #[test]
-    fn a_tunnel_has_no_framing() {
+    fn a_tunnel_has_no_framing_and_no_word_on_persistence() {
         let connect = EncodeCtx { is_connect: true, ..ctx() };
         assert_eq!(encode(&response(200, &[]), Some(5), connect).0, "\r\n");
         assert_eq!(encode(&response(502, &[]), Some(5), connect).0, "content-length: 5\r\n\r\n");
+        let mut ours = Signature::new(b"x");
+        let old = EncodeCtx { version: Version::Http10, ..connect };
+        for ctx in [connect.keep_alive(false), old, old.signature(ours.at(784_111_777))] {
+            let (text, encoder) = encode(&response(299, &[("connection", "close")]), None, ctx);
+            let signed = "server: x\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
+            assert_eq!(text, if ctx.signature.is_some() { signed } else { "\r\n" });
+            assert!(encoder.keep_alive());
+        }
     }
 
     #[test]

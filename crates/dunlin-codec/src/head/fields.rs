@@ -61,24 +61,24 @@ pub trait FieldSink {
     fn push(&mut self, field: Field);
 
     /// Takes several fields. Default: one after the other.
-    fn extend(&mut self, fields: &[Field]) {
+    fn push_all(&mut self, fields: &[Field]) {
         for field in fields {
             self.push(*field);
         }
     }
 
     /// Lends slots to the parser, which fills them faster than it calls functions, and takes what they
-    /// hold then.
+    /// hold then. For this crate alone: nobody else can name the last argument's type.
     #[doc(hidden)]
     #[inline(always)]
-    fn fill<R>(&mut self, fill: impl FnOnce(&mut FieldSlots<'_>) -> R) -> R
+    fn fill<R>(&mut self, fill: impl FnOnce(&mut FieldSlots<'_>) -> R, _: sealed::Ours) -> R
     where
         Self: Sized,
     {
         let mut slots = [const { MaybeUninit::uninit() }; 80];
         let mut slots = FieldSlots::new(&mut slots);
         let result = fill(&mut slots);
-        self.extend(slots.as_slice());
+        self.push_all(slots.as_slice());
         result
     }
 
@@ -90,6 +90,13 @@ pub trait FieldSink {
     }
 }
 
+/// What keeps a method of a public trait to this crate.
+pub(crate) mod sealed {
+    /// See [`FieldSink::fill`](super::FieldSink::fill).
+    #[derive(Clone, Copy, Debug)]
+    pub struct Ours;
+}
+
 impl FieldSink for Vec<Field> {
     #[inline]
     fn push(&mut self, field: Field) {
@@ -97,7 +104,7 @@ impl FieldSink for Vec<Field> {
     }
 
     #[inline]
-    fn extend(&mut self, fields: &[Field]) {
+    fn push_all(&mut self, fields: &[Field]) {
         self.extend_from_slice(fields);
     }
 }
@@ -108,7 +115,7 @@ impl FieldSink for () {
     fn push(&mut self, _: Field) {}
 
     #[inline]
-    fn extend(&mut self, _: &[Field]) {}
+    fn push_all(&mut self, _: &[Field]) {}
 }
 
 impl<S: FieldSink + ?Sized> FieldSink for &mut S {
@@ -118,8 +125,8 @@ impl<S: FieldSink + ?Sized> FieldSink for &mut S {
     }
 
     #[inline]
-    fn extend(&mut self, fields: &[Field]) {
-        (**self).extend(fields);
+    fn push_all(&mut self, fields: &[Field]) {
+        (**self).push_all(fields);
     }
 
     #[inline]
@@ -210,7 +217,7 @@ impl FieldLines {
         limits: FieldLimits,
         sink: &mut impl FieldSink,
     ) -> Result<Lines, HeadError> {
-        let taken = sink.fill(|slots| self.take_usual(lines, limits, slots));
+        let taken = sink.fill(|slots| self.take_usual(lines, limits, slots), sealed::Ours);
         taken.parse_rest(input, lines, limits, sink)
     }
 
@@ -245,7 +252,7 @@ impl FieldLines {
             };
             sink.push(field);
             let next = Self { count: self.count + 1, ..Self::at(end + 2) };
-            self = sink.fill(|slots| next.take_usual(lines, limits, slots)).into();
+            self = sink.fill(|slots| next.take_usual(lines, limits, slots), sealed::Ours).into();
         }
         let line = self.line as usize;
         if lines.end_at(line) {

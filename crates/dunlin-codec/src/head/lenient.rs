@@ -335,8 +335,17 @@ mod tests {
 
     type Decoded = Result<Option<(dunlin_core::ResponseHead, Facts)>, HeadError>;
 
-    fn decode(leniency: Leniency, mut wire: &[u8]) -> Decoded {
-        ResponseHeadDecoder::new().lenient(leniency).decode(&mut wire, &Limits::default())
+    fn decode(leniency: Leniency, wire: &[u8]) -> Decoded {
+        decode_on(&mut ResponseHeadDecoder::new().lenient(leniency), wire)
+    }
+
+    /// What is to be had of a response that has a body.
+    fn decode_on(decoder: &mut ResponseHeadDecoder, mut wire: &[u8]) -> Decoded {
+        let decoded = decoder.decode(&mut wire, &Limits::default())?;
+        if let Some((_, facts)) = &decoded {
+            facts.response_framing(200, crate::Method::Get)?;
+        }
+        Ok(decoded)
     }
 
     /// The fields of a response with these lines, which no other leniency lets through.
@@ -401,6 +410,17 @@ mod tests {
             let wire = format!("{wire}\r\n\r\n");
             let strict = decode(none, wire.as_bytes()).unwrap_err();
             assert_eq!(decode(Leniency::ALL, wire.as_bytes()).unwrap_err(), strict, "{wire:?}");
+        }
+    }
+
+    #[test]
+    fn a_fault_that_no_switch_mends_is_left_to_who_looks_for_a_body() {
+        let two = b"HTTP/1.1 204 X\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nHTTP";
+        for leniency in [Leniency::default(), Leniency::ALL] {
+            let (mut decoder, mut input) = (ResponseHeadDecoder::new().lenient(leniency), &two[..]);
+            let (head, facts) = decoder.decode(&mut input, &Limits::default()).unwrap().unwrap();
+            assert_eq!((head.headers.len(), input), (2, &b"HTTP"[..]));
+            assert!(!facts.keep_alive() && !decoder.is_within_head());
         }
     }
 
@@ -506,7 +526,7 @@ mod tests {
             let mut decoder = ResponseHeadDecoder::new().lenient(Leniency::ALL);
             let mut split = Ok(None);
             for end in (step..wire.len()).step_by(step).chain([wire.len()]) {
-                split = decoder.decode(&mut &wire[..end], &limits);
+                split = decode_on(&mut decoder, &wire[..end]);
                 if !matches!(split, Ok(None)) {
                     break;
                 }

@@ -4,8 +4,10 @@
 //! names alone, gathers the [`Facts`](crate::Facts) about framing. Nothing is copied: what comes out
 //! are offsets.
 //!
-//! A head that arrives in pieces is parsed from where the last call stopped, so that all calls
-//! together look at each byte once, and the result is the same as in one piece.
+//! A head that arrives in pieces is parsed from where the last call stopped, and the result is
+//! the same as in one piece.
+
+use core::fmt;
 
 mod fields;
 #[cfg(feature = "std")]
@@ -22,6 +24,7 @@ mod status_line;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use fields::sealed;
 pub(crate) use fields::{Accepted, FieldLimits, FieldLines, Lines, Taken};
 pub use fields::{Field, FieldSink, Span};
 #[cfg(feature = "std")]
@@ -46,7 +49,8 @@ pub enum Version {
 /// A request's method, borrowed from its head.
 ///
 /// Methods are case-sensitive (RFC 9110 §9.1): `get` is an [`Other`](Self::Other).
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub enum Method<'i> {
     /// GET
     Get,
@@ -107,6 +111,29 @@ impl<'i> Method<'i> {
             Self::Patch => b"PATCH",
             Self::Other(token) => token,
         }
+    }
+}
+
+/// The token, with escapes where it is none.
+impl fmt::Display for Method<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_bytes().escape_ascii().fmt(f)
+    }
+}
+
+/// As [`Display`](fmt::Display).
+impl fmt::Debug for Method<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A peer's bytes, shown as text in quotes.
+pub(crate) struct Text<'b>(pub(crate) &'b [u8]);
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.escape_ascii())
     }
 }
 

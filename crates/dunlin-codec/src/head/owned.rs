@@ -132,11 +132,11 @@ impl Taking {
 impl FieldSink for Taking {
     #[inline]
     fn push(&mut self, field: Field) {
-        self.extend(&[field]);
+        self.push_all(&[field]);
     }
 
     #[inline]
-    fn extend(&mut self, fields: &[Field]) {
+    fn push_all(&mut self, fields: &[Field]) {
         let Some(block) = &mut self.0 else { return };
         let spans = block.spans_mut();
         // A copy by function is worth its call from some fields on.

@@ -49,7 +49,8 @@ impl ResponseHeadDecoder {
     /// and call again with the same front and limits. The reason phrase is kept only where it is
     /// not the one that is registered for the status.
     ///
-    /// A head that needed leniency says that its connection does not persist.
+    /// A head that needed leniency says that its connection does not persist. Whether fields leave open
+    /// where the body ends is told by [`Facts::response_framing`].
     ///
     /// # Errors
     ///
@@ -68,6 +69,14 @@ impl ResponseHeadDecoder {
                 Err(error) if self.may_mend(&error) => {
                     self.refused = Some(Refused { error, scanned: 0 });
                 }
+                Ok(Some((head, facts))) if let Some(error) = self.fault_to_mend(&facts) => {
+                    return Ok(Some(self.mend_framing(error, input, limits).unwrap_or_else(
+                        || {
+                            *input = rest;
+                            (head, facts)
+                        },
+                    )));
+                }
                 decoded => {
                     *input = rest;
                     return decoded;
@@ -75,6 +84,27 @@ impl ResponseHeadDecoder {
             }
         }
         self.decode_mended(input, limits)
+    }
+
+    /// What is wrong with the framing of a head, where that may be mended.
+    #[inline]
+    fn fault_to_mend(&self, facts: &Facts) -> Option<HeadError> {
+        facts.fault().map(HeadError::Framing).filter(|error| self.may_mend(error))
+    }
+
+    /// The head at the front of `input`, which is there as a whole, without that fault; `None` where it
+    /// cannot be mended, and is to be taken as it is: its framing may not matter.
+    #[cold]
+    fn mend_framing(
+        &mut self,
+        error: HeadError,
+        input: &mut &[u8],
+        limits: &Limits,
+    ) -> Option<(ResponseHead, Facts)> {
+        self.refused = Some(Refused { error, scanned: 0 });
+        let mended = self.decode_mended(input, limits).ok().flatten();
+        (self.parser, self.refused) = (ResponseParser::new(), None);
+        mended
     }
 
     fn decode_strictly(
@@ -138,6 +168,9 @@ impl ResponseHeadDecoder {
             Ok(None) | Err(_) => return Err(*error),
         };
         let (head, facts) = owned(&parsed, block).map_err(|_| *error)?;
+        if facts.fault().is_some() {
+            return Err(*error);
+        }
         *input = &input[start + end..];
         (self.parser, self.refused) = (ResponseParser::new(), None);
         self.leniency.leading_empty_lines = false;
@@ -154,7 +187,7 @@ fn owned(
     parsed: &ParsedResponse<'_>,
     mut block: Taking,
 ) -> Result<(ResponseHead, Facts), HeadError> {
-    let facts = Facts::of_response(parsed.version(), parsed.bytes(), block.fields())?;
+    let facts = Facts::of_response(parsed.version(), parsed.bytes(), block.fields());
     let mut head = ResponseHead::default();
     head.status =
         http::StatusCode::from_u16(parsed.status()).map_err(|_| HeadError::Status { at: 9 })?;

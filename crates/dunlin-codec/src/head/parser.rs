@@ -2,6 +2,7 @@
 
 use core::{marker::PhantomData, mem::MaybeUninit};
 
+use super::fields::sealed;
 use super::{Field, FieldLimits, FieldLines, FieldSink, Lines, Taken};
 use crate::{
     error::HeadError,
@@ -185,10 +186,13 @@ impl<L: StartLine> HeadParser<L> {
             return other(sink, head, self.is_within_head());
         }
         let bounds = FieldLimits::of_head(limits, sink, FieldLines::default());
-        let taken = sink.fill(|slots| {
-            let usual = Usual { bytes, lines: &mut lines, limits, bounds, slots };
-            with_vectors(UsualOf::<L>(usual, PhantomData))
-        });
+        let taken = sink.fill(
+            |slots| {
+                let usual = Usual { bytes, lines: &mut lines, limits, bounds, slots };
+                with_vectors(UsualOf::<L>(usual, PhantomData))
+            },
+            sealed::Ours,
+        );
         let Some((line, taken)) = taken else {
             let head = self.parse_on(input, bytes, &mut lines, limits, sink);
             return other(sink, head, self.is_within_head());

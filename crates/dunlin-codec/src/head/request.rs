@@ -4,7 +4,7 @@ use core::{fmt, mem::MaybeUninit};
 
 use super::parser::{HeadParser, parse_once};
 use super::request_line::{LineSpans, UsualLine, method_in};
-use super::{Field, FieldSink, Method, Span, Version};
+use super::{Field, FieldSink, Method, Span, Text, Version};
 use crate::{
     error::{FramingError, HeadError},
     framing::Facts,
@@ -122,12 +122,17 @@ impl RequestParser {
         usual: impl FnOnce(&mut S, &'i [u8], UsualLine) -> R,
         other: impl FnOnce(&mut S, Result<Option<ParsedRequest<'i>>, HeadError>, bool) -> R,
     ) -> R {
-        if input.first() != Some(&b'\r') {
-            self.empty_lines = 0;
-        } else if !self.is_within_head()
-            && let Err(error) = self.skip_empty_lines(input, limits)
-        {
-            return other(sink, Err(error), false);
+        match input.first() {
+            Some(b'\r') => {
+                if !self.is_within_head()
+                    && let Err(error) = self.skip_empty_lines(input, limits)
+                {
+                    return other(sink, Err(error), false);
+                }
+            }
+            // Nothing has come, so what came last was still an empty line.
+            None => {}
+            Some(_) => self.empty_lines = 0,
         }
         self.head.parse_then(input, limits, sink, usual, other)
     }
@@ -237,8 +242,9 @@ impl<'i> ParsedRequest<'i> {
 impl fmt::Debug for ParsedRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ParsedRequest")
-            .field("method", &self.method().as_bytes().escape_ascii())
-            .field("target", &self.line.target)
+            .field("method", &self.method())
+            .field("target", &Text(&self.bytes[self.line.target.whole().range()]))
+            .field("version", &self.line.version)
             .finish_non_exhaustive()
     }
 }
@@ -284,6 +290,28 @@ mod tests {
         assert_eq!(head.field(fields[1]), (&b"ETag"[..], &b"\"1\""[..]));
         assert_eq!(head.bytes().last_chunk(), Some(b"\r\n\r\n"));
         assert_eq!(input, b"rest");
+    }
+
+    #[test]
+    fn a_head_shows_its_text() {
+        let head =
+            parse(b"BREW /a HTTP/1.1\r\nHost: a\r\nCookie: secret\r\n\r\n").unwrap().unwrap();
+        assert_eq!(
+            format!("{head:?}"),
+            r#"ParsedRequest { method: BREW, target: "/a", version: Http11, .. }"#
+        );
+        let method = Method::Other(b"a\n");
+        assert_eq!(format!("{method} {:?}", Method::Get), "a\\n GET");
+    }
+
+    #[test]
+    fn empty_lines_are_counted_over_reads_that_bring_nothing() {
+        let (mut parser, limits) = (RequestParser::new(), Limits::default());
+        for read in [&b"\r\n"[..], b"", b"\r\n", b""].repeat(4) {
+            assert!(parser.parse(&mut &*read, &limits, &mut ()).unwrap().is_none());
+        }
+        let error = parser.parse(&mut &b"\r\n"[..], &limits, &mut ()).unwrap_err();
+        assert_eq!(error, HeadError::EmptyLines { limit: 8 });
     }
 
     #[test]

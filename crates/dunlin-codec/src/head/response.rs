@@ -4,13 +4,8 @@ use core::{fmt, mem::MaybeUninit};
 
 use super::parser::{HeadParser, parse_once};
 use super::status_line::{StatusLine, UsualLine};
-use super::{Field, FieldSink, Version};
-use crate::{
-    error::{FramingError, HeadError},
-    framing::Facts,
-    limits::Limits,
-    scan::FieldSlots,
-};
+use super::{Field, FieldSink, Text, Version};
+use crate::{error::HeadError, framing::Facts, limits::Limits, scan::FieldSlots};
 
 /// Parses the response head at the start of `input` in one go, with its fields in `slots`.
 ///
@@ -63,8 +58,8 @@ pub(super) fn parse_unusual_response<'i, 'f>(
 /// let (mut parser, mut fields) = (ResponseParser::new(), Vec::new());
 /// let head = parser.parse(&mut input, &Limits::default(), &mut fields)?.expect("whole");
 /// assert_eq!((head.status(), head.reason()), (200, &b"OK"[..]));
-/// let facts = head.facts(&fields)?;
-/// assert_eq!(facts.response_framing(200, Method::Get), Framing::Length(5));
+/// let facts = head.facts(&fields);
+/// assert_eq!(facts.response_framing(200, Method::Get)?, Framing::Length(5));
 /// # Ok::<(), dunlin_codec::HeadError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -148,12 +143,9 @@ impl<'i> ParsedResponse<'i> {
     }
 
     /// Framing, persistence and what else `fields`, all of this head's, say about the message itself.
-    ///
-    /// # Errors
-    ///
-    /// [`FramingError`] where they leave open where the message ends. The connection must then close.
+    /// Whether they leave open where it ends is told by [`Facts::response_framing`].
     #[inline]
-    pub fn facts(&self, fields: &[Field]) -> Result<Facts, FramingError> {
+    pub fn facts(&self, fields: &[Field]) -> Facts {
         Facts::of_response(self.version(), self.bytes, fields.iter().copied())
     }
 
@@ -172,6 +164,7 @@ impl fmt::Debug for ParsedResponse<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ParsedResponse")
             .field("status", &self.line.status)
+            .field("reason", &Text(self.reason()))
             .field("version", &self.line.version)
             .finish_non_exhaustive()
     }

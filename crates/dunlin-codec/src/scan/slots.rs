@@ -2,7 +2,7 @@
 
 use core::{fmt, mem::MaybeUninit};
 
-use crate::head::{Field, FieldSink};
+use crate::head::{Field, FieldSink, sealed};
 
 /// Fields in slots that need not be initialised: a sink for those who want no allocation.
 ///
@@ -81,7 +81,7 @@ impl FieldSink for FieldSlots<'_> {
     }
 
     #[inline(always)]
-    fn fill<R>(&mut self, fill: impl FnOnce(&mut FieldSlots<'_>) -> R) -> R {
+    fn fill<R>(&mut self, fill: impl FnOnce(&mut FieldSlots<'_>) -> R, _: sealed::Ours) -> R {
         fill(self)
     }
 

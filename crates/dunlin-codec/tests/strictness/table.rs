@@ -22,9 +22,13 @@ pub(crate) enum Kind {
     ChunkBounds,
     Trailers,
     TrailerNames,
+    /// What a server's connection makes of them: how many it answers.
+    Requests,
+    /// What a client's connection makes of them, behind one request.
+    Responses,
 }
 
-const KINDS: [(&str, Kind); 16] = [
+const KINDS: [(&str, Kind); 18] = [
     ("Request", Kind::Request),
     ("Request, by its target", Kind::Target),
     ("Request, by its meaning", Kind::Meaning),
@@ -41,6 +45,8 @@ const KINDS: [(&str, Kind); 16] = [
     ("Chunked body, by bounds", Kind::ChunkBounds),
     ("Trailer section", Kind::Trailers),
     ("Trailer section, by what is handed out", Kind::TrailerNames),
+    ("Requests on one connection", Kind::Requests),
+    ("Responses on one connection", Kind::Responses),
 ];
 
 pub(crate) struct Row {

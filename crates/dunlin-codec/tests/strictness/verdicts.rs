@@ -1,18 +1,22 @@
 //! Asks Dunlin and httparse for their verdicts, in the words of the tables.
 
 use dunlin_codec::{
-    BodyDecoder, BodyEvent, ChunkedDecoder, Facts, Framing, HeadDecoder, Limits, Method,
-    ResponseHeadDecoder,
+    BodyDecoder, BodyEvent, BodyLen, ChunkedDecoder, ClientConn, ClientEvent, Event, Facts,
+    Framing, HeadDecoder, Limits, Method, RequestCtx, ResponseHeadDecoder, SendCtx, ServerConn,
 };
+use dunlin_core::{RequestHead, ResponseHead};
+use http::{HeaderValue, header};
 
 use crate::table::{Kind, Row};
 
-const CALLER: &str = "caller's";
+pub(crate) const CALLER: &str = "caller's";
 
 /// Dunlin's verdict, its input given in pieces of `step` bytes.
 pub(crate) fn dunlin(row: &Row, step: usize) -> String {
     match row.kind {
         Kind::Response | Kind::ResponseFraming | Kind::Cut => dunlin_response(row, step),
+        Kind::Requests => dunlin_server(row, step),
+        Kind::Responses => dunlin_client(row, step),
         Kind::ChunkSize | Kind::Chunks => {
             dunlin_chunks(row, step, |decoded| shown_unless(&decoded.data, b"hello"))
         }
@@ -47,6 +51,73 @@ fn dunlin_request(row: &Row, step: usize) -> String {
     }
 }
 
+/// How many requests a server's connection answers, each once it is whole.
+fn dunlin_server(row: &Row, step: usize) -> String {
+    let mut conn = ServerConn::new(Limits::default().into());
+    let mut answered = 0;
+    let ended = feed(&row.wire, step, |input| {
+        while let Some(event) = conn.next_event(input)? {
+            let is_whole = match event {
+                Event::Head { framing, .. } => framing.is_empty(),
+                Event::End => true,
+                _ => false,
+            };
+            if is_whole {
+                answered += 1;
+                let (head, ctx) = (ResponseHead::default(), SendCtx::default());
+                conn.send_whole(&head, b"", ctx, &mut Vec::new()).expect("an answer is due");
+            }
+        }
+        Ok::<Option<()>, dunlin_codec::ConnError>(None)
+    });
+    match ended {
+        Err(error) => rejects(Some(error.status().as_u16()), &error),
+        Ok(_) => messages(answered),
+    }
+}
+
+/// How many responses a client's connection takes for the answer to one request, interim ones counted.
+fn dunlin_client(row: &Row, step: usize) -> String {
+    let mut conn = ClientConn::new(Limits::default().into());
+    let (method, offer) = match row.method.split_once(" offering ") {
+        Some((method, offer)) => (method, Some(offer)),
+        None if row.method.is_empty() => ("GET", None),
+        None => (&row.method[..], None),
+    };
+    let method = method.parse().expect("a method");
+    let mut head = RequestHead::new(method, "http://a/".parse().expect("a target"));
+    if let Some(offer) = offer {
+        let offer = HeaderValue::from_str(offer).expect("a protocol");
+        head.headers_mut().insert(header::UPGRADE, offer);
+    }
+    let (ctx, mut out) = (RequestCtx::default(), Vec::new());
+    conn.send_head(&head, BodyLen::Exact(0), ctx, &mut out).expect("a request");
+    conn.send_end(None, &mut out).expect("no body");
+    let (mut heads, mut left) = (0, false);
+    let ended = feed(&row.wire, step, |input| {
+        while let Some(event) = conn.next_event(input)? {
+            match event {
+                ClientEvent::Head { .. } | ClientEvent::Interim(_) => heads += 1,
+                ClientEvent::Upgrade(_) => left = true,
+                _ => {}
+            }
+        }
+        Ok::<Option<()>, dunlin_codec::ClientError>(None)
+    });
+    match ended {
+        Err(error) => rejects(None, &error),
+        Ok(_) if left => "accepts: upgrade".into(),
+        Ok(_) => messages(heads),
+    }
+}
+
+pub(crate) fn messages(count: u32) -> String {
+    match count {
+        1 => "accepts: one".into(),
+        count => format!("accepts: {count}"),
+    }
+}
+
 fn dunlin_response(row: &Row, step: usize) -> String {
     let (mut decoder, limits) = (ResponseHeadDecoder::new(), Limits::default());
     let (head, facts, end) = match feed(&row.wire, step, |input| decoder.decode(input, &limits)) {
@@ -56,7 +127,11 @@ fn dunlin_response(row: &Row, step: usize) -> String {
         Err(error) => return rejects(None, &error),
     };
     let method = if row.method.is_empty() { "GET" } else { &row.method };
-    let framed = facts.response_framing(head.status.as_u16(), Method::new(method.as_bytes()));
+    let method = Method::new(method.as_bytes());
+    let framed = match facts.response_framing(head.status.as_u16(), method) {
+        Ok(framed) => framed,
+        Err(error) => return rejects(None, &error),
+    };
     match row.kind {
         Kind::ResponseFraming => format!("accepts: {}", framing(framed)),
         Kind::Cut => {
@@ -131,7 +206,7 @@ fn feed<T, E>(
 fn rejects(status: Option<u16>, error: &impl std::fmt::Debug) -> String {
     let debug = format!("{error:?}");
     let mut name = &debug[..];
-    for outer in ["Chunk(", "Trailers(", "Framing("] {
+    for outer in ["Head(", "Body(", "Chunk(", "Trailers(", "Framing("] {
         name = name.strip_prefix(outer).unwrap_or(name);
     }
     let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
@@ -147,6 +222,7 @@ pub(crate) fn framing(framing: Framing) -> String {
         Framing::Length(length) => format!("length {length}"),
         Framing::Chunked => "chunked".into(),
         Framing::UntilClose => "until close".into(),
+        other => panic!("{other:?} is new"),
     }
 }
 
@@ -228,7 +304,7 @@ fn httparse_head(row: &Row, config: &httparse::ParserConfig) -> String {
     let mut fields = [httparse::EMPTY_HEADER; 128];
     let mut value = Vec::new();
     let parsed = match row.kind {
-        Kind::Response | Kind::ResponseFraming | Kind::Cut => {
+        Kind::Response | Kind::ResponseFraming | Kind::Responses | Kind::Cut => {
             let mut response = httparse::Response::new(&mut fields);
             config.parse_response(&mut response, &row.wire)
         }

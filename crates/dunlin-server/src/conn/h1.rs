@@ -186,7 +186,8 @@ where
                         link.answer(&**this.service, this.handler.as_mut(), cx, &mut turn)
                     }
                     Phase::Upgrade => link.upgrade(cx, &mut turn),
-                    Phase::Close => link.close(cx, &mut turn),
+                    // Also from a phase of which this driver has not heard.
+                    _ => link.close(cx, &mut turn),
                 }
             };
             match step {
@@ -277,7 +278,7 @@ where
                 if let Some(incoming) = self.incoming.take() {
                     incoming.fail(BodyError::TimedOut);
                 }
-                self.conn.close_input();
+                self.conn.cut_input();
                 Attend::Go
             }
             Wait::Fresh | Wait::Handler => Attend::Go,
@@ -363,7 +364,7 @@ where
                 turn.input.consume(used);
                 self.drained += used as u64;
                 if self.drained > DRAIN_MAX {
-                    self.conn.close_input();
+                    self.conn.cut_input();
                 }
                 Step::Again
             }

@@ -79,6 +79,45 @@ fn a_response_is_framed_by_method_and_status() {
 }
 
 #[test]
+fn framing_that_frames_nothing_is_overlooked_and_not_trusted() {
+    for fields in [
+        "Transfer-Encoding: gzip, chunked",
+        "Content-Length: x",
+        "Content-Length: 1\r\nContent-Length: 1",
+        "Transfer-Encoding: chunked\r\nContent-Length: 3",
+    ] {
+        for (method, status, expected) in [
+            (Method::CONNECT, 200, "upgrade 200"),
+            (Method::HEAD, 200, "200 None"),
+            (Method::GET, 204, "204 None"),
+            (Method::GET, 304, "304 None"),
+        ] {
+            let mut conn = asked(method.clone(), &[]);
+            let wire = format!("HTTP/1.1 {status} X\r\n{fields}\r\n\r\n");
+            assert_eq!(log(&mut conn, &wire)[0], expected, "{method} {wire}");
+            let is_tunnel = method == Method::CONNECT;
+            let phase = if is_tunnel { ClientPhase::Upgrade } else { ClientPhase::Close };
+            assert_eq!((conn.phase(), conn.keep_alive()), (phase, false));
+        }
+        let mut conn = asked(Method::GET, &[]);
+        let wire = format!("HTTP/1.1 103 X\r\n{fields}\r\n\r\n{OK}");
+        assert_eq!(log(&mut conn, &wire), ["interim 103", "200 Length(2)", "ok", "end"]);
+        assert_eq!(conn.phase(), ClientPhase::Close);
+        let mut conn = asked(Method::GET, &[]);
+        let wire = format!("HTTP/1.1 200 X\r\n{fields}\r\n\r\n");
+        assert!(matches!(conn.next_event(&mut wire.as_bytes()), Err(ClientError::Head(_))));
+    }
+}
+
+#[test]
+fn a_tunnel_does_not_persist_as_http() {
+    let mut conn = asked(Method::CONNECT, &[]);
+    assert!(conn.keep_alive());
+    assert_eq!(log(&mut conn, "HTTP/1.1 200 OK\r\n\r\n"), ["upgrade 200"]);
+    assert!(!conn.keep_alive());
+}
+
+#[test]
 fn a_connection_persists_where_both_sides_and_the_framing_let_it() {
     for (fields, wire, persists) in [
         (&[][..], OK, true),
