@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dunlin_core::{Body, RequestHead};
 use http::header::PROXY_AUTHORIZATION;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method, Uri, Version};
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::Client;
@@ -156,9 +156,21 @@ async fn within<T>(
 fn wire_head(request: &mut Request, info: &ConnInfo) -> RequestHead {
     let method = request.method.clone();
     let mut head = match info.via_proxy {
+        _ if method == Method::CONNECT => {
+            // Host and port alone (RFC 9110 §9.3.6), which a URL's parts make whatever they are.
+            let authority = Uri::try_from(request.url.origin().authority());
+            RequestHead::new(method, authority.unwrap_or_default())
+        }
         true => RequestHead::new(method, request.url.uri().clone()),
         false => RequestHead::with_target(method, request.url.target()),
     };
+    if request.settings.version == Version::HTTP_10 {
+        let mut old = http::Request::new(());
+        *old.method_mut() = head.method().clone();
+        *old.uri_mut() = head.uri().clone();
+        *old.version_mut() = Version::HTTP_10;
+        head = RequestHead::from_http(old).0;
+    }
     *head.headers_mut() = std::mem::take(&mut request.headers);
     if !info.via_proxy && head.headers().contains(PROXY_AUTHORIZATION) {
         // Meant for a proxy, and there is none that reads it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use dunlin_codec::{Leniency, Limits};
 use dunlin_core::{BoxError, Headers, ResponseHead};
 use http::header::{ACCEPT, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use crate::Resolve;
 use crate::client::{Client, Inner};
@@ -116,6 +116,13 @@ impl ClientBuilder {
     /// `User-Agent`. Default: `dunlin/` and the version.
     pub fn user_agent(self, agent: &str) -> Self {
         self.default_header(USER_AGENT, agent)
+    }
+
+    /// The version that requests are sent in: HTTP/1.0 as such, any other as HTTP/1.1. Default:
+    /// HTTP/1.1.
+    pub fn version(mut self, version: Version) -> Self {
+        self.settings.version = version;
+        self
     }
 
     /// How long things may take. Default: [`Timeouts::default`].

@@ -142,8 +142,9 @@ impl Client {
         let total = settings.timeouts.total;
         let deadline = total.map(|total| Instant::now() + total);
         let mut history = Vec::new();
+        let mut is_filled = false;
         loop {
-            let hop = self.prepare(&request)?;
+            let hop = self.prepare(&request, is_filled)?;
             let cx = attempt::Context { deadline, traces: traces.clone(), fresh: false };
             let mut response = self.attempts(hop, cx).await?;
             // Middleware may have sent it elsewhere: who answered sets cookies and redirects.
@@ -156,40 +157,41 @@ impl Client {
                 let mut lines = response.headers().get_all("set-cookie");
                 cookies.store(&mut lines, request.url.as_url(), settings.same_site);
             }
+            if response.status().is_redirection() && !is_filled {
+                // What a redirect takes away, the client's defaults must not bring back.
+                self.fill(&mut request);
+                is_filled = true;
+            }
             let (status, headers) = (response.status(), response.headers());
+            let method = request.method.clone();
             let Some(to) = redirect::follow(&mut request, status, headers, &history)? else {
                 response.finish(history, &settings)?;
                 return Ok(response);
             };
             traces.emit(|trace| trace.request_redirect(&request.url, status, &to));
-            history.push(response.into_redirect(&request));
+            history.push(response.into_redirect(method));
             request.url = to;
         }
     }
 
     /// The request of one hop: with defaults, cookies and credentials as they are for its URL.
-    fn prepare(&self, request: &Request) -> Result<Request, Error> {
+    fn prepare(&self, request: &Request, is_filled: bool) -> Result<Request, Error> {
         let settings = &request.settings;
         let mut hop = request.clone();
-        if hop.headers.is_empty() {
-            hop.headers = self.0.headers.clone();
-        } else {
-            for (name, value) in &self.0.headers {
-                if !hop.headers.contains(name_text(name))
-                    && let (Ok(name), Ok(value)) =
-                        (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
-                {
-                    hop.headers.append(name, value);
-                }
-            }
+        if !is_filled {
+            self.fill(&mut hop);
         }
         if let Some(store) = &settings.cookies
             && let Some(kept) = store.header(hop.url.as_url(), settings.same_site)
         {
-            let all = match hop.headers.get("cookie") {
-                Some(own) => HeaderValue::from_bytes(&[kept.as_bytes(), b"; ", own].concat())
-                    .map_err(|error| Error::invalid("the cookies", error))?,
-                None => kept,
+            let all = match hop.headers.contains("cookie") {
+                true => {
+                    let own = hop.headers.get_all("cookie");
+                    let all: Vec<_> = std::iter::once(kept.as_bytes()).chain(own).collect();
+                    HeaderValue::from_bytes(&all.join(&b"; "[..]))
+                        .map_err(|error| Error::invalid("the cookies", error))?
+                }
+                false => kept,
             };
             hop.headers.insert(COOKIE, all);
         }
@@ -199,6 +201,23 @@ impl Client {
             hop.headers.insert(AUTHORIZATION, value);
         }
         Ok(hop)
+    }
+
+    /// Adds the client's fields that the request neither sets nor goes without.
+    fn fill(&self, request: &mut Request) {
+        if request.headers.is_empty() && request.without.is_empty() {
+            request.headers = self.0.headers.clone();
+            return;
+        }
+        for (name, value) in &self.0.headers {
+            if !request.headers.contains(name_text(name))
+                && let (Ok(name), Ok(value)) =
+                    (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+                && !request.without.contains(&name)
+            {
+                request.headers.append(name, value);
+            }
+        }
     }
 
     /// Those of the URL, or else of the netrc file.

@@ -370,7 +370,14 @@ impl fmt::Debug for Error {
 /// What went wrong stands in the text; the source is what lies beneath it.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        std::error::Error::source(&self.0.kind)
+        use ErrorKind::{Connect, Io, Other, Redirect, Refused, Resolve, Tls};
+        match &self.0.kind {
+            // Out of its `Arc`, which would hide its type from a downcast.
+            Resolve(error) | Connect(error) | Refused(error) | Tls(error) | Redirect(error)
+            | Other(error) => Some(&**error),
+            Io(error) => Some(&**error),
+            kind => std::error::Error::source(kind),
+        }
     }
 }
 

@@ -250,7 +250,8 @@ fn resolve(from: &Url, location: &[u8]) -> Result<Url, Error> {
         Ok(text) => text.into(),
         Err(_) => location.iter().map(|&b| char::from(b)).collect::<String>(),
     };
-    let to = from.join(&text)?;
+    // As those of a relative Location are.
+    let to = from.join(&text)?.inherit_credentials(from);
     match (to.fragment(), from.fragment()) {
         (None, Some(fragment)) => Ok(to.with_fragment(Some(fragment))),
         _ => Ok(to),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use dunlin_codec::{Leniency, Limits};
 use dunlin_core::ResponseHead;
+use http::Version;
 
 #[cfg(feature = "tls")]
 use crate::connect::tls::TlsConfig;
@@ -21,6 +22,7 @@ use crate::trace::Tracer;
 /// one; then it has its own.
 #[derive(Clone)]
 pub(crate) struct Settings {
+    pub(crate) version: Version,
     pub(crate) timeouts: Timeouts,
     pub(crate) redirects: Redirects,
     pub(crate) replay: bool,
@@ -46,6 +48,7 @@ pub(crate) type OnInterim = Arc<dyn Fn(&ResponseHead) + Send + Sync>;
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            version: Version::HTTP_11,
             timeouts: Timeouts::default(),
             redirects: Redirects::default(),
             replay: true,

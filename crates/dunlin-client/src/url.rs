@@ -232,6 +232,22 @@ impl Url {
         self.respelled(url)
     }
 
+    /// The same URL with the credentials of another, where it has none and both are of one origin.
+    pub(crate) fn inherit_credentials(self, from: &Self) -> Self {
+        let theirs = &from.0.url;
+        if self.origin() != from.origin()
+            || self.credentials().is_some()
+            || from.credentials().is_none()
+        {
+            return self;
+        }
+        let mut url = self.0.url.clone();
+        // What another URL has is encoded already, which the setters leave as it is.
+        let _ = url.set_username(theirs.username());
+        let _ = url.set_password(theirs.password());
+        self.respelled(url)
+    }
+
     /// The same URL with another fragment.
     #[must_use]
     pub fn with_fragment(&self, fragment: Option<&str>) -> Self {

@@ -299,7 +299,9 @@ impl<'e> Exchange<'e> {
         };
         let moved = std::mem::take(&mut self.conn.progress);
         let held = self.conn.proto.phase() == ClientPhase::Continue;
-        set(&mut self.waits.read, !is_writing, timeouts.read, moved);
+        // While the program makes its body, the server owes nothing.
+        let is_owing = !is_writing && (held || self.outgoing.body.is_none());
+        set(&mut self.waits.read, is_owing, timeouts.read, moved);
         set(&mut self.waits.write, is_writing, timeouts.write, moved);
         set(&mut self.waits.head, self.outgoing.body.is_none(), timeouts.head, false);
         set(&mut self.waits.go_on, held, Some(timeouts.expect_continue), false);

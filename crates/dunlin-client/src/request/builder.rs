@@ -1,6 +1,7 @@
 //! Building a request, setting by setting.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +9,12 @@ use std::time::Duration;
 use dunlin_core::{Body, BoxError, ResponseHead};
 use dunlin_multipart::Form;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, EXPECT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use serde::Serialize;
 
 use super::{Request, RequestBody};
 use crate::client::Client;
-use crate::cookies::CookieStore;
+use crate::cookies::{CookieStore, SameSiteContext};
 use crate::error::Error;
 use crate::middleware::Middleware;
 use crate::proxy::Proxy;
@@ -113,13 +114,28 @@ impl RequestBuilder {
         })
     }
 
+    /// Goes without the client's own field of this name, such as `User-Agent`.
+    pub fn without_header(self, name: HeaderName) -> Self {
+        self.edit(|request| {
+            request.without.push(name);
+            Ok(())
+        })
+    }
+
+    /// The version that the request is sent in: HTTP/1.0 as such, any other as HTTP/1.1. Default: the
+    /// client's, where it is HTTP/1.1.
+    pub fn version(self, version: Version) -> Self {
+        self.set(|settings| settings.version = version)
+    }
+
     /// Sends a cookie with this request alone, to its own origin alone, beside those of the client's
     /// store.
     pub fn cookie(self, name: &str, value: &str) -> Self {
         self.edit(|request| {
-            let before = request.headers.get_str("cookie").map(|all| format!("{all}; "));
-            let all = format!("{}{name}={value}", before.unwrap_or_default());
-            let all = HeaderValue::try_from(all)
+            let own = format!("{name}={value}");
+            let all: Vec<_> =
+                request.headers.get_all("cookie").chain(std::iter::once(own.as_bytes())).collect();
+            let all = HeaderValue::from_bytes(&all.join(&b"; "[..]))
                 .map_err(|error| Error::invalid("not a cookie", error))?;
             request.headers.insert(COOKIE, all);
             Ok(())
@@ -273,6 +289,12 @@ impl RequestBuilder {
         self.set(|settings| settings.max_body = bytes)
     }
 
+    /// Most decoded bytes for each encoded one. Default: the client's, where it is 1100.
+    pub fn max_ratio(self, ratio: impl Into<Option<u32>>) -> Self {
+        let ratio = ratio.into();
+        self.set(|settings| settings.max_ratio = ratio)
+    }
+
     /// The proxy of this request, whatever the client's settings and the environment say; `None` goes
     /// without.
     pub fn proxy(self, proxy: impl Into<Option<Proxy>>) -> Self {
@@ -286,6 +308,12 @@ impl RequestBuilder {
         self.set(|settings| Arc::make_mut(&mut settings.route).unix = Some(path))
     }
 
+    /// The address to connect from. Default: the client's.
+    pub fn local_address(self, address: impl Into<Option<IpAddr>>) -> Self {
+        let address = address.into();
+        self.set(|settings| Arc::make_mut(&mut settings.route).local = address)
+    }
+
     /// The terms of TLS. Default: the client's.
     #[cfg(feature = "tls")]
     pub fn tls(self, tls: crate::TlsConfig) -> Self {
@@ -296,6 +324,11 @@ impl RequestBuilder {
     pub fn cookie_store(self, store: impl Into<Option<Arc<dyn CookieStore>>>) -> Self {
         let store = store.into();
         self.set(|settings| settings.cookies = store)
+    }
+
+    /// Who caused the request, for cookies that say whom they follow. Default: no other site.
+    pub fn same_site(self, context: SameSiteContext) -> Self {
+        self.set(|settings| settings.same_site = context)
     }
 
     /// The middleware of this request in place of the client's; none at all with `[]`.

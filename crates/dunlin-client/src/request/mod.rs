@@ -24,6 +24,8 @@ pub struct Request {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: Headers,
+    /// Fields of the client that it goes without.
+    pub(crate) without: Vec<HeaderName>,
     pub(crate) body: RequestBody,
     pub(crate) trailers: Option<Box<HeaderMap>>,
     pub(crate) settings: Arc<Settings>,
@@ -36,6 +38,7 @@ impl Request {
             method,
             url,
             headers: Headers::new(),
+            without: Vec::new(),
             body: RequestBody::empty(),
             trailers: None,
             settings,

@@ -1,6 +1,6 @@
 //! A body into a file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::io::AsyncWriteExt;
 
@@ -11,7 +11,8 @@ impl Response {
     /// Writes the body to a new file, or over the one that is there, and says how many bytes it was.
     ///
     /// The file gets its name only once the body is whole: until then it is written beside it, with
-    /// `.part` behind its name. What is left of a body that broke off is removed.
+    /// `.part` behind its name. What is left of a body that broke off is removed, and of one that was
+    /// given up by dropping the future.
     ///
     /// # Errors
     ///
@@ -34,18 +35,12 @@ impl Response {
         let path = path.as_ref();
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
-        let part = std::path::PathBuf::from(part);
-        let written = self.write_file(&part, &mut progress).await;
-        let moved = match written {
-            Ok(bytes) => match tokio::fs::rename(&part, path).await {
-                Ok(()) => return Ok(bytes),
-                Err(error) => Err(self.file_error(path, error)),
-            },
-            Err(error) => Err(error),
-        };
-        // What went wrong first is what is told.
-        let _ = tokio::fs::remove_file(&part).await;
-        moved
+        let mut part = Part { path: part.into(), is_moved: false };
+        let bytes = self.write_file(&part.path, &mut progress).await?;
+        let moved = tokio::fs::rename(&part.path, path).await;
+        moved.map_err(|error| self.file_error(path, error))?;
+        part.is_moved = true;
+        Ok(bytes)
     }
 
     async fn write_file(
@@ -69,5 +64,20 @@ impl Response {
     fn file_error(&self, path: &Path, error: std::io::Error) -> Error {
         let error = std::io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         self.locate(Error::new(ErrorKind::Other(std::sync::Arc::new(error)), Phase::Body))
+    }
+}
+
+/// A file that is not whole yet. It goes wherever the download ends, in an error or in a drop.
+struct Part {
+    path: PathBuf,
+    is_moved: bool,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.is_moved {
+            // One that was never made is not there to remove.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }

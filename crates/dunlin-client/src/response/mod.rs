@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dunlin_core::{Body, Headers, ResponseHead, Upgraded};
-use http::{Extensions, HeaderMap, StatusCode, Version};
+use http::{Extensions, HeaderMap, Method, StatusCode, Version};
 use http_body::Body as _;
 use serde::de::DeserializeOwned;
 
@@ -20,7 +20,6 @@ use crate::conn::{ConnInfo, Connection};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::pool::Place;
 use crate::redirect::Redirect;
-use crate::request::Request;
 use crate::settings::Settings;
 use crate::url::Url;
 
@@ -136,10 +135,10 @@ impl Response {
         Ok(())
     }
 
-    pub(crate) fn into_redirect(self, request: &Request) -> Redirect {
+    pub(crate) fn into_redirect(self, method: Method) -> Redirect {
         Redirect {
             url: self.url.clone(),
-            method: request.method.clone(),
+            method,
             status: self.head.status,
             headers: self.head.headers,
         }

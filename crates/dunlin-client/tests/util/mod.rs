@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+use dunlin_client::{Connect, Connecting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -31,7 +32,16 @@ impl Server {
         F: Fn(Conn) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1", serve).await
+    }
+
+    /// The same at another address of this machine.
+    pub(crate) async fn start_at<F, Fut>(ip: &str, serve: F) -> Self
+    where
+        F: Fn(Conn) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind((ip, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Seen::default());
         let counting = Arc::clone(&seen);
@@ -68,6 +78,32 @@ impl Server {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Brings whoever asks for any host to this server.
+    pub(crate) fn for_any_host(&self) -> impl Connect + use<> {
+        To(self.address)
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.seen.connections.load(SeqCst)
+    }
+
+    /// Answers every request with its own head.
+    pub(crate) async fn mirror() -> Self {
+        Self::answering(|head, _| ok(head)).await
+    }
+}
+
+struct To(SocketAddr);
+
+impl Connect for To {
+    fn connect(&self, _: &str, _: u16) -> Connecting {
+        let address = self.0;
+        Box::pin(async move {
+            let stream = TcpStream::connect(address).await?;
+            Ok(Box::pin(stream) as std::pin::Pin<Box<dyn dunlin_core::Io>>)
+        })
     }
 }
 
@@ -148,6 +184,24 @@ impl Conn {
         let socket = socket2::SockRef::from(&self.stream);
         let _ = socket.set_linger(Some(std::time::Duration::ZERO));
     }
+}
+
+/// The values of a field in a head, in order.
+pub(crate) fn all<'h>(head: &'h str, name: &str) -> Vec<&'h str> {
+    let fields = head.lines().skip(1).filter_map(|line| line.split_once(": "));
+    fields.filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+}
+
+/// The one value of a field in a head.
+pub(crate) fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
+    let values = all(head, name);
+    assert!(values.len() < 2, "{name} several times in {head}");
+    values.first().copied()
+}
+
+/// The request target.
+pub(crate) fn target(head: &str) -> &str {
+    head.split(' ').nth(1).unwrap_or_default()
 }
 
 /// 200 with a body of known length.

@@ -1,0 +1,364 @@
+//! TLS: whose certificates are taken, what is shown, and who shares a connection.
+#![cfg(feature = "tls")]
+#![allow(missing_docs)]
+
+mod util;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+
+use dunlin_client::{Client, Error, ErrorKind, Phase, TlsConfig};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData};
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use util::{Server, field, ok};
+
+/// Somebody who signs certificates.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+    der: CertificateDer<'static>,
+}
+
+struct Leaf {
+    chain: CertificateDer<'static>,
+    pem: String,
+    key: KeyPair,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Two of one name would be taken for one whose signature is wrong.
+        let name = format!("{:x?}", Sha256::digest(key.subject_public_key_info()));
+        params.distinguished_name.push(DnType::CommonName, name);
+        let own = params.self_signed(&key).unwrap();
+        let (pem, der) = (own.pem(), own.der().clone());
+        Self { issuer: Issuer::new(params, key), pem, der }
+    }
+
+    fn sign(&self, names: &[&str], last_year: i32) -> Leaf {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.not_after = rcgen::date_time_ymd(last_year, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let cert = params.signed_by(&key, &self.issuer).unwrap();
+        Leaf { chain: cert.der().clone(), pem: cert.pem(), key }
+    }
+
+    fn tls(&self) -> TlsConfig {
+        let builder = TlsConfig::builder().root_pem(self.pem.as_bytes()).unwrap();
+        builder.only_given_roots().build().unwrap()
+    }
+}
+
+/// A server that answers with its view of the connection, and then the request's head.
+struct TlsServer {
+    address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl TlsServer {
+    async fn start(
+        leaf: &Leaf,
+        client_authority: Option<&Authority>,
+        body_until_close: bool,
+    ) -> Self {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let builder = match client_authority {
+            Some(authority) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(authority.der.clone()).unwrap();
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+                builder.with_client_cert_verifier(verifier.build().unwrap())
+            }
+            None => builder.with_no_client_auth(),
+        };
+        let key = PrivateKeyDer::try_from(leaf.key.serialize_der()).unwrap();
+        let mut config = builder.with_single_cert(vec![leaf.chain.clone()], key).unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (connections, heads) =
+            (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::<String>::new())));
+        let (count, seen) = (Arc::clone(&connections), Arc::clone(&heads));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, SeqCst);
+                let (acceptor, seen) = (acceptor.clone(), Arc::clone(&seen));
+                tokio::spawn(async move {
+                    let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                    let mut head = vec![0; 4096];
+                    while let Ok(n @ 1..) = stream.read(&mut head).await {
+                        let head = String::from_utf8_lossy(&head[..n]).into_owned();
+                        seen.lock().unwrap().push(head.clone());
+                        let tls = stream.get_ref().1;
+                        let text = format!(
+                            "sni={:?} alpn={:?} certs={}\n{head}",
+                            tls.server_name(),
+                            tls.alpn_protocol().map(String::from_utf8_lossy),
+                            tls.peer_certificates().map_or(0, <[_]>::len),
+                        );
+                        if body_until_close {
+                            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhalf").await;
+                            // Without a word of farewell.
+                            return;
+                        }
+                        let _ = stream.write_all(&ok(&text)).await;
+                    }
+                });
+            }
+        });
+        Self { address, connections, heads }
+    }
+
+    fn url(&self, host: &str) -> String {
+        format!("https://{host}:{}/", self.address.port())
+    }
+}
+
+/// A client that finds every name on this machine.
+fn client(tls: TlsConfig) -> Client {
+    Client::builder().tls(tls).resolve_to("*", &[[127, 0, 0, 1].into()]).build().unwrap()
+}
+
+async fn text(client: &Client, url: &str) -> Result<String, Error> {
+    client.get(url).send().await?.text().await
+}
+
+fn refused(error: &Error, hint: &str) {
+    assert!(matches!(error.kind(), ErrorKind::Tls(_)), "{error}");
+    assert_eq!((error.phase(), error.is_connect()), (Phase::Tls, true));
+    assert!(error.to_string().contains(hint), "{error}");
+    assert!(error.peer().is_some(), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_is_trusted_by_the_roots_that_are_given() {
+    let authority = Authority::new();
+    let leaf = authority.sign(&["birds.test"], 2099);
+    let server = TlsServer::start(&leaf, None, false).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ca.pem");
+    std::fs::write(&file, &authority.pem).unwrap();
+    let from_file = TlsConfig::builder().root_file(&file).unwrap().only_given_roots();
+    let beside = TlsConfig::builder().root_pem(authority.pem.as_bytes()).unwrap();
+    for tls in [authority.tls(), from_file.build().unwrap(), beside.build().unwrap()] {
+        let client = client(tls);
+        let response = client.get(server.url("birds.test")).send().await.unwrap();
+        assert_eq!(response.connection().unwrap().certificate.as_deref(), Some(&leaf.chain[..]));
+        let text = response.text().await.unwrap();
+        assert!(
+            text.starts_with("sni=Some(\"birds.test\") alpn=Some(\"http/1.1\") certs=0\n"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn certificates_that_do_not_hold_are_refused_with_the_reason() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    for (leaf, hint) in [
+        (stranger.sign(&["birds.test"], 2099), "nobody that is trusted has signed it"),
+        (authority.sign(&["other.test"], 2099), "it is for another name"),
+        (authority.sign(&["birds.test"], 2001), "it has expired"),
+    ] {
+        let server = TlsServer::start(&leaf, None, false).await;
+        let error = text(&client(authority.tls()), &server.url("birds.test")).await.unwrap_err();
+        refused(&error, hint);
+        assert_eq!(error.host(), Some("birds.test"));
+        let insecure = TlsConfig::builder().insecure().build().unwrap();
+        assert!(text(&client(insecure), &server.url("birds.test")).await.is_ok());
+        assert_eq!(server.heads.lock().unwrap().len(), 1, "only whom the server was good for");
+    }
+    // The platform does not know them either.
+    let leaf = stranger.sign(&["birds.test"], 2099);
+    let server = TlsServer::start(&leaf, None, false).await;
+    let client = client(TlsConfig::default());
+    assert!(text(&client, &server.url("birds.test")).await.unwrap_err().is_connect());
+}
+
+#[tokio::test]
+async fn another_server_name_is_asked_for_and_checked() {
+    let authority = Authority::new();
+    let server = TlsServer::start(&authority.sign(&["birds.test"], 2099), None, false).await;
+    let tls = authority.tls().server_name("birds.test").unwrap();
+    let seen = text(&client(tls), &server.url("127.0.0.1")).await.unwrap();
+    assert!(seen.starts_with("sni=Some(\"birds.test\")"), "{seen}");
+    assert_eq!(field(&seen, "host"), Some(&*server.address.to_string()), "of the URL");
+    let tls = authority.tls().server_name("other.test").unwrap();
+    let error = text(&client(tls), &server.url("birds.test")).await.unwrap_err();
+    refused(&error, "another name");
+    assert!(authority.tls().server_name("not a name").is_err());
+}
+
+#[tokio::test]
+async fn addresses_are_checked_and_not_named_and_a_final_dot_is_none() {
+    let authority = Authority::new();
+    let server =
+        TlsServer::start(&authority.sign(&["127.0.0.1", "birds.test"], 2099), None, false).await;
+    let client = client(authority.tls());
+    let seen = text(&client, &server.url("127.0.0.1")).await.unwrap();
+    assert!(seen.starts_with("sni=None"), "{seen}");
+    let seen = text(&client, &server.url("birds.test.")).await.unwrap();
+    assert!(seen.starts_with("sni=Some(\"birds.test\")"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_pin_refuses_any_other_certificate_before_a_byte_is_sent() {
+    let authority = Authority::new();
+    let leaf = authority.sign(&["birds.test"], 2099);
+    let server = TlsServer::start(&leaf, None, false).await;
+    let pin: [u8; 32] = Sha256::digest(&leaf.chain).into();
+    let good = authority.tls().pin_sha256([[0; 32], pin]);
+    assert!(text(&client(good), &server.url("birds.test")).await.is_ok());
+    let bad = authority.tls().pin_sha256([[0; 32]]);
+    let error = text(&client(bad), &server.url("birds.test")).await.unwrap_err();
+    let hex: String = pin.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(matches!(error.kind(), ErrorKind::Pin { found } if *found == hex), "{error}");
+    assert!(error.to_string().contains(&hex) && error.phase() == Phase::Tls, "{error}");
+    // A pin is checked besides what else is, and in place of it where that was switched off.
+    let pinned = TlsConfig::builder().insecure().build().unwrap().pin_sha256([pin]);
+    assert!(text(&client(pinned), &server.url("other.test")).await.is_ok());
+    let unknown = Authority::new().tls().pin_sha256([pin]);
+    refused(&text(&client(unknown), &server.url("birds.test")).await.unwrap_err(), "nobody");
+    assert_eq!(server.heads.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_certificate_of_ones_own_is_shown_where_it_is_asked_for() {
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let server =
+        TlsServer::start(&authority.sign(&["birds.test"], 2099), Some(&clients), false).await;
+    let own = clients.sign(&["me"], 2099);
+    let key = own.key.serialize_pem();
+    let root =
+        || TlsConfig::builder().root_pem(authority.pem.as_bytes()).unwrap().only_given_roots();
+    let dir = tempfile::tempdir().unwrap();
+    let (chain_file, key_file) = (dir.path().join("me.pem"), dir.path().join("me.key"));
+    std::fs::write(&chain_file, &own.pem).unwrap();
+    std::fs::write(&key_file, &key).unwrap();
+    for builder in [
+        root().identity_pem(own.pem.as_bytes(), key.as_bytes()).unwrap(),
+        root().identity_files(&chain_file, &key_file).unwrap(),
+    ] {
+        let seen =
+            text(&client(builder.build().unwrap()), &server.url("birds.test")).await.unwrap();
+        assert!(seen.contains("certs=1"), "{seen}");
+    }
+    let stranger = authority.sign(&["me"], 2099);
+    let wrong =
+        root().identity_pem(stranger.pem.as_bytes(), stranger.key.serialize_pem().as_bytes());
+    for tls in [root().build().unwrap(), wrong.unwrap().build().unwrap()] {
+        assert!(text(&client(tls), &server.url("birds.test")).await.is_err());
+    }
+    assert_eq!(server.heads.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_port_that_speaks_something_else_is_recognised() {
+    let authority = Authority::new();
+    let chatty = Server::start(|mut conn| async move {
+        let _ = conn.send(b"220 mail.test ESMTP ready\r\n").await;
+        let _ = conn.request().await;
+    })
+    .await;
+    let url = chatty.url("/").replace("http:", "https:");
+    let error = text(&client(authority.tls()), &url).await.unwrap_err();
+    refused(&error, "does not seem to speak TLS on this port");
+
+    let server = TlsServer::start(&authority.sign(&["127.0.0.1"], 2099), None, false).await;
+    let url = server.url("127.0.0.1").replace("https:", "http:");
+    assert!(text(&client(authority.tls()), &url).await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_no_certificate_or_key_is_refused_when_it_is_given() {
+    let authority = Authority::new();
+    let own = authority.sign(&["me"], 2099);
+    assert!(TlsConfig::builder().root_pem(b"").is_err());
+    assert!(TlsConfig::builder().root_pem(b"-----BEGIN CERTIFICATE-----\n!\n").is_err());
+    let error = TlsConfig::builder().root_file("/no/such.pem").unwrap_err();
+    assert!(error.to_string().contains("/no/such.pem"), "{error}");
+    assert!(TlsConfig::builder().identity_pem(own.pem.as_bytes(), b"").is_err());
+    let other = KeyPair::generate().unwrap().serialize_pem();
+    let builder = TlsConfig::builder().identity_pem(own.pem.as_bytes(), other.as_bytes()).unwrap();
+    assert!(builder.only_given_roots().build().is_err(), "the key of somebody else");
+}
+
+#[tokio::test]
+async fn requests_on_other_terms_have_connections_of_their_own() {
+    let authority = Authority::new();
+    let leaf = authority.sign(&["birds.test", "waders.test"], 2099);
+    let server = TlsServer::start(&leaf, None, false).await;
+    let tls = authority.tls();
+    let pin: [u8; 32] = Sha256::digest(&leaf.chain).into();
+    let client = client(tls.clone());
+    let terms = [
+        tls.clone(),
+        tls.clone().server_name("waders.test").unwrap(),
+        tls.clone().pin_sha256([pin]),
+        authority.tls(),
+        TlsConfig::builder().insecure().build().unwrap(),
+    ];
+    for (nth, tls) in terms.iter().enumerate() {
+        for _ in 0..2 {
+            let request = client.get(server.url("birds.test")).tls(tls.clone());
+            request.send().await.unwrap().bytes().await.unwrap();
+            assert_eq!(server.connections.load(SeqCst), nth + 1);
+        }
+    }
+    text(&client, &server.url("birds.test")).await.unwrap();
+    assert_eq!(server.connections.load(SeqCst), terms.len(), "the client's own are the first");
+}
+
+#[tokio::test]
+async fn a_body_until_close_that_ends_without_farewell_is_cut() {
+    let authority = Authority::new();
+    let server = TlsServer::start(&authority.sign(&["birds.test"], 2099), None, true).await;
+    let response = client(authority.tls()).get(server.url("birds.test")).send().await.unwrap();
+    let error = response.bytes().await.unwrap_err();
+    assert!(error.is_body() && error.to_string().contains("close_notify"), "{error}");
+}
+
+#[tokio::test]
+async fn credentials_do_not_go_from_https_to_http() {
+    let authority = Authority::new();
+    let plain = Server::mirror().await;
+    let leaf = authority.sign(&["127.0.0.1"], 2099);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let key = PrivateKeyDer::try_from(leaf.key.serialize_der()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.chain.clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let to = plain.url("/");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = acceptor.accept(stream).await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await;
+        let head = format!("HTTP/1.1 307 Down\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
+        let _ = stream.write_all(head.as_bytes()).await;
+    });
+    let request = client(authority.tls()).get(format!("https://{address}/")).bearer_auth("secret");
+    let head = request.send().await.unwrap().text().await.unwrap();
+    assert_eq!(field(&head, "authorization"), None, "{head}");
+}
