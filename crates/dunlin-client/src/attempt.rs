@@ -31,12 +31,21 @@ pub(crate) async fn send(
     cx: Context,
 ) -> Result<Response, Error> {
     let url = request.url.clone();
+    let may_repeat =
+        request.settings.replay && request.is_idempotent() && request.body.is_replayable();
     let sent = exchange(client, &mut request, &cx).await;
-    sent.map_err(|error| error.with_url(&url))
+    sent.map_err(|error| {
+        let error = error.with_url(&url);
+        // Decided on what was sent, which middleware may have changed.
+        if may_repeat { error } else { error.settled() }
+    })
 }
 
 async fn exchange(client: &Client, request: &mut Request, cx: &Context) -> Result<Response, Error> {
     let settings = Arc::clone(&request.settings);
+    if settings.https_only && !request.url.origin().is_tls() {
+        return Err(Error::url(request.url.as_str(), "the client is set to https alone"));
+    }
     let proxy = match settings.route.unix {
         Some(_) => None,
         None => settings.proxies.select(&request.url, &request.headers),
@@ -82,7 +91,8 @@ async fn exchange(client: &Client, request: &mut Request, cx: &Context) -> Resul
             Response::new(head, body.into(), url, Some(info))
         }
         Answer::Streaming(head, left) => {
-            let body = ConnBody::new(lease, outgoing, terms, url.clone(), left);
+            let is_accepted = head.status.as_u16() < 400;
+            let body = ConnBody::new(lease, outgoing, terms, url.clone(), left, is_accepted);
             Response::new(head, Body::from_http_body(body), url, Some(info))
         }
         Answer::Upgraded(head) => {
@@ -100,9 +110,7 @@ async fn connection(
     cx: &Context,
 ) -> Result<Lease, Error> {
     let (pool, timeouts) = (client.pool(), &request.settings.timeouts);
-    // What must not be sent twice is not to be sent on a connection that is closed already.
-    let thorough = !request.is_idempotent() || !request.body.is_replayable();
-    let acquire = pool.acquire(key, cx.fresh, thorough, &cx.traces);
+    let acquire = pool.acquire(key, cx.fresh, &cx.traces);
     let acquired =
         within(acquire, timeouts.pool, "pool", cx.deadline, request, Phase::Queue).await?;
     match acquired {
@@ -138,7 +146,7 @@ async fn within<T>(
     if let std::task::Poll::Ready(done) = first {
         return Ok(done);
     }
-    let own = limit.map(|limit| Instant::now() + limit);
+    let own = limit.and_then(|limit| Instant::now().checked_add(limit));
     let (until, setting, after) = match (own, deadline) {
         (None, None) => return Ok(work.await),
         (Some(own), Some(deadline)) if deadline < own => {

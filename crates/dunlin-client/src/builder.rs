@@ -15,7 +15,7 @@ use crate::Resolve;
 use crate::client::{Client, Inner};
 use crate::connect::dns::Dns;
 use crate::connect::{AddressFilter, Connect, Connector};
-use crate::cookies::CookieStore;
+use crate::cookies::{CookieStore, SameSiteContext};
 use crate::error::Error;
 use crate::middleware::Middleware;
 use crate::pool::{Pool, PoolLimits};
@@ -163,6 +163,20 @@ impl ClientBuilder {
         self
     }
 
+    /// Sends nothing but by `https`: a URL by `http` is an error, also where a redirect leads. Default:
+    /// off.
+    pub fn https_only(mut self, https_only: bool) -> Self {
+        self.settings.https_only = https_only;
+        self
+    }
+
+    /// Which cookies a request takes along that was caused by another site. Default:
+    /// [`SameSite`](SameSiteContext::SameSite): the program's own requests are.
+    pub fn same_site(mut self, context: SameSiteContext) -> Self {
+        self.settings.same_site = context;
+        self
+    }
+
     /// Most bytes of a body, decoded. Default: no limit.
     pub fn max_body(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.settings.max_body = bytes.into();
@@ -239,7 +253,10 @@ impl ClientBuilder {
 
     /// The same for one port of the name alone.
     pub fn resolve_port_to(mut self, host: &str, port: u16, addresses: &[IpAddr]) -> Self {
-        let key = (host.trim_end_matches('.').to_ascii_lowercase(), port);
+        let host = host.strip_suffix('.').unwrap_or(host);
+        // A name as URLs have it; `*` is none, and what is no name never matches.
+        let host = url::Host::parse(host).map_or_else(|_| host.to_owned(), |host| host.to_string());
+        let key = (host, port);
         self.connector.overrides.insert(key, addresses.to_vec());
         self
     }
@@ -314,6 +331,11 @@ impl ClientBuilder {
     pub fn build(mut self) -> Result<Client, Error> {
         if let Some(error) = self.failed.take() {
             return Err(error);
+        }
+        if self.connector.filter.is_some() && self.connector.custom.is_some() {
+            let reason =
+                "a connector of the program's own shows no address to look at: filter there";
+            return Err(Error::invalid("an address filter with a connector", reason));
         }
         let base = self.base.take().transpose()?;
         let mut client = self.build_infallible_inner();

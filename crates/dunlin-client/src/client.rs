@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use dunlin_core::Headers;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, COOKIE};
 use http::{HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 
@@ -134,17 +134,19 @@ impl Client {
             }),
             Err(error) => traces.emit(|trace| trace.request_exception(error)),
         }
-        result
+        // To middleware that asked for something of its own, the failure is no reason to begin again.
+        result.map_err(Error::settled)
     }
 
     async fn follow(&self, mut request: Request, traces: &Traces) -> Result<Response, Error> {
         let settings = Arc::clone(&request.settings);
         let total = settings.timeouts.total;
-        let deadline = total.map(|total| Instant::now() + total);
+        let deadline = total.and_then(|total| Instant::now().checked_add(total));
         let mut history = Vec::new();
         let mut is_filled = false;
+        let first = request.url.clone();
         loop {
-            let hop = self.prepare(&request, is_filled)?;
+            let hop = self.prepare(&request, is_filled, &first)?;
             let cx = attempt::Context { deadline, traces: traces.clone(), fresh: false };
             let mut response = self.attempts(hop, cx).await?;
             // Middleware may have sent it elsewhere: who answered sets cookies and redirects.
@@ -175,7 +177,7 @@ impl Client {
     }
 
     /// The request of one hop: with defaults, cookies and credentials as they are for its URL.
-    fn prepare(&self, request: &Request, is_filled: bool) -> Result<Request, Error> {
+    fn prepare(&self, request: &Request, is_filled: bool, first: &Url) -> Result<Request, Error> {
         let settings = &request.settings;
         let mut hop = request.clone();
         if !is_filled {
@@ -196,7 +198,7 @@ impl Client {
             hop.headers.insert(COOKIE, all);
         }
         if !hop.headers.contains("authorization")
-            && let Some(value) = self.credentials(&hop)?
+            && let Some(value) = self.credentials(&hop, first)?
         {
             hop.headers.insert(AUTHORIZATION, value);
         }
@@ -214,6 +216,8 @@ impl Client {
                 && let (Ok(name), Ok(value)) =
                     (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
                 && !request.without.contains(&name)
+                // A part of an encoded body could not be decoded.
+                && !(name == ACCEPT_ENCODING && request.headers.contains("range"))
             {
                 request.headers.append(name, value);
             }
@@ -221,11 +225,18 @@ impl Client {
     }
 
     /// Those of the URL, or else of the netrc file.
-    fn credentials(&self, request: &Request) -> Result<Option<HeaderValue>, Error> {
+    /// Those of the file go to hosts that it names, wherever a redirect leads, unless it leads away from
+    /// TLS; those for any host only to the one that the program asked.
+    fn credentials(&self, request: &Request, first: &Url) -> Result<Option<HeaderValue>, Error> {
         let of_url = request.url.credentials();
         let found = of_url.or_else(|| {
             let netrc = request.settings.netrc.as_ref()?;
-            let entry = netrc.find(request.url.host())?;
+            let (asked, now) = (first.origin(), request.url.origin());
+            let entry = match asked == now {
+                true => netrc.find(now.host())?,
+                false if asked.is_tls() && !now.is_tls() => return None,
+                false => netrc.find_named(now.host())?,
+            };
             Some((entry.login()?.to_owned(), entry.password().unwrap_or_default().to_owned()))
         });
         let Some((user, password)) = found else { return Ok(None) };
@@ -238,8 +249,7 @@ impl Client {
     /// Sends the request of a hop, and once more where a kept connection broke before a byte of the
     /// answer came and the server may get the request twice.
     async fn attempts(&self, hop: Request, cx: attempt::Context) -> Result<Response, Error> {
-        let may_repeat = hop.settings.replay && hop.is_idempotent() && hop.body.is_replayable();
-        let again = may_repeat.then(|| hop.clone());
+        let again = (hop.settings.replay && hop.body.is_replayable()).then(|| hop.clone());
         let first = self.attempt(hop, cx.clone()).await;
         match (first, again) {
             (Err(error), Some(again)) if error.is_stale() => {

@@ -198,7 +198,8 @@ impl Error {
     }
 
     pub(crate) fn url(url: impl Into<String>, reason: impl fmt::Display) -> Self {
-        let kind = ErrorKind::Url { url: url.into(), reason: reason.to_string() };
+        let url = redacted(&url.into());
+        let kind = ErrorKind::Url { url, reason: reason.to_string() };
         Self::new(kind, Phase::Request)
     }
 
@@ -248,6 +249,14 @@ impl Error {
 
     pub(crate) fn stale(self) -> Self {
         self.edit(|inner| inner.is_stale = true)
+    }
+
+    /// An error behind which nothing is sent again.
+    pub(crate) fn settled(self) -> Self {
+        if !self.0.is_stale {
+            return self;
+        }
+        self.edit(|inner| inner.is_stale = false)
     }
 
     pub(crate) fn is_stale(&self) -> bool {
@@ -333,6 +342,17 @@ impl Error {
     /// Whether a status was made an error.
     pub fn is_status(&self) -> bool {
         matches!(self.0.kind, ErrorKind::Status { .. })
+    }
+}
+
+/// Text that was meant for a URL, without the password that may stand in it.
+fn redacted(text: &str) -> String {
+    let start = text.find(':').map_or(0, |colon| colon + 1);
+    let start = start + text[start..].len() - text[start..].trim_start_matches(['/', '\\']).len();
+    let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |end| start + end);
+    match text[start..end].rfind('@') {
+        Some(at) => format!("{}***@{}", &text[..start], &text[start + at + 1..]),
+        None => text.to_owned(),
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use dunlin_core::Headers;
 use http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION,
-    CONTENT_TYPE, COOKIE, EXPECT, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING,
+    CONTENT_RANGE, CONTENT_TYPE, COOKIE, EXPECT, HOST, PROXY_AUTHORIZATION, TRAILER,
+    TRANSFER_ENCODING,
 };
 use http::{HeaderName, Method, StatusCode};
 
@@ -140,12 +141,15 @@ pub struct Redirect {
 const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
 /// Fields that speak of the body, which a redirect may drop.
-const OF_THE_BODY: [HeaderName; 7] = [
+const OF_THE_BODY: [HeaderName; 10] = [
+    HeaderName::from_static("content-digest"),
     CONTENT_ENCODING,
     CONTENT_LANGUAGE,
     CONTENT_LENGTH,
     CONTENT_LOCATION,
+    CONTENT_RANGE,
     CONTENT_TYPE,
+    TRAILER,
     TRANSFER_ENCODING,
     EXPECT,
 ];
@@ -153,14 +157,8 @@ const OF_THE_BODY: [HeaderName; 7] = [
 /// Custom fields that commonly hold a secret. Anything else that a program sets goes along, as in a
 /// browser's fetch.
 fn is_secret(name: &[u8]) -> bool {
-    const SECRET: [&str; 6] = [
-        "x-api-key",
-        "api-key",
-        "x-auth-token",
-        "x-csrf-token",
-        "x-amz-security-token",
-        "www-authenticate",
-    ];
+    const SECRET: [&str; 5] =
+        ["x-api-key", "api-key", "x-auth-token", "x-csrf-token", "x-amz-security-token"];
     SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
 }
 

@@ -116,7 +116,7 @@ impl Url {
     /// As [`parse`](Self::parse).
     pub fn join(&self, reference: &str) -> Result<Self, Error> {
         let url = self.0.url.join(reference).map_err(|error| Error::url(reference, error))?;
-        if names_authority(reference) || url.host() != self.0.url.host() {
+        if names_authority(reference, &self.0.url, &url) {
             check_spelling(reference, &url)?;
         }
         Self::from_parsed(url)
@@ -132,7 +132,7 @@ impl Url {
             }
         };
         let host: Arc<str> = match url.host() {
-            Some(url::Host::Domain(name)) => name.trim_end_matches('.').into(),
+            Some(url::Host::Domain(name)) => name.strip_suffix('.').unwrap_or(name).into(),
             Some(url::Host::Ipv4(ip)) => ip.to_string().into(),
             Some(url::Host::Ipv6(ip)) => ip.to_string().into(),
             None => return Err(Error::url(url.as_str(), "it names no host")),
@@ -289,7 +289,8 @@ impl Url {
 
 /// What is requested: the URL without credentials, fragment and the dot behind a full name.
 fn wire_uri(url: &url::Url) -> Result<Uri, http::uri::InvalidUri> {
-    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let host = url.host_str().unwrap_or_default();
+    let host = host.strip_suffix('.').unwrap_or(host);
     let mut text = String::with_capacity(url.as_str().len());
     text.push_str(url.scheme());
     text.push_str("://");
@@ -302,23 +303,32 @@ fn wire_uri(url: &url::Url) -> Result<Uri, http::uri::InvalidUri> {
     Uri::try_from(text)
 }
 
-/// Whether a reference brings a host of its own, as far as its spelling says.
-fn names_authority(reference: &str) -> bool {
-    let reference = reference.trim_start_matches(|c: char| c <= ' ');
-    let scheme = reference.find(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c)));
-    let rest = match scheme {
-        Some(at) if reference[at..].starts_with(':') => &reference[at + 1..],
-        _ => reference,
-    };
-    rest.starts_with(['/', '\\']) && rest[1..].starts_with(['/', '\\'])
+/// The part of a reference behind its scheme, where it has one, as a parser of URLs sees it: blanks in
+/// front and ends of lines anywhere do not count.
+fn behind_scheme(reference: &str) -> (bool, String) {
+    let seen = reference.trim_start_matches(|c: char| c <= ' ').replace(['\t', '\n', '\r'], "");
+    let end = seen.find(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c)));
+    let starts_well = seen.starts_with(|c: char| c.is_ascii_alphabetic());
+    match end {
+        Some(at) if starts_well && seen[at..].starts_with(':') => (true, seen[at + 1..].to_owned()),
+        _ => (false, seen),
+    }
+}
+
+/// Whether a reference brings a host of its own.
+fn names_authority(reference: &str, base: &url::Url, url: &url::Url) -> bool {
+    let (has_scheme, rest) = behind_scheme(reference);
+    let slashes = rest.len() - rest.trim_start_matches(['/', '\\']).len();
+    // Without slashes, a scheme that is the base's is no more than noise.
+    slashes >= 2 || has_scheme && url.scheme() != base.scheme() || url.host() != base.host()
 }
 
 /// Refuses hosts that the URL standard turns into an IPv4 address although they do not look like one:
 /// the way around filters that compare text.
 fn check_spelling(text: &str, url: &url::Url) -> Result<(), Error> {
     let Some(url::Host::Ipv4(ip)) = url.host() else { return Ok(()) };
-    let start = text.find(['/', '\\']).unwrap_or(0);
-    let authority = text[start..].trim_start_matches(['/', '\\']);
+    let (_, rest) = behind_scheme(text);
+    let authority = rest.trim_start_matches(['/', '\\']);
     let authority = authority.split(['/', '\\', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let host = host.split_once(':').map_or(host, |(host, _)| host);
@@ -451,6 +461,10 @@ mod tests {
             "http://u:p@127.1/",
             "http:\\\\127.1\\",
             "http:///127.1/",
+            "http:127.1/127.0.0.1",
+            "http:2130706433/127.0.0.1",
+            "http:0x7f.1/127.0.0.1/../x",
+            " ht\ntp://127.1/",
         ] {
             assert!(Url::parse(text).unwrap_err().to_string().contains("odd spelling"), "{text}");
         }
@@ -465,6 +479,8 @@ mod tests {
         let base = Url::parse("http://127.0.0.1:8080/a/").unwrap();
         assert_eq!(base.join("b?c").unwrap().as_str(), "http://127.0.0.1:8080/a/b?c");
         assert!(base.join("//127.1/").is_err());
+        assert!(base.join("https:127.1/").is_err());
+        assert_eq!(Url::parse("http:127.0.0.1").unwrap().host(), "127.0.0.1");
         assert!(base.join("http://127.1:8080/").is_err());
         assert!(base.join("/go?to=//127.1/").is_ok());
     }

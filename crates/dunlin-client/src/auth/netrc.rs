@@ -78,8 +78,13 @@ impl Netrc {
     /// The first entry for the host, else the default one. Case does not matter; no port is part of
     /// a host.
     pub fn find(&self, host: &str) -> Option<&NetrcEntry> {
+        self.find_named(host).or(self.default.as_ref())
+    }
+
+    /// The first entry for the host, and never the default one.
+    pub fn find_named(&self, host: &str) -> Option<&NetrcEntry> {
         let named = self.entries.iter().find(|(name, _)| name.eq_ignore_ascii_case(host));
-        named.map(|(_, entry)| entry).or(self.default.as_ref())
+        named.map(|(_, entry)| entry)
     }
 
     /// The entry that a key belongs to.

@@ -16,7 +16,7 @@ use super::{Coding, layers};
 /// Bytes made at a time: what a body holds of its decoded form, whatever it decodes to.
 const PIECE: usize = 32 * 1024;
 
-/// Members of a gzip body that are decoded, and zstd frames: empty ones cost time for nothing.
+/// Empty members of a gzip body, and zstd frames, that are passed over: they cost time for nothing.
 const MAX_MEMBERS: u32 = 1_000;
 
 /// Decoded bytes that any body may have, whatever its ratio.
@@ -40,6 +40,8 @@ pub(crate) fn decoded(mut body: Body, headers: &Headers, max_ratio: Option<u32>)
                 wire: Arc::clone(&wire),
                 decoded: 0,
                 max_ratio,
+                piece: Vec::new(),
+                of_member: 0,
             }),
             Err(error) => {
                 let error = BodyError::source(error);
@@ -73,6 +75,10 @@ struct Decoded {
     wire: Arc<AtomicU64>,
     decoded: u64,
     max_ratio: Option<u32>,
+    /// Where pieces are made, to be copied out: what the program keeps is as long as it looks.
+    piece: Vec<u8>,
+    /// Bytes of the member so far.
+    of_member: u64,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -87,7 +93,7 @@ enum State {
 
 impl Decoded {
     fn decode(&mut self) -> Result<Option<Bytes>, DecodeError> {
-        let mut piece = vec![0; PIECE];
+        self.piece.resize(PIECE, 0);
         let mut made = 0;
         while made < PIECE {
             let coding = self.decoder.name();
@@ -97,15 +103,18 @@ impl Decoded {
                     self.input.clear();
                     break;
                 }
-                self.members += 1;
+                if std::mem::take(&mut self.of_member) == 0 {
+                    self.members += 1;
+                }
                 if self.members > MAX_MEMBERS || !self.decoder.begin_member() {
                     return Err(DecodeError::Surplus { coding });
                 }
                 self.state = State::Within;
             }
-            let step = self.decoder.step(&self.input, &mut piece[made..])?;
+            let step = self.decoder.step(&self.input, &mut self.piece[made..])?;
             self.input.advance(step.used);
             made += step.made;
+            self.of_member += step.made as u64;
             if step.ended && (step.used > 0 || step.made > 0) {
                 self.state = State::Between;
             }
@@ -123,8 +132,7 @@ impl Decoded {
         {
             return Err(DecodeError::Ratio { ratio });
         }
-        piece.truncate(made);
-        Ok((made > 0).then(|| piece.into()))
+        Ok((made > 0).then(|| Bytes::copy_from_slice(&self.piece[..made])))
     }
 
     fn fail(&mut self, error: DecodeError) -> BodyError {

@@ -20,6 +20,9 @@ use crate::url::Url;
 /// Room for one read of a body: what a socket that is kept busy holds.
 const READ: usize = 128 * 1024;
 
+/// Room below which a read is not worth its call.
+const MIN_ROOM: usize = 16 * 1024;
+
 /// Most bytes that are read for nothing when a body is dropped, so that its connection can be kept.
 const DRAIN_MAX: usize = 64 * 1024;
 
@@ -32,6 +35,8 @@ pub(crate) struct ConnBody {
     terms: Terms,
     url: Url,
     left: Option<u64>,
+    /// The status says that the request was taken.
+    is_accepted: bool,
     buf: BytesMut,
     /// Read and not decoded.
     input: Bytes,
@@ -45,10 +50,20 @@ impl ConnBody {
         terms: Terms,
         url: Url,
         left: Option<u64>,
+        is_accepted: bool,
     ) -> Self {
         let input = std::mem::take(&mut lease.conn().rest).freeze();
-        let buf = BytesMut::new();
-        Self { lease: Some(lease), outgoing, terms, url, left, buf, input, silent_since: None }
+        Self {
+            lease: Some(lease),
+            outgoing,
+            terms,
+            url,
+            left,
+            is_accepted,
+            buf: BytesMut::new(),
+            input,
+            silent_since: None,
+        }
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
@@ -81,15 +96,17 @@ impl ConnBody {
                     self.input.advance(used);
                     return Poll::Ready(Some(Ok(Frame::trailers(trailers.into_map()))));
                 }
-                Some(ClientEvent::End) => {
-                    self.input.advance(used);
-                    self.release();
-                    return Poll::Ready(None);
-                }
+                Some(ClientEvent::End) => self.input.advance(used),
                 Some(_) => continue,
-                None => {}
+                None => self.input.advance(used),
             }
-            self.input.advance(used);
+            let Some(lease) = &mut self.lease else { return Poll::Ready(None) };
+            // A response without content has no end of its own.
+            if !lease.conn().proto.is_receiving_body() {
+                ready!(self.poll_upload(cx)).map_err(|error| self.fail(error))?;
+                self.release();
+                return Poll::Ready(None);
+            }
             match ready!(self.poll_read(cx)) {
                 Ok(()) => {}
                 Err(error) => {
@@ -100,12 +117,36 @@ impl ConnBody {
         }
     }
 
+    /// The response has ended: sends the rest of the request, where the server took it and wants more on
+    /// this connection. What it refused, or will not read, is cut.
+    fn poll_upload(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Some(lease) = &mut self.lease else { return Poll::Ready(Ok(())) };
+        let conn = lease.conn();
+        if !self.is_accepted || !conn.proto.keep_alive() || self.outgoing.is_sent() {
+            return Poll::Ready(Ok(()));
+        }
+        match conn.poll_send(&mut self.outgoing, &self.terms, cx) {
+            Poll::Ready(sent) => Poll::Ready(sent),
+            Poll::Pending => {
+                ready!(conn.timer.poll(cx, self.terms.deadline));
+                Poll::Ready(Err(self.late()))
+            }
+        }
+    }
+
+    fn late(&self) -> Error {
+        let after = self.terms.timeouts.total.unwrap_or_default();
+        Error::timeout(Phase::Body, "total", after)
+    }
+
     /// A body whose length is known is over with its last byte: nobody has to ask for the end before
     /// the connection is free.
     fn end_early(&mut self) {
         if let (Some(0), Some(lease)) = (self.left, &mut self.lease) {
             let mut rest = &self.input[..];
-            if let Ok(Some(ClientEvent::End)) = lease.conn().proto.next_event(&mut rest) {
+            let ended = lease.conn().proto.next_event(&mut rest);
+            // Where the request is still being sent, the end waits for it.
+            if matches!(ended, Ok(Some(ClientEvent::End))) && self.outgoing.is_sent() {
                 self.release();
             }
         }
@@ -113,11 +154,18 @@ impl ConnBody {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Some(lease) = &mut self.lease else { return Poll::Ready(Ok(())) };
+        // Looked at before each read: data that is always there never lets the timer wake anybody.
+        if self.terms.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Poll::Ready(Err(self.late()));
+        }
         let conn = lease.conn();
         conn.poll_send_on(&mut self.outgoing, &self.terms, cx)?;
-        // What is left of the input is the start of something short: a trailer section.
+        // Pieces that the program keeps share their buffer: a new one is taken only when this is full.
         let wanted = self.left.map_or(READ, |left| usize::try_from(left).unwrap_or(READ)).min(READ);
-        self.buf.reserve(self.input.len() + wanted.max(1));
+        let room = self.buf.capacity() - self.buf.len();
+        if room < self.input.len() + wanted.min(MIN_ROOM) {
+            self.buf.reserve(self.input.len() + wanted.max(1));
+        }
         if !self.input.is_empty() {
             self.buf.extend_from_slice(&self.input);
             self.input = Bytes::new();
@@ -200,6 +248,10 @@ impl http_body::Body for ConnBody {
 impl Drop for ConnBody {
     fn drop(&mut self) {
         if self.lease.is_none() || self.left.is_some_and(|left| left > DRAIN_MAX as u64) {
+            return;
+        }
+        if !self.outgoing.is_sent() {
+            // The program's own stream is not polled from here.
             return;
         }
         // No timer is set here: there may be no runtime to set it on.

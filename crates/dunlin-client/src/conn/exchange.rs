@@ -44,6 +44,13 @@ pub(crate) struct Outgoing {
     trailers: Option<Box<HeaderMap>>,
 }
 
+impl Outgoing {
+    /// Whether nothing is left to send but what the connection has rendered.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.body.is_none()
+    }
+}
+
 /// The terms of an exchange that hold until its body has been read.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
@@ -135,7 +142,7 @@ impl Connection {
     }
 
     /// Sends as much of the request as the peer takes.
-    fn poll_send(
+    pub(super) fn poll_send(
         &mut self,
         outgoing: &mut Outgoing,
         terms: &Terms,
@@ -292,7 +299,7 @@ impl<'e> Exchange<'e> {
         let set = |slot: &mut Option<Instant>, wanted: bool, timeout, anew| match timeout {
             Some(timeout) if wanted => {
                 if slot.is_none() || anew {
-                    *slot = Some(Instant::now() + timeout);
+                    *slot = Instant::now().checked_add(timeout);
                 }
             }
             _ => *slot = None,

@@ -12,6 +12,7 @@ mod timer;
 mod transport;
 
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -121,19 +122,33 @@ impl Connection {
     /// Whether an idle connection is still good: the server has neither closed it nor said anything.
     /// Bytes that nobody asked for might be taken for the answer to the next request, so they end it.
     ///
-    /// `thorough` asks the system too, for requests that must not be sent twice: the runtime may not
-    /// have been told of a close yet.
-    pub(crate) fn is_alive(&mut self, thorough: bool) -> bool {
-        if thorough {
-            match self.io.peek() {
-                Peek::Ended => return false,
-                Peek::Bytes if !self.io.is_tls() => return false,
-                Peek::Bytes | Peek::Quiet | Peek::Unknown => {}
-            }
+    /// The system is asked too: the runtime may not have been told yet.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        let before = self.io.peek();
+        match before {
+            Peek::Ended => return false,
+            Peek::Bytes if !self.io.is_tls() => return false,
+            Peek::Bytes | Peek::Quiet | Peek::Unknown => {}
         }
-        let mut cx = Context::from_waker(Waker::noop());
+        // A budget that is used up would make the runtime say that there is nothing to read.
         let mut byte = [0; 1];
-        Pin::new(&mut self.io).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+        let io = &mut self.io;
+        let read = std::pin::pin!(tokio::task::coop::unconstrained(poll_fn(|cx| {
+            Pin::new(&mut *io).poll_read(cx, &mut ReadBuf::new(&mut byte))
+        })));
+        if read.poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+            return false;
+        }
+        // What TLS keeps to itself has been read by now. If not, it may be anything.
+        before != Peek::Bytes || self.io.peek() == Peek::Quiet
+    }
+
+    /// Makes the connection ready to be idle, in whichever runtime it is used next.
+    pub(crate) fn settle(&mut self) {
+        if matches!(self.io, Transport::Other(_)) {
+            // A timer of a runtime that ends could not be asked any more; a socket would be gone too.
+            self.timer = Timer::default();
+        }
     }
 
     /// Writes what is rendered and not yet sent.

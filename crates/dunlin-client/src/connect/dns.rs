@@ -89,6 +89,9 @@ const NAMES: usize = 1_000;
 /// How long an answer holds unless set otherwise.
 const TTL: Duration = Duration::from_secs(10);
 
+/// What a time that cannot be told counts for.
+const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
+
 /// A resolver with what it said lately.
 ///
 /// Answers are handed out rotated by one each time, so that the load spreads over the addresses;
@@ -130,7 +133,10 @@ impl Dns {
     /// Forgets one name, or all.
     pub(crate) fn clear(&self, host: Option<&str>) {
         match host {
-            Some(host) => drop(self.lock().remove(host)),
+            Some(host) => {
+                let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+                self.lock().remove(&*host);
+            }
             None => self.lock().clear(),
         }
     }
@@ -205,7 +211,8 @@ impl Dns {
             match &found {
                 Ok(addresses) if !self.ttl.is_zero() => {
                     let now = Instant::now();
-                    let (addresses, until) = (Arc::clone(addresses), now + self.ttl);
+                    let until = now.checked_add(self.ttl).unwrap_or(now + FOR_EVER);
+                    let addresses = Arc::clone(addresses);
                     names.insert(host, Entry::Known { addresses, until, used: now, turn: 0 });
                 }
                 _ => drop(names.remove(&host)),

@@ -7,8 +7,10 @@ use std::sync::Arc;
 /// Looks at every address after its name was resolved, at the moment of connecting: neither a name that
 /// points inside, nor one that points elsewhere when it is asked again, nor a redirect gets past it.
 ///
-/// With a proxy it looks at the proxy's address alone: what the proxy connects to is not for this side
-/// to know.
+/// With a proxy it looks at the proxy's address, and at the target's where that is known here: written
+/// out in the URL, or resolved here for SOCKS4 and SOCKS5. What a proxy resolves is not for this side to
+/// know. Unix sockets are not looked at: the program names them, and no URL does. With a
+/// [connector](crate::ClientBuilder::connector) of the program's own there can be no filter.
 ///
 /// ```
 /// use dunlin_client::{AddressFilter, Client};

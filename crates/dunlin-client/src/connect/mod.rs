@@ -92,9 +92,12 @@ impl Connector {
     ) -> Result<Transport, Error> {
         // A proxy is not to hear of names that it does not have to resolve.
         let targets: Vec<_> = if proxy.wants_address() {
-            let found = self.lookup(&key.origin, traces).await?;
+            let found = self.addresses(&key.origin, traces).await?;
             proxy.usable(found)?.into_iter().map(Some).collect()
         } else {
+            if let Some(ip) = key.origin.ip() {
+                self.allowed(vec![SocketAddr::new(ip, key.origin.port())])?;
+            }
             vec![None]
         };
         let at = |error: Error| error.with_origin(proxy.origin());
@@ -182,7 +185,11 @@ impl Connector {
 
     /// The addresses of a host that may be connected to.
     async fn addresses(&self, origin: &Origin, traces: &Traces) -> Result<Vec<SocketAddr>, Error> {
-        let addresses = self.lookup(origin, traces).await?;
+        self.allowed(self.lookup(origin, traces).await?)
+    }
+
+    /// Those of the addresses that may be connected to.
+    fn allowed(&self, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Error> {
         let Some(filter) = &self.filter else { return Ok(addresses) };
         let mut refused = None;
         let allowed: Vec<_> = addresses

@@ -72,7 +72,14 @@ where
         };
         match ended {
             Some(Ok(Ok(stream))) => return Ok(stream),
-            Some(Ok(Err(error))) => last = error,
+            Some(Ok(Err(error))) => {
+                // Every address is told, and of which kind the last failure was.
+                let text = match last.kind() {
+                    io::ErrorKind::NotFound => error.to_string(),
+                    _ => format!("{last}; {error}"),
+                };
+                last = io::Error::new(error.kind(), text);
+            }
             Some(Err(error)) => last = io::Error::other(error),
             None => {}
         }

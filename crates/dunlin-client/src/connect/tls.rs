@@ -64,7 +64,8 @@ impl TlsConfig {
     }
 
     /// Accepts no server whose certificate's SHA-256 (of its DER form) is not one of these. Checked
-    /// besides what else is, before anything is sent.
+    /// besides what else is, behind the handshake, in which a client's certificate has been shown, and
+    /// before anything of the request is sent.
     #[must_use]
     pub fn pin_sha256(mut self, pins: impl IntoIterator<Item = [u8; 32]>) -> Self {
         self.pins = Some(pins.into_iter().collect());
@@ -107,6 +108,10 @@ impl TlsConfig {
             .1
             .peer_certificates()
             .and_then(|chain| Some(Bytes::copy_from_slice(chain.first()?)));
+        if let Some(other) = tls.get_ref().1.alpn_protocol().filter(|name| *name != b"http/1.1") {
+            let other = other.escape_ascii();
+            return Err(failed(format!("the server was offered, and chose, {other}").into()));
+        }
         if let Some(pins) = &self.pins {
             let found: [u8; 32] = Sha256::digest(certificate.as_deref().unwrap_or_default()).into();
             if !pins.contains(&found) {

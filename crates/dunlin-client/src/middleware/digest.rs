@@ -22,15 +22,16 @@ use crate::response::Response;
 impl Middleware for DigestAuth {
     fn handle(&self, request: Request, next: Next) -> BoxFuture<'_, Result<Response, Error>> {
         Box::pin(async move {
-            if request.headers().contains("authorization") {
-                return next.run(request).await;
-            }
             let origin = request.url().origin().to_string();
             let method = request.method().clone();
             let uri = target(&request);
             let body = request.body().clone();
-            let mut again = body.is_replayable().then(|| request.clone());
+            // First of all, because it pins the origin: a redirect of this request is elsewhere.
             let mut sent = self.preempt(&origin, method.as_str(), &uri, body.as_bytes());
+            if request.headers().contains("authorization") {
+                return next.run(request).await;
+            }
+            let mut again = body.is_replayable().then(|| request.clone());
             let mut request = request;
             let mut answered = 0;
             loop {

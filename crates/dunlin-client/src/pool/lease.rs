@@ -51,10 +51,14 @@ impl Lease {
 
     /// Gives the connection back, where it can serve another request.
     pub(crate) fn release(self) {
-        let Self { conn, mut place } = self;
-        if conn.is_reusable()
-            && let Some(key) = place.key.take()
-        {
+        let Self { mut conn, mut place } = self;
+        if !conn.is_reusable() {
+            // Closed before its place is free.
+            drop(conn);
+            return;
+        }
+        conn.settle();
+        if let Some(key) = place.key.take() {
             place.pool.give_back(&key, Some(conn));
         }
     }

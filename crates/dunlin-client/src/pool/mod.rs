@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 pub(crate) use self::key::Key;
 pub(crate) use self::lease::{Lease, Place};
-use self::state::{Found, Granted, State};
+use self::state::{Closing, Found, Granted, State};
 use crate::conn::Connection;
 use crate::trace::Traces;
 
@@ -100,18 +100,18 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection for the key, or a place for one. `fresh` takes no kept connection; `thorough`
-    /// probes one by asking the system.
+    /// A connection for the key, or a place for one. `fresh` takes no kept connection.
     pub(crate) async fn acquire(
         self: &Arc<Self>,
         key: &Key,
         fresh: bool,
-        thorough: bool,
         traces: &Traces,
     ) -> Option<Acquired> {
         let mut queued = false;
         loop {
-            let found = self.lock().find(key, fresh);
+            let (found, closing) = self.lock().find(key, fresh);
+            // Closed before its place is filled again, and not under the lock.
+            drop(closing);
             let granted = match found {
                 Found::Granted(granted) => granted,
                 Found::Closed => return None,
@@ -123,23 +123,25 @@ impl Pool {
                     waiting.granted().await?
                 }
             };
+            // Whatever happens from here on, the place is given back.
+            let place = Place::new(Arc::clone(self), key.clone());
+            let lease = match granted {
+                Granted::Place => Err(place),
+                Granted::Kept(conn) if fresh => {
+                    // Handed over in the queue; its place will do.
+                    drop(conn);
+                    Err(place)
+                }
+                Granted::Kept(conn) => Ok(Lease::new(place, conn)),
+            };
             if queued {
                 traces.emit(|trace| trace.connection_queued_end());
                 queued = false;
             }
-            match granted {
-                Granted::Place => {
-                    return Some(Acquired::Place(Place::new(Arc::clone(self), key.clone())));
-                }
-                Granted::Kept(conn) if fresh => {
-                    // Handed over in the queue; its place will do.
-                    let place = Place::new(Arc::clone(self), key.clone());
-                    drop(conn);
-                    return Some(Acquired::Place(place));
-                }
-                Granted::Kept(conn) => {
-                    let mut lease = Lease::new(Place::new(Arc::clone(self), key.clone()), conn);
-                    if lease.conn().is_alive(thorough) {
+            match lease {
+                Err(place) => return Some(Acquired::Place(place)),
+                Ok(mut lease) => {
+                    if lease.conn().is_alive() {
                         self.lock().reused += 1;
                         return Some(Acquired::Kept(lease));
                     }
@@ -151,14 +153,27 @@ impl Pool {
 
     /// Takes a connection back, or its place where there is none to take.
     fn give_back(self: &Arc<Self>, key: &Key, conn: Option<Box<Connection>>) {
-        let mut state = self.lock();
-        let closed = state.give_back(key, conn, Instant::now());
-        let sweep = state.needs_sweep();
-        drop(state);
-        // Closing a socket takes a while: not under the lock.
-        drop(closed);
-        if sweep {
-            self.start_sweep();
+        if let Some(conn) = conn {
+            let mut state = self.lock();
+            let Some(closing) = state.keep(key, conn, Instant::now()) else {
+                let sweep = state.needs_sweep();
+                drop(state);
+                if sweep {
+                    self.start_sweep();
+                }
+                return;
+            };
+            drop(state);
+            // Closed before its place is filled again, and not under the lock.
+            drop(closing);
+        }
+        self.lock().free(key);
+    }
+
+    fn close_all(&self, closing: Closing) {
+        for (key, conn) in closing {
+            drop(conn);
+            self.lock().free(&key);
         }
     }
 
@@ -184,16 +199,16 @@ impl Pool {
         self.lock().opened += 1;
     }
 
-    /// Closes idle connections; those in use are closed when they are given back.
+    /// Closes idle connections.
     pub(crate) fn close_idle(&self) {
-        let closed = self.lock().take_idle();
-        drop(closed);
+        let closing = self.lock().take_idle();
+        self.close_all(closing);
     }
 
     /// Closes for good: who waits and who comes gets nothing.
     pub(crate) fn close(&self) {
-        let closed = self.lock().close();
-        drop(closed);
+        let closing = self.lock().close();
+        self.close_all(closing);
     }
 }
 
@@ -204,8 +219,8 @@ impl Sweep {
     /// How long to wait for the next look; `None` where nothing is left to look at.
     fn turn(&self) -> Option<Duration> {
         let pool = self.0.upgrade()?;
-        let (closed, wait) = pool.lock().sweep(Instant::now());
-        drop(closed);
+        let (closing, wait) = pool.lock().sweep(Instant::now());
+        pool.close_all(closing);
         wait
     }
 }

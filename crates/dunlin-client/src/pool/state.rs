@@ -17,7 +17,8 @@ const MAX_OVERTAKEN: u32 = 16;
 pub(super) struct State {
     limits: PoolLimits,
     hosts: HashMap<Key, Host, foldhash::fast::RandomState>,
-    /// The first waiter of each host that has one, by ticket: who came first of all.
+    /// The first waiter of each host that may have another connection, by ticket: who came first of
+    /// all. Hosts at their own limit have none here.
     heads: BTreeMap<u64, Key>,
     open: usize,
     idle: usize,
@@ -34,12 +35,25 @@ struct Host {
     open: usize,
     idle: VecDeque<Idle>,
     waiters: BTreeMap<u64, oneshot::Sender<Granted>>,
+    /// Its ticket among the heads.
+    head: Option<u64>,
 }
 
 struct Idle {
     conn: Box<Connection>,
     since: Instant,
 }
+
+impl Idle {
+    /// Whether it has been kept for long enough.
+    fn is_over(&self, limits: &PoolLimits, now: Instant) -> bool {
+        now.duration_since(self.since) >= limits.idle_timeout
+            || limits.max_age.is_some_and(|age| now.duration_since(self.conn.born()) >= age)
+    }
+}
+
+/// Time between two looks at what is idle.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// What a waiter gets. The place is counted already.
 pub(super) enum Granted {
@@ -53,8 +67,8 @@ pub(super) enum Found {
     Closed,
 }
 
-/// Connections to close, once the lock is given up.
-pub(super) type Closing = Vec<Box<Connection>>;
+/// Connections to close once the lock is given up; their places are then to be [freed](State::free).
+pub(super) type Closing = Vec<(Key, Box<Connection>)>;
 
 fn at_most(count: usize, limit: usize) -> bool {
     limit == 0 || count < limit
@@ -77,119 +91,126 @@ impl State {
         }
     }
 
-    /// An idle connection, a place, or one in the queue.
-    pub(super) fn find(&mut self, key: &Key, fresh: bool) -> Found {
+    /// An idle connection, a place, or one in the queue. What comes with it is to be closed; its places
+    /// are taken already.
+    pub(super) fn find(&mut self, key: &Key, fresh: bool) -> (Found, Vec<Box<Connection>>) {
+        let mut closing = Vec::new();
         if self.closed {
-            return Found::Closed;
+            return (Found::Closed, closing);
         }
         if !self.hosts.contains_key(key) {
             self.hosts.insert(key.clone(), Host::default());
         }
         let limits = self.limits;
-        let Some(host) = self.hosts.get_mut(key) else { return Found::Closed };
+        let Some(host) = self.hosts.get_mut(key) else { return (Found::Closed, closing) };
         // Who waits goes first.
         if host.waiters.is_empty() {
-            if !fresh {
-                // The latest used is the likeliest to be still open, and lets the others age.
-                while let Some(idle) = host.idle.pop_back() {
-                    self.idle -= 1;
-                    if idle.since.elapsed() < limits.idle_timeout {
-                        return Found::Granted(Granted::Kept(idle.conn));
-                    }
-                    host.open -= 1;
-                    self.open -= 1;
-                }
-            }
-            if at_most(host.open, limits.per_host) {
-                let is_first = self.first_eligible().is_none();
-                if is_first && (at_most(self.open, limits.total) || self.evict()) {
-                    return self.take_place(key);
-                }
-            } else if fresh && let Some(idle) = host.idle.pop_front() {
-                // Only a kept connection stands in the way of a new one.
+            // The latest used is the likeliest to be still open, and lets the others age.
+            while let Some(idle) = host.idle.pop_back() {
                 self.idle -= 1;
-                drop(idle);
-                return Found::Granted(Granted::Place);
+                if !fresh && !idle.is_over(&limits, Instant::now()) {
+                    return (Found::Granted(Granted::Kept(idle.conn)), closing);
+                }
+                closing.push(idle.conn);
+                if fresh {
+                    // A kept connection makes room for the new one.
+                    return (Found::Granted(Granted::Place), closing);
+                }
+                host.open -= 1;
+                self.open -= 1;
+            }
+            if at_most(host.open, limits.per_host) && self.heads.is_empty() {
+                if !at_most(self.open, limits.total) {
+                    closing.extend(self.evict());
+                }
+                if at_most(self.open, limits.total) {
+                    self.open += 1;
+                    self.hosts.entry(key.clone()).or_default().open += 1;
+                    return (Found::Granted(Granted::Place), closing);
+                }
             }
         }
-        let Some(host) = self.hosts.get_mut(key) else { return Found::Closed };
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         let (grant, granted) = oneshot::channel();
-        if host.waiters.is_empty() {
-            self.heads.insert(ticket, key.clone());
+        self.hosts.entry(key.clone()).or_default().waiters.insert(ticket, grant);
+        self.line_up(key);
+        (Found::Wait(ticket, granted), closing)
+    }
+
+    /// Sees to it that the host's first waiter stands among the heads, where it has one that may have a
+    /// place. To be called when its waiters or its places change.
+    fn line_up(&mut self, key: &Key) {
+        let Some(host) = self.hosts.get_mut(key) else { return };
+        let may_have = at_most(host.open, self.limits.per_host);
+        let head = host.waiters.keys().next().copied().filter(|_| may_have);
+        if host.head != head {
+            if let Some(gone) = std::mem::replace(&mut host.head, head) {
+                self.heads.remove(&gone);
+            }
+            if let Some(ticket) = head {
+                self.heads.insert(ticket, key.clone());
+            }
         }
-        host.waiters.insert(ticket, grant);
-        Found::Wait(ticket, granted)
     }
 
-    fn take_place(&mut self, key: &Key) -> Found {
-        self.open += 1;
-        self.hosts.entry(key.clone()).or_default().open += 1;
-        Found::Granted(Granted::Place)
-    }
-
-    /// Closes the connection that has been idle longest, whosever it is.
-    fn evict(&mut self) -> bool {
+    /// Takes out the connection that has been idle longest, whosever it is, with its place.
+    fn evict(&mut self) -> Option<Box<Connection>> {
+        if self.idle == 0 {
+            return None;
+        }
         let oldest = self
             .hosts
             .iter()
             .filter_map(|(key, host)| Some((host.idle.front()?.since, key)))
             .min_by_key(|(since, _)| *since)
             .map(|(_, key)| key.clone());
-        let Some(key) = oldest else { return false };
-        let Some(host) = self.hosts.get_mut(&key) else { return false };
-        host.idle.pop_front();
+        let key = oldest?;
+        let host = self.hosts.get_mut(&key)?;
+        let idle = host.idle.pop_front()?;
         host.open -= 1;
         self.idle -= 1;
         self.open -= 1;
+        self.line_up(&key);
         self.forget(&key);
-        true
+        Some(idle.conn)
     }
 
-    /// Takes a connection or its place back and passes it on.
-    pub(super) fn give_back(
+    /// Keeps a connection, or hands it to who waits for it; it comes back where it is to be closed, and
+    /// its place [freed](Self::free) behind that.
+    pub(super) fn keep(
         &mut self,
         key: &Key,
-        conn: Option<Box<Connection>>,
+        conn: Box<Connection>,
         now: Instant,
-    ) -> Closing {
-        let mut closing = Vec::new();
-        let too_old = |conn: &Connection| {
-            self.limits.max_age.is_some_and(|age| now.duration_since(conn.born()) >= age)
-        };
-        let mut kept = match conn {
-            Some(conn) if self.closed || too_old(&conn) => {
-                closing.push(conn);
-                None
-            }
-            conn => conn,
-        };
-        if kept.is_some() && self.may_overtake(key) {
+    ) -> Option<Box<Connection>> {
+        let idle = Idle { conn, since: now };
+        if self.closed || idle.is_over(&self.limits, now) {
+            return Some(idle.conn);
+        }
+        let mut kept = Some(idle.conn);
+        if self.may_overtake(key) {
             kept = self.hand_over(key, kept);
-            if kept.is_none() {
-                return closing;
-            }
         }
-        let others_wait = self.first_eligible().is_some();
-        match kept {
-            Some(conn) if !others_wait && self.idle < self.limits.idle => {
-                if let Some(host) = self.hosts.get_mut(key) {
-                    host.idle.push_back(Idle { conn, since: now });
-                    self.idle += 1;
-                }
-                return closing;
-            }
-            Some(conn) => closing.push(conn),
-            None => {}
+        let conn = kept?;
+        if !self.heads.is_empty() || self.idle >= self.limits.idle {
+            return Some(conn);
         }
+        let Some(host) = self.hosts.get_mut(key) else { return Some(conn) };
+        host.idle.push_back(Idle { conn, since: now });
+        self.idle += 1;
+        None
+    }
+
+    /// Frees a place and passes it on.
+    pub(super) fn free(&mut self, key: &Key) {
         self.open -= 1;
         if let Some(host) = self.hosts.get_mut(key) {
             host.open -= 1;
         }
+        self.line_up(key);
         self.grant_places();
         self.forget(key);
-        closing
     }
 
     /// Whether a connection of this key goes to the first who waits for it, although somebody else may
@@ -199,8 +220,8 @@ impl State {
         else {
             return false;
         };
-        match self.first_eligible() {
-            Some((ticket, _)) if ticket < own => {
+        match self.heads.keys().next() {
+            Some(ticket) if *ticket < own => {
                 self.overtaken += 1;
                 self.overtaken <= MAX_OVERTAKEN
             }
@@ -226,26 +247,15 @@ impl State {
     }
 
     fn pop_waiter(&mut self, key: &Key) -> Option<oneshot::Sender<Granted>> {
-        let host = self.hosts.get_mut(key)?;
-        let (ticket, waiter) = host.waiters.pop_first()?;
-        self.heads.remove(&ticket);
-        if let Some((&next, _)) = host.waiters.first_key_value() {
-            self.heads.insert(next, key.clone());
-        }
+        let (_, waiter) = self.hosts.get_mut(key)?.waiters.pop_first()?;
+        self.line_up(key);
         Some(waiter)
-    }
-
-    /// The first of all waiters whose host may have another connection.
-    fn first_eligible(&self) -> Option<(u64, &Key)> {
-        self.heads.iter().map(|(ticket, key)| (*ticket, key)).find(|(_, key)| {
-            self.hosts.get(key).is_some_and(|host| at_most(host.open, self.limits.per_host))
-        })
     }
 
     /// Grants free places in order.
     fn grant_places(&mut self) {
         while at_most(self.open, self.limits.total) {
-            let Some(key) = self.first_eligible().map(|(_, key)| key.clone()) else { return };
+            let Some(key) = self.heads.values().next().cloned() else { return };
             let Some(waiter) = self.pop_waiter(&key) else { return };
             if waiter.send(Granted::Place).is_ok() {
                 self.overtaken = 0;
@@ -253,6 +263,7 @@ impl State {
                 if let Some(host) = self.hosts.get_mut(&key) {
                     host.open += 1;
                 }
+                self.line_up(&key);
             }
         }
     }
@@ -261,11 +272,7 @@ impl State {
     pub(super) fn leave(&mut self, key: &Key, ticket: u64) {
         let Some(host) = self.hosts.get_mut(key) else { return };
         host.waiters.remove(&ticket);
-        if self.heads.remove(&ticket).is_some()
-            && let Some((&next, _)) = host.waiters.first_key_value()
-        {
-            self.heads.insert(next, key.clone());
-        }
+        self.line_up(key);
         self.forget(key);
     }
 
@@ -287,48 +294,35 @@ impl State {
 
     /// Takes out what has been idle for too long, and says when to look again.
     pub(super) fn sweep(&mut self, now: Instant) -> (Closing, Option<Duration>) {
-        let (timeout, max_age) = (self.limits.idle_timeout, self.limits.max_age);
+        let limits = self.limits;
         let mut closing = Vec::new();
-        let mut next = None::<Instant>;
-        for host in self.hosts.values_mut() {
+        for (key, host) in &mut self.hosts {
             let mut i = 0;
             while let Some(idle) = host.idle.get_mut(i) {
-                let until = idle.since + timeout;
-                let until = max_age.map_or(until, |age| until.min(idle.conn.born() + age));
-                if until <= now || !idle.conn.is_alive(false) {
-                    closing.extend(host.idle.remove(i).map(|idle| idle.conn));
-                    host.open -= 1;
+                if idle.is_over(&limits, now) || !idle.conn.is_alive() {
+                    closing.extend(host.idle.remove(i).map(|idle| (key.clone(), idle.conn)));
                 } else {
-                    next = Some(next.map_or(until, |next| next.min(until)));
                     i += 1;
                 }
             }
         }
         self.idle -= closing.len();
-        self.open -= closing.len();
-        self.grant_places();
-        self.hosts.retain(|_, host| host.open > 0 || !host.waiters.is_empty());
         // Connections in use will be idle soon: the look goes on, rather than start anew each time.
-        if self.open == 0 {
+        if self.open == closing.len() {
             self.sweeping = false;
             return (closing, None);
         }
-        // Once a second at most, so that those which the server closed go soon.
-        let wait = next.map_or(timeout, |next| next.duration_since(now));
-        (closing, Some(wait.clamp(Duration::from_millis(5), Duration::from_secs(1))))
+        // Once a second at least, so that those which the server closed go soon.
+        (closing, Some(limits.idle_timeout.clamp(Duration::from_millis(5), SWEEP)))
     }
 
     pub(super) fn take_idle(&mut self) -> Closing {
-        let mut closing = Vec::new();
-        for host in self.hosts.values_mut() {
-            host.open -= host.idle.len();
-            closing.extend(host.idle.drain(..).map(|idle| idle.conn));
-        }
         self.idle = 0;
-        self.open -= closing.len();
-        self.grant_places();
-        self.hosts.retain(|_, host| host.open > 0 || !host.waiters.is_empty());
-        closing
+        let idle = |(key, host): (&Key, &mut Host)| {
+            let key = key.clone();
+            host.idle.drain(..).map(move |idle| (key.clone(), idle.conn)).collect::<Vec<_>>()
+        };
+        self.hosts.iter_mut().flat_map(idle).collect()
     }
 
     pub(super) fn close(&mut self) -> Closing {
@@ -336,6 +330,7 @@ impl State {
         self.heads.clear();
         for host in self.hosts.values_mut() {
             host.waiters.clear();
+            host.head = None;
         }
         self.take_idle()
     }

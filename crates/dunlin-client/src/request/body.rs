@@ -79,9 +79,24 @@ pub(super) fn of_form(form: Form) -> Result<RequestBody, Error> {
     // Whatever is wrong with it shows the first time.
     let again = form.try_clone().unwrap_or_default();
     form.into_body().map_err(invalid)?;
-    Ok(RequestBody::replayable(move || {
-        again.try_clone().and_then(|form| form.into_body().ok()).unwrap_or_default()
+    Ok(RequestBody::replayable(move || match again.try_clone().map(Form::into_body) {
+        Some(Ok(body)) => body,
+        _ => Body::from_stream(Unmade),
     }))
+}
+
+/// A form that could be made once and cannot again: an error, and never an empty body.
+struct Unmade;
+
+impl futures_core::Stream for Unmade {
+    type Item = Result<Bytes, &'static str>;
+
+    fn poll_next(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        std::task::Poll::Ready(Some(Err("the form cannot be made again")))
+    }
 }
 
 impl fmt::Debug for RequestBody {

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use serde::Serialize;
 
 use super::{Request, RequestBody};
+use crate::auth::Netrc;
 use crate::client::Client;
 use crate::cookies::{CookieStore, SameSiteContext};
 use crate::error::Error;
@@ -22,6 +23,7 @@ use crate::redirect::Redirects;
 use crate::response::Response;
 use crate::settings::Settings;
 use crate::timeouts::Timeouts;
+use crate::trace::Tracer;
 use crate::url::IntoUrl;
 
 /// A request being built. What is wrong in it is told by [`send`](Self::send), so that calls chain.
@@ -293,6 +295,20 @@ impl RequestBuilder {
     pub fn max_ratio(self, ratio: impl Into<Option<u32>>) -> Self {
         let ratio = ratio.into();
         self.set(|settings| settings.max_ratio = ratio)
+    }
+
+    /// Credentials by host in place of the client's; `None` uses none.
+    pub fn netrc(self, netrc: impl Into<Option<Netrc>>) -> Self {
+        let netrc = netrc.into().map(Arc::new);
+        self.set(|settings| settings.netrc = netrc)
+    }
+
+    /// A tracer of this request besides the client's.
+    pub fn tracer(self, tracer: impl Tracer) -> Self {
+        self.set(|settings| {
+            let own: Arc<dyn Tracer> = Arc::new(tracer);
+            settings.tracers = settings.tracers.iter().cloned().chain([own]).collect();
+        })
     }
 
     /// The proxy of this request, whatever the client's settings and the environment say; `None` goes

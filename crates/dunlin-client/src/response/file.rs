@@ -1,6 +1,7 @@
 //! A body into a file.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tokio::io::AsyncWriteExt;
 
@@ -10,8 +11,8 @@ use crate::error::{Error, ErrorKind, Phase};
 impl Response {
     /// Writes the body to a new file, or over the one that is there, and says how many bytes it was.
     ///
-    /// The file gets its name only once the body is whole: until then it is written beside it, with
-    /// `.part` behind its name. What is left of a body that broke off is removed, and of one that was
+    /// The file gets its name only once the body is whole: until then it is written beside it, to a new
+    /// file of another name that ends in `.part`. What is left of a body that broke off is removed, and of one that was
     /// given up by dropping the future.
     ///
     /// # Errors
@@ -33,10 +34,14 @@ impl Response {
         mut progress: impl FnMut(u64, Option<u64>),
     ) -> Result<u64, Error> {
         let path = path.as_ref();
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let mut part = Part { path: part.into(), is_moved: false };
-        let bytes = self.write_file(&part.path, &mut progress).await?;
+        let mut part = Part { path: beside(path), is_moved: false };
+        // Never a file, or a link, that is there already.
+        let created = tokio::fs::File::create_new(&part.path).await;
+        let file = created.map_err(|error| {
+            part.is_moved = true;
+            self.file_error(path, error)
+        })?;
+        let bytes = self.write_file(file, path, &mut progress).await?;
         let moved = tokio::fs::rename(&part.path, path).await;
         moved.map_err(|error| self.file_error(path, error))?;
         part.is_moved = true;
@@ -45,12 +50,11 @@ impl Response {
 
     async fn write_file(
         &mut self,
+        mut file: tokio::fs::File,
         path: &Path,
         progress: &mut impl FnMut(u64, Option<u64>),
     ) -> Result<u64, Error> {
         let total = self.content_length();
-        let created = tokio::fs::File::create(path).await;
-        let mut file = created.map_err(|error| self.file_error(path, error))?;
         let mut written = 0;
         while let Some(chunk) = self.chunk().await? {
             file.write_all(&chunk).await.map_err(|error| self.file_error(path, error))?;
@@ -65,6 +69,15 @@ impl Response {
         let error = std::io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         self.locate(Error::new(ErrorKind::Other(std::sync::Arc::new(error)), Phase::Body))
     }
+}
+
+/// A name that nobody else has, in the same directory.
+fn beside(path: &Path) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    let count = COUNT.fetch_add(1, Relaxed);
+    name.push(format!(".{}-{count}.part", std::process::id()));
+    path.with_file_name(name)
 }
 
 /// A file that is not whole yet. It goes wherever the download ends, in an error or in a drop.

@@ -28,11 +28,12 @@ pub struct Lines {
     seen: usize,
     max: usize,
     ended: bool,
+    failed: Option<Error>,
 }
 
 impl Lines {
     pub(super) fn new(response: Response) -> Self {
-        Self { response, buf: BytesMut::new(), seen: 0, max: LINE_MAX, ended: false }
+        Self { response, buf: BytesMut::new(), seen: 0, max: LINE_MAX, ended: false, failed: None }
     }
 
     /// Sets the most bytes that a line may have. Default: 1 MiB.
@@ -49,7 +50,17 @@ impl Lines {
     /// As [`Response::chunk`], and where a line is too long.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            if let Some(at) = memchr::memchr(b'\n', &self.buf[self.seen..]) {
+            if let Some(error) = &self.failed {
+                return Err(error.clone());
+            }
+            let end = memchr::memchr(b'\n', &self.buf[self.seen..]);
+            if end.map_or(self.buf.len(), |at| self.seen + at) > self.max {
+                let limit = self.max as u64;
+                let kind = ErrorKind::Body(BodyError::TooLarge { limit });
+                self.failed = Some(self.response.locate(Error::new(kind, Phase::Body)));
+                continue;
+            }
+            if let Some(at) = end {
                 let mut line = self.buf.split_to(self.seen + at);
                 self.buf.advance(1);
                 self.seen = 0;
@@ -59,18 +70,15 @@ impl Lines {
                 return Ok(Some(line.freeze()));
             }
             self.seen = self.buf.len();
-            if self.seen > self.max {
-                let limit = self.max as u64;
-                let kind = ErrorKind::Body(BodyError::TooLarge { limit });
-                return Err(self.response.locate(Error::new(kind, Phase::Body)));
-            }
             if self.ended {
                 self.seen = 0;
                 return Ok((!self.buf.is_empty()).then(|| self.buf.split().freeze()));
             }
-            match self.response.chunk().await? {
-                Some(chunk) => self.buf.extend_from_slice(&chunk),
-                None => self.ended = true,
+            match self.response.chunk().await {
+                Ok(Some(chunk)) => self.buf.extend_from_slice(&chunk),
+                Ok(None) => self.ended = true,
+                // What was cut is no line, however often one asks.
+                Err(error) => self.failed = Some(error),
             }
         }
     }
@@ -103,6 +111,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_without_end_is_refused() {
+        let mut whole = lines(&["0123456789\n0123456789012345\n"]).max_len(15);
+        assert_eq!(whole.next().await.unwrap().unwrap(), "0123456789");
+        assert!(whole.next().await.is_err() && whole.next().await.is_err());
         let mut lines = lines(&["0123456789", "0123456789"]).max_len(15);
         assert!(lines.next().await.unwrap_err().to_string().contains("limit of 15 bytes"));
     }

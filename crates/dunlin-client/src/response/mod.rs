@@ -47,6 +47,8 @@ pub struct Response {
     info: Option<Arc<ConnInfo>>,
     upgraded: Option<Upgraded>,
     trailers: Option<HeaderMap>,
+    /// What the body failed with: it is never taken for whole afterwards.
+    failed: Option<Error>,
     extensions: Extensions,
 }
 
@@ -65,6 +67,7 @@ impl Response {
             info,
             upgraded: None,
             trailers: None,
+            failed: None,
             extensions: Extensions::new(),
         }
     }
@@ -248,12 +251,19 @@ impl Response {
     ///
     /// [`Error::is_body`], where it breaks off, cannot be decoded or is too long.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
         loop {
             let frame =
                 std::future::poll_fn(|cx| std::pin::Pin::new(&mut self.body).poll_frame(cx));
             match frame.await {
                 None => return Ok(None),
-                Some(Err(error)) => return Err(self.locate(error.into())),
+                Some(Err(error)) => {
+                    let error = self.locate(error.into());
+                    self.failed = Some(error.clone());
+                    return Err(error);
+                }
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if data.is_empty() => {}
                     Ok(data) => return Ok(Some(data)),
