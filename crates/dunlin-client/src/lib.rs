@@ -17,6 +17,10 @@
 //! | [`Response`] | the head at once, the body as it comes: bytes, text, JSON, lines, a file |
 //! | [`Timeouts`], [`PoolLimits`], [`Redirects`], [`Proxy`], [`NoProxy`], [`TlsConfig`] | settings |
 //! | [`Middleware`], [`Tracer`] | code around each attempt; hooks into what happens |
+//! | [`Retry`], [`RateLimit`], [`SingleFlight`], [`Hsts`] | middleware: again, not too often, once for all, by `https` |
+//! | [`InProcess`], [`Recorder`], [`Replay`] | middleware in place of a server: an app, a recording |
+//! | [`cache`] | middleware that keeps responses (RFC 9111), in memory or on disk |
+//! | [`sse`] | server-sent events: a stream that is asked for again when it ends |
 //! | [`cookies`], [`auth`] | the jar; credentials |
 //! | [`Error`] | what went wrong, in which [`Phase`], with whom |
 //!
@@ -32,6 +36,7 @@
 mod attempt;
 pub mod auth;
 mod builder;
+pub mod cache;
 mod client;
 #[cfg(feature = "compress")]
 mod compress;
@@ -65,7 +70,10 @@ pub use self::connect::dns::{Resolve, Resolving, SystemResolver};
 pub use self::connect::tls::{TlsBuilder, TlsConfig};
 pub use self::connect::{AddressFilter, Connect, Connecting};
 pub use self::error::{Error, ErrorKind, Phase};
-pub use self::middleware::{Middleware, Next};
+pub use self::middleware::{
+    Hsts, HstsError, InProcess, Middleware, Next, RateLimit, RateLimited, RecordError, Recorder,
+    Replay, ReplayError, Retry, RetryBudget, SingleFlight, Verdict,
+};
 pub use self::oneshot::{delete, get, head, patch, post, put, request};
 pub use self::pool::{PoolLimits, PoolMetrics};
 pub use self::proxy::{NoProxy, Proxy};

@@ -54,7 +54,8 @@ impl CookieJar {
     }
 }
 
-async fn write(path: &Path, bytes: Vec<u8>) -> io::Result<()> {
+/// Writes a file that only its owner may read, all of it or nothing.
+pub(crate) async fn write(path: &Path, bytes: Vec<u8>) -> io::Result<()> {
     let path = path.to_owned();
     tokio::task::spawn_blocking(move || replace(&path, &bytes)).await.map_err(io::Error::other)?
 }

@@ -46,7 +46,7 @@ mod buckets;
 mod builder;
 mod cookie;
 mod date;
-mod file;
+pub(crate) mod file;
 mod jar;
 mod json;
 mod matching;

@@ -1,12 +1,25 @@
 //! Code around each attempt to send a request.
 
 mod digest;
+mod hsts;
+mod in_process;
+mod rate_limit;
+mod record;
+pub(crate) mod retry;
+mod single_flight;
+pub(crate) mod whole;
 
 use std::fmt;
 use std::sync::Arc;
 
 use dunlin_core::BoxFuture;
 
+pub use self::hsts::{Hsts, HstsError};
+pub use self::in_process::InProcess;
+pub use self::rate_limit::{RateLimit, RateLimited};
+pub use self::record::{RecordError, Recorder, Replay, ReplayError};
+pub use self::retry::{Retry, RetryBudget, Verdict};
+pub use self::single_flight::SingleFlight;
 use crate::attempt;
 use crate::client::Client;
 use crate::error::Error;
@@ -21,6 +34,12 @@ use crate::response::Response;
 /// redirects decided on, behind it. The first of a list is outermost. A request that a middleware
 /// makes of its own through the same client passes through that middleware again: give it
 /// [`middleware([])`](crate::RequestBuilder::middleware).
+///
+/// Those that the crate has go well in this order, outermost first: [`Hsts`], so that the others see
+/// the URL that is asked; [`Cache`](crate::cache::Cache), which then spares all that follows;
+/// [`SingleFlight`]; [`Retry`]; [`RateLimit`], which counts retries too; credentials, such as
+/// [`DigestAuth`](crate::auth::DigestAuth); [`Recorder`]; and [`InProcess`] or [`Replay`] in place of
+/// the network.
 ///
 /// Functions and closures are middleware:
 ///
@@ -83,6 +102,12 @@ impl Next {
             }
             None => attempt::send(&self.client, request, self.attempt).await,
         }
+    }
+
+    /// The same with time of its own, for a request that outlives the one it was made for.
+    pub(crate) fn with_deadline(mut self, total: Option<std::time::Duration>) -> Self {
+        self.attempt.deadline = total.map(|total| tokio::time::Instant::now() + total);
+        self
     }
 
     /// The client that the request was made with, for requests of one's own.

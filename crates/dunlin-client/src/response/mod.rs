@@ -83,6 +83,16 @@ impl Response {
         response
     }
 
+    /// Where the connection goes after a 101 that came by no connection of the pool.
+    pub(crate) fn set_upgraded(&mut self, upgraded: Upgraded) {
+        self.upgraded = Some(upgraded);
+    }
+
+    /// Whether there is a connection to hand over and no body.
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.upgraded.is_some()
+    }
+
     /// A response that no server sent: from a cache, a recording, a test.
     pub fn from_parts(head: ResponseHead, body: Body, url: Url) -> Self {
         Self::new(head, body, url, None)

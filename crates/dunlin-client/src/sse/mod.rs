@@ -1,7 +1,8 @@
 //! Server-sent events: the `text/event-stream` format (WHATWG HTML §9.2).
 //!
-//! Reads no socket and keeps no clock: bytes in, [`Event`]s out. What to do when a stream ends, and
-//! after how long to ask again, is for the connection above it, which finds what it needs in
+//! [`EventSource`] asks a server for events, and again whenever the stream ends. It stands over
+//! [`EventParser`], which reads no socket and keeps no clock: bytes in, [`Event`]s out. What to do when
+//! a stream ends, and after how long to ask again, is for whoever owns it, who finds what is needed in
 //! [`EventParser::last_event_id`] and [`EventParser::retry`].
 //!
 //! ```
@@ -17,5 +18,7 @@
 //! ```
 
 mod parser;
+mod source;
 
 pub use self::parser::{Event, EventError, EventLimits, EventParser};
+pub use self::source::EventSource;
