@@ -15,7 +15,7 @@ use util::{Server, field, target};
 const ALL: [Coding; 4] = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
@@ -151,7 +151,7 @@ async fn a_coded_body_that_breaks_off_or_is_wrong_is_an_error_and_an_empty_one_i
 
 #[tokio::test]
 async fn a_bomb_is_defused_by_ratio_and_by_length() {
-    let zeros = vec![0; 3 << 20];
+    let zeros = vec![0; 9 << 17];
     let bomb = gzip(&gzip(&zeros));
     assert!(bomb.len() < 1_000);
     let server = sending("gzip, gzip", bomb).await;
@@ -165,8 +165,8 @@ async fn a_bomb_is_defused_by_ratio_and_by_length() {
     let error = response.bytes().await.unwrap_err();
     assert!(error.to_string().contains("limit of 1048576 bytes"), "{error}");
     let strict = Client::builder().max_ratio(10).build().unwrap();
-    let server = sending("gzip", gzip(&vec![0; 2 << 20])).await;
-    assert!(text(&strict, &server).await.unwrap_err().to_string().contains("10"));
+    let server = sending("gzip", gzip(&zeros)).await;
+    assert!(text(&strict, &server).await.unwrap_err().to_string().contains("more than 10 times"));
 }
 
 #[tokio::test]
