@@ -31,13 +31,13 @@ pub(crate) async fn send(
     cx: Context,
 ) -> Result<Response, Error> {
     let url = request.url.clone();
-    let may_repeat =
-        request.settings.replay && request.is_idempotent() && request.body.is_replayable();
+    let may_resend = request.settings.replay && request.body.is_replayable();
+    let may_repeat = may_resend && request.is_idempotent();
     let sent = exchange(client, &mut request, &cx).await;
     sent.map_err(|error| {
         let error = error.with_url(&url);
         // Decided on what was sent, which middleware may have changed.
-        if may_repeat { error } else { error.settled() }
+        if may_repeat || may_resend && error.is_unsent() { error } else { error.settled() }
     })
 }
 

@@ -247,7 +247,7 @@ impl Client {
     }
 
     /// Sends the request of a hop, and once more where a kept connection broke before a byte of the
-    /// answer came and the server may get the request twice.
+    /// answer came and the server may get the request twice, or before a byte of it had left.
     async fn attempts(&self, hop: Request, cx: attempt::Context) -> Result<Response, Error> {
         let again = (hop.settings.replay && hop.body.is_replayable()).then(|| hop.clone());
         let first = self.attempt(hop, cx.clone()).await;

@@ -39,8 +39,17 @@ struct Inner {
     /// Who was connected to, where that is not who the URL names: a proxy.
     origin: Option<Origin>,
     peer: Option<SocketAddr>,
-    /// No byte of a response had come, and the connection had been used before.
-    is_stale: bool,
+    retry: Stale,
+}
+
+/// What a broken connection says about whether its request may be sent again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Stale {
+    No,
+    /// The connection had been used before, and no byte of a response had come.
+    Unanswered,
+    /// Besides, no byte of the request had left.
+    Unsent,
 }
 
 /// How far the request had come.
@@ -189,7 +198,7 @@ pub enum ErrorKind {
 impl Error {
     /// An error of a kind, in a phase.
     pub fn new(kind: ErrorKind, phase: Phase) -> Self {
-        Self(Arc::new(Inner { kind, phase, url: None, origin: None, peer: None, is_stale: false }))
+        Self(Arc::new(Inner { kind, phase, url: None, origin: None, peer: None, retry: Stale::No }))
     }
 
     /// Any error, for middleware that fails.
@@ -247,20 +256,24 @@ impl Error {
         self.edit(|inner| inner.peer = peer)
     }
 
-    pub(crate) fn stale(self) -> Self {
-        self.edit(|inner| inner.is_stale = true)
+    pub(crate) fn stale(self, how: Stale) -> Self {
+        self.edit(|inner| inner.retry = how)
     }
 
     /// An error behind which nothing is sent again.
     pub(crate) fn settled(self) -> Self {
-        if !self.0.is_stale {
+        if self.0.retry == Stale::No {
             return self;
         }
-        self.edit(|inner| inner.is_stale = false)
+        self.edit(|inner| inner.retry = Stale::No)
     }
 
     pub(crate) fn is_stale(&self) -> bool {
-        self.0.is_stale
+        self.0.retry != Stale::No
+    }
+
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.0.retry == Stale::Unsent
     }
 
     /// What went wrong.

@@ -225,3 +225,76 @@ async fn a_closed_client_serves_nobody() {
     let error = client.get(server.url("/")).send().await.unwrap_err();
     assert!(error.to_string().contains("closed"), "{error}");
 }
+
+/// A tracer that panics while a place is in its hands.
+#[tokio::test]
+async fn a_panic_between_queue_and_connection_costs_no_place() {
+    struct Panics;
+    impl dunlin_client::Tracer for Panics {
+        fn trace(&self, _: &dunlin_client::Request) -> Option<Arc<dyn dunlin_client::Trace>> {
+            Some(Arc::new(Panics))
+        }
+    }
+    impl dunlin_client::Trace for Panics {
+        fn connection_queued_end(&self) {
+            panic!("as a test wants it");
+        }
+    }
+    let server = Server::answering(|_, _| ok("x")).await;
+    let client = limited(1);
+    let queued = client.get(server.url("/")).tracer(Panics);
+    let (first, second) =
+        tokio::join!(client.get(server.url("/")).send(), tokio::spawn(queued.send()));
+    first.unwrap();
+    assert!(second.unwrap_err().is_panic());
+    client.get(server.url("/")).send().await.unwrap();
+    assert_eq!(client.pool_metrics().open, 1);
+}
+
+#[tokio::test]
+async fn many_hosts_that_wait_cost_no_more_than_their_number() {
+    let server = Server::answering(|_, _| ok("x")).await;
+    let limits = PoolLimits { total: 4, per_host: 1, ..PoolLimits::default() };
+    let localhost = [std::net::IpAddr::from([127, 0, 0, 1])];
+    let client = Client::builder().pool(limits).resolve_to("*", &localhost).build().unwrap();
+    let port = server.address.port();
+    let many = (0..3_000).map(|n| client.get(format!("http://h{}.test:{port}/", n % 1_500)).send());
+    let began = std::time::Instant::now();
+    for answer in futures_util::future::join_all(many).await {
+        answer.unwrap();
+    }
+    // A scan of all hosts for each request took ten times as long.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(server.seen.most_open.load(SeqCst) <= 4 + 4, "closing takes the server a moment");
+}
+
+#[tokio::test]
+async fn unsolicited_bytes_are_seen_before_the_runtime_has_heard_of_them() {
+    let (sent, evil) = std::sync::mpsc::channel();
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        for stream in server.incoming() {
+            let mut stream = stream.unwrap();
+            let sent = sent.clone();
+            std::thread::spawn(move || {
+                let mut piece = [0; 4096];
+                while stream.read(&mut piece).is_ok_and(|n| n > 0) {
+                    stream.write_all(&ok("good")).unwrap();
+                    std::thread::sleep(Duration::from_millis(20));
+                    let _ = stream.write_all(&ok("EVIL"));
+                    let _ = sent.send(());
+                }
+            });
+        }
+    });
+    let client = Client::new();
+    for _ in 0..5 {
+        let response = client.get(format!("http://{address}/")).send().await.unwrap();
+        assert_eq!(response.text().await.unwrap(), "good");
+        // Blocks the one thread of the runtime, so that it looks at no socket.
+        evil.recv().unwrap();
+    }
+    assert_eq!(client.pool_metrics().reused, 0);
+}

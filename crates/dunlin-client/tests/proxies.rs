@@ -276,7 +276,7 @@ async fn connections_of_different_proxies_and_credentials_are_not_mixed() {
 }
 
 #[tokio::test]
-async fn an_address_filter_looks_at_the_proxy_alone() {
+async fn an_address_filter_looks_at_the_proxy_and_at_what_is_resolved_here() {
     let origin = origin(None).await;
     let proxy = socks_proxy(origin.at, None).await;
     let at = proxy.at;
@@ -285,8 +285,14 @@ async fn an_address_filter_looks_at_the_proxy_alone() {
         let builder = Client::builder().proxy(by("socks5", &proxy)).resolve_to("t.example", &[ip]);
         builder.address_filter(filter).build().unwrap()
     };
-    let client = build(AddressFilter::new(move |address| *address == at));
-    assert_eq!(text(&client, "http://t.example/").await, "from the origin");
+    let target = std::net::SocketAddr::from(([127, 0, 0, 7], 80));
+    let both = AddressFilter::new(move |address| *address == at || *address == target);
+    assert_eq!(text(&build(both), "http://t.example/").await, "from the origin");
+    for one in [at, target] {
+        let client = build(AddressFilter::new(move |address| *address == one));
+        let error = client.get("http://t.example/").send().await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Refused(_)), "{error}");
+    }
     let client = build(AddressFilter::public_only());
     let error = client.get("http://t.example/").send().await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Refused(_)), "{error}");

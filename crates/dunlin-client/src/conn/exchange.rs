@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
 
 use super::{Connection, poll_write};
-use crate::error::{Error, ErrorKind, Phase};
+use crate::error::{Error, ErrorKind, Phase, Stale};
 use crate::settings::OnInterim;
 use crate::timeouts::Timeouts;
 use crate::trace::Traces;
@@ -125,9 +125,13 @@ impl Connection {
             }
         }
         self.requests += 1;
+        self.sent = 0;
         // Most sockets take a small request at once.
         let written = match poll_write(&mut self.io, &mut noop(), out, &[], &[]) {
-            Poll::Ready(Ok(n)) => n,
+            Poll::Ready(Ok(n)) => {
+                self.sent = n as u64;
+                n
+            }
             Poll::Ready(Err(error)) => {
                 self.write_failed = Some(error);
                 out.len()
@@ -210,13 +214,18 @@ impl Connection {
     /// The error of a connection that ended or broke.
     fn broken(&mut self, phase: Phase, error: Error) -> Error {
         let unanswered = !self.proto.is_response_begun();
+        let failed = self.write_failed.is_some();
         // A reset while writing says more than the end that was read behind it.
         let error = match self.write_failed.take() {
             Some(write) if unanswered => Error::io(phase, write),
             _ => error,
         };
         let error = error.with_peer(self.info.peer);
-        if unanswered && self.requests > 1 { error.stale() } else { error }
+        let how = match failed && self.sent == 0 {
+            true => Stale::Unsent,
+            false => Stale::Unanswered,
+        };
+        if unanswered && self.requests > 1 { error.stale(how) } else { error }
     }
 
     /// Sends on while the response's body is read; nothing but an end of the request's own body is an

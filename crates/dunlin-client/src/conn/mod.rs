@@ -44,6 +44,8 @@ pub(crate) struct Connection {
     info: Arc<ConnInfo>,
     born: Instant,
     requests: u64,
+    /// Bytes of the present request that the system has taken.
+    sent: u64,
 }
 
 /// Rendered bytes that the socket has not taken.
@@ -94,6 +96,7 @@ impl Connection {
             info: Arc::new(info),
             born: Instant::now(),
             requests: 0,
+            sent: 0,
         }
     }
 
@@ -153,7 +156,7 @@ impl Connection {
 
     /// Writes what is rendered and not yet sent.
     fn poll_unsent(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        let Self { io, unsent, progress, .. } = self;
+        let Self { io, unsent, progress, sent, .. } = self;
         while !unsent.is_empty() {
             let n = std::task::ready!(poll_write(
                 io,
@@ -163,6 +166,7 @@ impl Connection {
                 &unsent.suffix
             ))?;
             *progress = true;
+            *sent += n as u64;
             let of_head = n.min(unsent.head.len() - unsent.at);
             unsent.at += of_head;
             let of_body = (n - of_head).min(unsent.body.len());

@@ -93,6 +93,7 @@ impl State {
 
     /// An idle connection, a place, or one in the queue. What comes with it is to be closed; its places
     /// are taken already.
+    #[expect(clippy::vec_box, reason = "they are boxed already")]
     pub(super) fn find(&mut self, key: &Key, fresh: bool) -> (Found, Vec<Box<Connection>>) {
         let mut closing = Vec::new();
         if self.closed {
