@@ -12,7 +12,7 @@ async fn main() -> dunlin::Result {
     let response = Client::new().get(&url).send().await?.ok()?;
 
     let last = response.url().path().rsplit('/').next().filter(|name| !name.is_empty());
-    let suggested = response.file_name().or(last.map(String::from));
+    let suggested = response.file_name().or_else(|| last.map(String::from));
     let file = args.next().or(suggested).unwrap_or_else(|| "index.html".into());
     let bar = match response.content_length() {
         Some(bytes) => ProgressBar::new(bytes).with_style(ProgressStyle::with_template(
