@@ -160,11 +160,13 @@ impl ConnBody {
         }
         let conn = lease.conn();
         conn.poll_send_on(&mut self.outgoing, &self.terms, cx)?;
-        // Pieces that the program keeps share their buffer: a new one is taken only when this is full.
+        // A buffer whose pieces are gone is used again. Those that the program keeps share theirs, so a
+        // new one is taken only when it is full.
         let wanted = self.left.map_or(READ, |left| usize::try_from(left).unwrap_or(READ)).min(READ);
+        let wanted = self.input.len() + wanted.max(1);
         let room = self.buf.capacity() - self.buf.len();
-        if room < self.input.len() + wanted.min(MIN_ROOM) {
-            self.buf.reserve(self.input.len() + wanted.max(1));
+        if !self.buf.try_reclaim(wanted) && room < wanted.min(self.input.len() + MIN_ROOM) {
+            self.buf.reserve(wanted);
         }
         if !self.input.is_empty() {
             self.buf.extend_from_slice(&self.input);

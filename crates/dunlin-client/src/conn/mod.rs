@@ -196,11 +196,13 @@ fn poll_write(
     suffix: &[u8],
 ) -> Poll<std::io::Result<usize>> {
     let io = Pin::new(io);
-    let n = if body.is_empty() && suffix.is_empty() {
-        std::task::ready!(io.poll_write(cx, head))?
-    } else {
-        let slices = [head, body, suffix].map(std::io::IoSlice::new);
-        std::task::ready!(io.poll_write_vectored(cx, &slices))?
+    // One piece by itself: the runtime then knows from what is left over that the socket is full.
+    let n = match (head, body, suffix) {
+        (only, [], []) | ([], only, []) => std::task::ready!(io.poll_write(cx, only))?,
+        _ => {
+            let slices = [head, body, suffix].map(std::io::IoSlice::new);
+            std::task::ready!(io.poll_write_vectored(cx, &slices))?
+        }
     };
     Poll::Ready(if n == 0 { Err(std::io::ErrorKind::WriteZero.into()) } else { Ok(n) })
 }
