@@ -12,7 +12,10 @@ use std::time::Duration;
 pub struct Limits {
     /// Bytes of one message, after inflation. Default: 4 MiB, as in aiohttp.
     pub max_message: usize,
-    /// Bytes of one frame as it was sent. Default: none but [`max_message`](Self::max_message).
+    /// Bytes of one message that is received [in parts](crate::WebSocket::receive_part), after inflation; what
+    /// is kept of it is a part at a time. Default: none.
+    pub max_streamed: usize,
+    /// Bytes of one frame as it was sent. Default: none but those for messages.
     pub max_frame: usize,
     /// Frames of one message. They cost time and no memory. Default: 131,072.
     pub max_fragments: u32,
@@ -25,6 +28,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_message: 4 * 1024 * 1024,
+            max_streamed: usize::MAX,
             max_frame: usize::MAX,
             max_fragments: 131_072,
             max_ratio: None,

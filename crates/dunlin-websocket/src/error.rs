@@ -6,7 +6,8 @@ use crate::proto::ProtocolError;
 
 /// Why receiving, sending or closing failed.
 ///
-/// All but [`Closed`](Self::Closed), [`WrongKind`](Self::WrongKind) and `Json` end the connection.
+/// All but [`Closed`](Self::Closed), [`Unfinished`](Self::Unfinished), [`WrongKind`](Self::WrongKind) and `Json`
+/// end the connection.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -28,7 +29,11 @@ pub enum Error {
     /// The connection is closed or closing; nothing can be sent any more.
     #[error("the connection is closed")]
     Closed,
-    /// A message of the other kind than was asked for. The message is gone, the connection goes on.
+    /// A whole message in the midst of one that is sent in parts. The connection goes on.
+    #[error("a message that is sent in parts is not finished")]
+    Unfinished,
+    /// A message of the other kind than was asked for, or a part of another than the first. It is gone, the
+    /// connection goes on.
     #[error("a {} message where a {expected} message was expected", if *expected == "text" { "binary" } else { "text" })]
     WrongKind {
         /// `text` or `binary`.

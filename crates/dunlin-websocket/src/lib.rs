@@ -29,7 +29,7 @@
 //! | type | what it is |
 //! | --- | --- |
 //! | [`WebSocket`], [`Sender`], [`Receiver`] | the connection, whole or in halves |
-//! | [`Message`], [`Text`] | what is sent and received |
+//! | [`Message`], [`Text`], [`Part`] | what is sent and received, whole or in parts |
 //! | [`ServerHandshake`], [`ClientHandshake`] | how it is opened: keys, origins, subprotocols, extensions |
 //! | [`Config`], [`Limits`], `Deflate` | settings |
 //! | [`CloseCode`], [`CloseFrame`] | how it ends |
@@ -71,6 +71,6 @@ pub use self::handshake::{
     Accepted, BadProtocol, ClientHandshake, Confirmed, HandshakeError, Origins, Refused,
     ServerHandshake, can_upgrade,
 };
-pub use self::message::{Message, Text};
+pub use self::message::{Message, Part, Text};
 pub use self::proto::{Compress, ProtocolError};
 pub use self::socket::{Receiver, Sender, WebSocket};

@@ -57,6 +57,15 @@ impl Message {
     }
 }
 
+/// A part of a message that is received in parts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Part {
+    /// What has come; text is cut between characters. It may be empty in the last part.
+    pub data: Message,
+    /// Whether the message ends with it.
+    pub is_last: bool,
+}
+
 impl From<Text> for Message {
     fn from(text: Text) -> Self {
         Self::Text(text)

@@ -45,6 +45,10 @@ impl Compressor {
         match *self {}
     }
 
+    pub(crate) fn part(&mut self, _: &[u8], _: bool, _: &mut Vec<u8>) {
+        match *self {}
+    }
+
     pub(crate) fn compress(&mut self, _: &[u8], _: &mut Vec<u8>) -> bool {
         match *self {}
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dunlin_websocket::{CloseCode, Config, Error, Message, ProtocolError, Role, WebSocket};
+use dunlin_websocket::{CloseCode, Config, Error, Limits, Message, ProtocolError, Role, WebSocket};
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
 };
@@ -272,6 +272,32 @@ async fn halves_send_and_receive_at_once() {
 }
 
 #[tokio::test]
+async fn halves_answer_pings_while_they_send() {
+    let (server, mut client) = bare(Config::default());
+    let (mut sender, mut receiver) = server.split();
+    let receiving = tokio::spawn(async move { receiver.receive().await });
+    for count in 0..50u8 {
+        client.write_all(&masked(0x89, &[count])).await.unwrap();
+        sender.send(&[count][..]).await.unwrap();
+    }
+    // In which order they come is open; that each frame is whole is not.
+    let (mut pongs, mut messages) = (Vec::new(), Vec::new());
+    for _ in 0..100 {
+        let mut frame = [0; 3];
+        client.read_exact(&mut frame).await.unwrap();
+        match frame {
+            [0x8a, 1, count] => pongs.push(count),
+            [0x82, 1, count] => messages.push(count),
+            other => panic!("{other:?}"),
+        }
+    }
+    let all: Vec<u8> = (0..50).collect();
+    assert!(pongs == all && messages == all);
+    drop(client);
+    assert!(matches!(receiving.await.unwrap(), Some(Err(Error::Lost))));
+}
+
+#[tokio::test]
 async fn who_pings_and_never_reads_is_not_read_for_ever() {
     let (server, mut client) = duplex(1000);
     let config = Config { high_water: 4000, ..Config::default() };
@@ -308,6 +334,40 @@ async fn feeding_waits_where_the_peer_does_not_read() {
     server.flush().await.unwrap();
     drop(server);
     assert_eq!(reading.await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn large_messages_go_in_parts_both_ways() {
+    let limits = Limits { max_message: 1000, ..Limits::default() };
+    let (mut server, mut client) = pair(Config { limits, ..Config::default() });
+    let text = "\u{20ac}uro ".repeat(50_000);
+    let expected = format!("begun {text}");
+    let sending = tokio::spawn(async move {
+        client.send_part("begun ", false).await.unwrap();
+        assert!(matches!(client.send("whole").await, Err(Error::Unfinished)));
+        let wrong = client.send_part(&b"bytes"[..], false).await;
+        assert!(matches!(wrong, Err(Error::WrongKind { expected: "text" })));
+        client.send_part(&*text, false).await.unwrap();
+        client.send_part("", true).await.unwrap();
+        // All but the first part of this one is skipped.
+        client.send(vec![7; 100_000]).await.unwrap();
+        client.send("next").await.unwrap();
+        client
+    });
+    let (mut received, mut parts) = (String::new(), 0);
+    loop {
+        let part = server.receive_part().await.unwrap().unwrap();
+        assert!(part.data.len() < 65 * 1024);
+        received.push_str(part.data.as_text().unwrap());
+        parts += 1;
+        if part.is_last {
+            break;
+        }
+    }
+    assert!(received == expected && parts > 5);
+    assert!(!server.receive_part().await.unwrap().unwrap().is_last);
+    assert_eq!(server.receive().await.unwrap().unwrap(), Message::from("next"));
+    drop(sending.await.unwrap());
 }
 
 #[cfg(feature = "json")]

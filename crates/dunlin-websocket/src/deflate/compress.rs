@@ -43,39 +43,51 @@ impl Compressor {
     /// same: it has entered the window, and the peer's window must hold what ours does.
     pub(crate) fn compress(&mut self, message: &[u8], out: &mut Vec<u8>) -> bool {
         let start = out.len();
-        if message.is_empty() {
-            // RFC 7692 §7.2.3.6: a flush with nothing to flush writes nothing.
-            out.push(0);
-            return true;
-        }
-        let (level, bits) = (self.level, self.bits);
-        let state = self.state.get_or_insert_with(|| pool::take_compress(level, bits));
-        let mut rest = message;
-        out.reserve(message.len() / 2 + 64);
-        loop {
-            let before = state.total_in();
-            // It fails on nothing but a misuse of its state.
-            let result = state.compress_vec(rest, out, FlushCompress::Sync);
-            debug_assert!(result.is_ok());
-            rest = &rest[(state.total_in() - before) as usize..];
-            if rest.is_empty() && out.len() < out.capacity() {
-                break;
-            }
-            out.reserve(rest.len() / 2 + 64);
-        }
-        debug_assert!(out[start..].ends_with(&TAIL));
-        out.truncate(out.len() - TAIL.len());
-        if self.takeover {
-            return true;
-        }
-        if let Some(state) = self.state.take() {
-            pool::put_compress(level, bits, state);
-        }
-        if out.len() - start < message.len() {
+        self.part(message, true, out);
+        let shrank = out.len() - start < message.len();
+        if self.takeover || shrank || message.is_empty() {
             return true;
         }
         out.truncate(start);
         false
+    }
+
+    /// Appends a part of a compressed message, so that all of it can be inflated without the next.
+    pub(crate) fn part(&mut self, part: &[u8], is_last: bool, out: &mut Vec<u8>) {
+        if !part.is_empty() {
+            self.deflate(part, out);
+            if is_last {
+                debug_assert!(out.ends_with(&TAIL));
+                out.truncate(out.len() - TAIL.len());
+            }
+        } else if is_last {
+            // RFC 7692 §7.2.3.6: a flush with nothing to flush writes nothing. This and the tail that is not
+            // sent are an empty block.
+            out.push(0);
+        }
+        if is_last
+            && !self.takeover
+            && let Some(state) = self.state.take()
+        {
+            pool::put_compress(self.level, self.bits, state);
+        }
+    }
+
+    fn deflate(&mut self, mut data: &[u8], out: &mut Vec<u8>) {
+        let (level, bits) = (self.level, self.bits);
+        let state = self.state.get_or_insert_with(|| pool::take_compress(level, bits));
+        loop {
+            out.reserve(data.len() / 2 + 64);
+            let before = state.total_in();
+            // It fails on nothing but a misuse of its state.
+            let result = state.compress_vec(data, out, FlushCompress::Sync);
+            debug_assert!(result.is_ok());
+            data = &data[(state.total_in() - before) as usize..];
+            // With room left, all of the flush is out.
+            if data.is_empty() && out.len() < out.capacity() {
+                return;
+            }
+        }
     }
 }
 

@@ -42,10 +42,19 @@ impl Inflater {
     /// Appends to `out` what `input` inflates to; `out` never holds more than `max` bytes.
     pub(crate) fn inflate(
         &mut self,
-        mut input: &[u8],
+        input: &[u8],
         out: &mut Vec<u8>,
         max: usize,
     ) -> Result<(), InflateError> {
+        let start = out.len();
+        self.run(input, out, max)?;
+        if self.takeover && !self.keeps_state {
+            self.remember(&out[start..]);
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, mut input: &[u8], out: &mut Vec<u8>, max: usize) -> Result<(), InflateError> {
         if input.is_empty() {
             return Ok(());
         }
@@ -106,21 +115,20 @@ impl Inflater {
             && let Some(state) = self.state.take()
         {
             pool::put_inflate(state);
-            if self.takeover {
-                self.remember(out);
-            }
+            let surplus = self.window.len().saturating_sub(WINDOW);
+            self.window.drain(..surplus);
+            self.window.shrink_to(WINDOW);
         }
         Ok(())
     }
 
-    /// Keeps the last 32 KiB of all messages.
-    fn remember(&mut self, message: &[u8]) {
-        let new = &message[message.len().saturating_sub(WINDOW)..];
-        let surplus = (self.window.len() + new.len()).saturating_sub(WINDOW);
-        self.window.drain(..surplus);
-        // Doubled, but never past what is kept.
-        let grow = new.len().max(self.window.len().min(WINDOW - self.window.len()));
-        self.window.reserve_exact(grow);
+    /// Keeps what later messages may refer to. Within a message up to twice of it, so that a message in many
+    /// small pieces does not move it for each of them.
+    fn remember(&mut self, new: &[u8]) {
+        let new = &new[new.len().saturating_sub(WINDOW)..];
+        if self.window.len() + new.len() > 2 * WINDOW {
+            self.window.drain(..self.window.len() + new.len() - WINDOW);
+        }
         self.window.extend_from_slice(new);
     }
 }

@@ -31,6 +31,10 @@ const TRUST: usize = 256 * 1024;
 /// A frame that lacks at least this much is read straight into its message.
 const DIRECT_MIN: usize = 16 * 1024;
 
+/// Compressed bytes that are inflated at a time where a message is taken in parts: DEFLATE makes a megabyte of
+/// them at most.
+const PART_INFLATE: usize = 1024;
+
 /// Unmasking and checking go over a payload in blocks of this size, so that the second finds in the
 /// first-level cache what the first has left there.
 const BLOCK: usize = 16 * 1024;
@@ -40,6 +44,9 @@ const BLOCK: usize = 16 * 1024;
 pub enum Event {
     /// A whole message.
     Message(Message),
+    /// A part of a message that is not its last; only where [parts](Decoder::set_parts) are asked for. Text
+    /// is cut between characters. The rest comes as further parts and, for its end, as a message.
+    Part(Message),
     /// A ping, to be answered with the same payload unless the connection is closing.
     Ping(Bytes),
     /// A pong.
@@ -61,6 +68,7 @@ pub struct Decoder {
     message: Option<Begun>,
     /// The message as far as it has come, inflated.
     data: Vec<u8>,
+    in_parts: bool,
     ended: bool,
 }
 
@@ -82,6 +90,8 @@ struct Begun {
     fragments: u32,
     /// Bytes of payload that its frames declared.
     sent: usize,
+    /// Bytes of the message that were handed out as parts.
+    given: usize,
 }
 
 impl Decoder {
@@ -94,12 +104,19 @@ impl Decoder {
             frame: None,
             message: None,
             data: Vec::new(),
+            in_parts: false,
             ended: false,
         }
     }
 
     pub(crate) fn set_inflater(&mut self, inflater: Option<Inflater>) {
         self.inflater = inflater;
+    }
+
+    /// Whether messages are handed out in parts, as they come. To be changed between messages; within one it
+    /// holds for the rest of it.
+    pub fn set_parts(&mut self, in_parts: bool) {
+        self.in_parts = in_parts;
     }
 
     /// Takes the next event off the front of `input`.
@@ -135,7 +152,11 @@ impl Decoder {
                 match self.take_in(input)? {
                     Taken::Message(message) => return Ok(Some(Event::Message(message))),
                     Taken::Frame => {}
-                    Taken::All => return Ok(None),
+                    Taken::All if input.is_empty() && !self.has_part() => return Ok(None),
+                    Taken::All => {}
+                }
+                if let Some(part) = self.take_part() {
+                    return Ok(Some(Event::Part(part)));
                 }
                 continue;
             }
@@ -185,7 +206,8 @@ impl Decoder {
         if header.rsv != 0 && !marked {
             return Err(ProtocolError::ReservedBits(header.rsv));
         }
-        let Limits { max_message, max_frame, max_fragments, .. } = self.limits;
+        let Limits { max_frame, max_fragments, .. } = self.limits;
+        let max_message = self.max_message();
         if header.len > max_frame as u64 {
             return Err(ProtocolError::FrameTooLarge { len: header.len, max: max_frame });
         }
@@ -201,6 +223,12 @@ impl Decoder {
             return Err(ProtocolError::TooManyFragments { max: max_fragments });
         }
         Ok(is_compressed)
+    }
+
+    /// The limit for the present message, or the next.
+    fn max_message(&self) -> usize {
+        let is_parted = self.message.is_some_and(|begun| begun.given > 0);
+        if self.in_parts || is_parted { self.limits.max_streamed } else { self.limits.max_message }
     }
 
     fn control(
@@ -236,11 +264,12 @@ impl Decoder {
             utf8: Utf8::default(),
             fragments: 0,
             sent: 0,
+            given: 0,
         });
         begun.fragments += 1;
         begun.sent += len;
         self.frame = Some(Frame { fin: header.fin, left: len, key: header.mask });
-        if !is_compressed {
+        if !is_compressed && !self.in_parts {
             self.reserve(len);
         }
     }
@@ -261,18 +290,23 @@ impl Decoder {
 
     /// Takes in what there is of the present frame's payload.
     fn take_in(&mut self, input: &mut Input) -> Result<Taken, ProtocolError> {
+        let max = self.max_message();
         let (Some(mut frame), Some(begun)) = (self.frame, &mut self.message) else {
             return Ok(Taken::Frame);
         };
         let bytes = input.as_mut();
-        let take = bytes.len().min(frame.left);
+        let mut take = bytes.len().min(frame.left);
+        if begun.is_compressed && self.in_parts {
+            take = take.min(PART_INFLATE);
+        }
         if take > 0 {
             let piece = &mut bytes[..take];
             if begun.is_compressed {
                 if let Some(key) = frame.key {
                     apply_mask(piece, key);
                 }
-                inflate(self.inflater.as_mut(), Some(piece), &mut self.data, begun, &self.limits)?;
+                let limits = Limits { max_message: max, ..self.limits };
+                inflate(self.inflater.as_mut(), Some(piece), &mut self.data, begun, &limits)?;
             } else {
                 let start = self.data.len();
                 self.data.extend_from_slice(piece);
@@ -295,9 +329,11 @@ impl Decoder {
         if !frame.fin {
             return Ok(Taken::Frame);
         }
+        let max_message = self.max_message();
         let Some(mut begun) = self.message.take() else { return Ok(Taken::Frame) };
         if begun.is_compressed {
-            inflate(self.inflater.as_mut(), None, &mut self.data, &mut begun, &self.limits)?;
+            let limits = Limits { max_message, ..self.limits };
+            inflate(self.inflater.as_mut(), None, &mut self.data, &mut begun, &limits)?;
         }
         if begun.is_text && !begun.utf8.is_whole() {
             return Err(ProtocolError::NotUtf8);
@@ -310,11 +346,27 @@ impl Decoder {
         Ok(Taken::Message(whole(begun.is_text, data.into())))
     }
 
+    /// Whether there is something to hand out of a message that is not all here.
+    fn has_part(&self) -> bool {
+        self.in_parts && self.message.is_some_and(|begun| self.data.len() > begun.utf8.open_bytes())
+    }
+
+    fn take_part(&mut self) -> Option<Message> {
+        if !self.has_part() {
+            return None;
+        }
+        let begun = self.message.as_mut()?;
+        let open = self.data.split_off(self.data.len() - begun.utf8.open_bytes());
+        let part = std::mem::replace(&mut self.data, open);
+        begun.given += part.len();
+        Some(whole(begun.is_text, part.into()))
+    }
+
     /// The buffer that the rest of a large frame is best read into, behind what it holds, and how many
     /// bytes may be; `None` where reading into the input is as good. To be asked when the input is empty.
     pub(crate) fn direct(&mut self) -> Option<(&mut Vec<u8>, usize)> {
         let (frame, begun) = (self.frame?, self.message?);
-        if frame.left < DIRECT_MIN || begun.is_compressed {
+        if frame.left < DIRECT_MIN || begun.is_compressed || self.in_parts {
             return None;
         }
         self.reserve(frame.left);
@@ -371,6 +423,7 @@ fn unmask_and_check(
             utf8: Utf8::default(),
             fragments: 1,
             sent: payload.len(),
+            given: 0,
         };
         settle(payload, key, &mut begun)?;
         return if begun.utf8.is_whole() { Ok(()) } else { Err(ProtocolError::NotUtf8) };
@@ -409,17 +462,18 @@ fn inflate(
     let Some(inflater) = inflater else { return Ok(()) };
     let start = data.len();
     let max = limits.max_message;
+    let left = max.saturating_sub(begun.given);
     let result = match piece {
-        Some(piece) => inflater.inflate(piece, data, max),
-        None => inflater.finish(data, max),
+        Some(piece) => inflater.inflate(piece, data, left),
+        None => inflater.finish(data, left),
     };
     result.map_err(|error| match error {
         InflateError::Corrupt => ProtocolError::NotDeflate,
         InflateError::TooLarge => ProtocolError::MessageTooLarge { max },
     })?;
     if let Some(max) = limits.max_ratio
-        && data.len() > 64 * 1024
-        && data.len() / (max.max(1) as usize) > begun.sent
+        && begun.given + data.len() > 64 * 1024
+        && (begun.given + data.len()) / (max.max(1) as usize) > begun.sent
     {
         return Err(ProtocolError::RatioTooHigh { max });
     }

@@ -30,16 +30,73 @@ pub struct Encoder {
     /// Of a client alone: a server does not mask.
     keys: Option<Keys>,
     compressor: Option<Compressor>,
+    open: Option<Open>,
+}
+
+/// A message of which parts were sent, and not the last.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    opcode: OpCode,
+    is_compressed: bool,
 }
 
 impl Encoder {
     /// An encoder for the end that has that role: a client's masks its frames.
     pub fn new(role: Role) -> Self {
-        Self { keys: (role == Role::Client).then(Keys::new), compressor: None }
+        Self { keys: (role == Role::Client).then(Keys::new), compressor: None, open: None }
     }
 
     pub(crate) fn set_compressor(&mut self, compressor: Option<Compressor>) {
         self.compressor = compressor;
+    }
+
+    /// Whether a message of which parts were sent lacks its last one. Only [`part`](Self::part) and control
+    /// frames may follow then (RFC 6455 §5.4).
+    pub fn is_in_message(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Appends a part of a message, as one frame. The first one says of which kind the message is and whether
+    /// it is compressed; [`Compress::Auto`] compresses it.
+    ///
+    /// # Errors
+    ///
+    /// The part, where it is of another kind than the first.
+    pub fn part(
+        &mut self,
+        part: Message,
+        is_last: bool,
+        compress: Compress,
+        out: &mut Outbox,
+    ) -> Result<(), Message> {
+        let kind = match part {
+            Message::Text(_) => OpCode::Text,
+            Message::Binary(_) => OpCode::Binary,
+        };
+        let is_first = self.open.is_none();
+        let open = self.open.unwrap_or_else(|| Open {
+            opcode: kind,
+            is_compressed: self.compressor.is_some() && compress != Compress::Never,
+        });
+        if open.opcode != kind {
+            return Err(part);
+        }
+        self.open = (!is_last).then_some(open);
+        let mut payload = part.into_bytes();
+        if open.is_compressed
+            && let Some(compressor) = &mut self.compressor
+        {
+            let mut squeezed = Vec::new();
+            compressor.part(&payload, is_last, &mut squeezed);
+            payload = squeezed.into();
+        }
+        let (opcode, rsv) = match is_first {
+            true if open.is_compressed => (kind, 4),
+            true => (kind, 0),
+            false => (OpCode::Continuation, 0),
+        };
+        self.data(is_last, opcode, rsv, payload, out);
+        Ok(())
     }
 
     /// Appends a message, as one frame.
@@ -53,15 +110,15 @@ impl Encoder {
         {
             let mut squeezed = Vec::new();
             if compressor.compress(&payload, &mut squeezed) {
-                return self.data(opcode, 4, squeezed.into(), out);
+                return self.data(true, opcode, 4, squeezed.into(), out);
             }
         }
-        self.data(opcode, 0, payload, out);
+        self.data(true, opcode, 0, payload, out);
     }
 
-    fn data(&mut self, opcode: OpCode, rsv: u8, payload: Bytes, out: &mut Outbox) {
+    fn data(&mut self, fin: bool, opcode: OpCode, rsv: u8, payload: Bytes, out: &mut Outbox) {
         let mask = self.keys.as_mut().map(Keys::mask);
-        let header = FrameHeader { fin: true, rsv, opcode, mask, len: payload.len() as u64 };
+        let header = FrameHeader { fin, rsv, opcode, mask, len: payload.len() as u64 };
         if payload.len() < QUEUE_MIN {
             return append(&header, &payload, out);
         }

@@ -284,6 +284,37 @@ mod deflate {
     }
 
     #[test]
+    fn parts_of_a_compressed_message_are_small_and_make_it_whole() {
+        for takeover in [false, true] {
+            let (mut encoder, mut decoder) =
+                pair(takeover, Limits { max_message: 10, ..Limits::default() });
+            decoder.set_parts(true);
+            let text = "\u{20ac}uro ".repeat(1 << 18);
+            let mut out = Outbox::default();
+            for round in 0..2 {
+                let halves = text.split_at(text.len() / 2 / 7 * 7);
+                encoder.part(halves.0.into(), false, Compress::Auto, &mut out).unwrap();
+                encoder.part(halves.1.into(), false, Compress::Auto, &mut out).unwrap();
+                encoder.part("".into(), true, Compress::Auto, &mut out).unwrap();
+                let wire = drain(&mut out);
+                assert!(wire.len() < text.len() / 50);
+                let mut input = Input::default();
+                let (mut received, mut is_whole) = (String::new(), false);
+                for piece in wire.chunks(1500) {
+                    input.extend(piece);
+                    while let Some(event) = decoder.decode(&mut input).unwrap() {
+                        let (Event::Part(part) | Event::Message(part)) = &event else { panic!() };
+                        assert!(part.len() < 2 << 20, "{}", part.len());
+                        received.push_str(part.as_text().unwrap());
+                        is_whole = matches!(event, Event::Message(_));
+                    }
+                }
+                assert!(is_whole && received == text, "in round {round}");
+            }
+        }
+    }
+
+    #[test]
     fn a_bomb_is_stopped_by_size_and_by_ratio() {
         let bomb = |limits| {
             let (mut encoder, decoder) = pair(false, limits);

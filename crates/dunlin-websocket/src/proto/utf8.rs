@@ -45,6 +45,11 @@ impl Utf8 {
         Ok(())
     }
 
+    /// Bytes at the end that begin a code point.
+    pub(super) fn open_bytes(&self) -> usize {
+        self.len.into()
+    }
+
     /// Whether the text may end here.
     pub(super) fn is_whole(&self) -> bool {
         self.len == 0

@@ -25,7 +25,7 @@ use crate::close::{CloseCode, CloseFrame};
 use crate::config::{Config, Role};
 use crate::error::Error;
 use crate::handshake::Agreed;
-use crate::message::Message;
+use crate::message::{Message, Part};
 use crate::proto::{Compress, Decoder, Encoder, Event, Input, Outbox, ProtocolError};
 
 pub(super) struct Core {
@@ -36,6 +36,8 @@ pub(super) struct Core {
     input: Input,
     out: Outbox,
     state: State,
+    /// Parts of a message were handed out, and not its last.
+    in_parts: bool,
     heartbeat: Option<Heartbeat>,
     ping: Option<(Bytes, Instant)>,
     rtt: Option<Duration>,
@@ -75,6 +77,7 @@ impl Core {
             input: Input::default(),
             out: Outbox::default(),
             state: State::Open,
+            in_parts: false,
             heartbeat,
             ping: None,
             rtt: None,
@@ -107,6 +110,26 @@ impl Core {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
         loop {
+            // Who has had some of a message in parts and asks for a whole one does not want the rest.
+            let is_rest = self.in_parts;
+            self.decoder.set_parts(is_rest);
+            match ready!(self.poll_next(cx)) {
+                Some(Ok(_)) if is_rest => {}
+                next => return Poll::Ready(next.map(|next| next.map(|part| part.data))),
+            }
+        }
+    }
+
+    pub(super) fn poll_receive_part(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Part, Error>>> {
+        self.decoder.set_parts(true);
+        self.poll_next(cx)
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, Error>>> {
+        loop {
             match &mut self.state {
                 State::Open | State::Closing(_) => {}
                 State::Ending(ending) => {
@@ -119,12 +142,12 @@ impl Core {
             }
             match self.decoder.decode(&mut self.input) {
                 Ok(Some(event)) => {
-                    if let Some(message) = self.handle(event) {
-                        return Poll::Ready(Some(Ok(message)));
+                    if let Some(part) = self.handle(event) {
+                        return Poll::Ready(Some(Ok(part)));
                     }
                 }
                 Ok(None) => match ready!(self.poll_more(cx)) {
-                    Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
+                    Ok(Some(part)) => return Poll::Ready(Some(Ok(part))),
                     Ok(None) => {}
                     Err(error) => {
                         self.end();
@@ -138,7 +161,7 @@ impl Core {
 
     /// There is no whole frame: writes what is queued, then reads. The whole order of things that keeps
     /// many answers in one write, and silence from being told before what has come is looked at.
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Part>, Error>> {
         match self.transport.poll_write(cx, &mut self.out, 0) {
             Poll::Ready(Err(error)) if self.is_open() => {
                 return Poll::Ready(Err(Error::Io(error)));
@@ -173,7 +196,7 @@ impl Core {
         }
     }
 
-    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Part>, Error>> {
         if let State::Closing(timer) = &mut self.state {
             ready!(timer.as_mut().poll(cx));
             return Poll::Ready(Err(Error::CloseTimeout));
@@ -191,11 +214,18 @@ impl Core {
         }
     }
 
-    /// Acts on an event, and gives the message if the program is to have one.
-    fn handle(&mut self, event: Event) -> Option<Message> {
+    /// Acts on an event, and gives what the program is to have of it.
+    fn handle(&mut self, event: Event) -> Option<Part> {
         match event {
             // What comes after we have said close is of no use to anybody.
-            Event::Message(message) => return self.is_open().then_some(message),
+            Event::Message(data) => {
+                self.in_parts = false;
+                return self.is_open().then_some(Part { data, is_last: true });
+            }
+            Event::Part(data) => {
+                self.in_parts = true;
+                return self.is_open().then_some(Part { data, is_last: false });
+            }
             Event::Ping(payload) => {
                 if self.is_open() {
                     self.encoder.pong(&payload, &mut self.out);
@@ -254,8 +284,25 @@ impl Core {
         if !self.is_open() {
             return Err(Error::Closed);
         }
+        if self.encoder.is_in_message() {
+            return Err(Error::Unfinished);
+        }
         self.encoder.message(message, compress, &mut self.out);
         Ok(())
+    }
+
+    pub(super) fn start_send_part(
+        &mut self,
+        part: Message,
+        is_last: bool,
+        compress: Compress,
+    ) -> Result<(), Error> {
+        if !self.is_open() {
+            return Err(Error::Closed);
+        }
+        self.encoder.part(part, is_last, compress, &mut self.out).map_err(|part| Error::WrongKind {
+            expected: if part.as_text().is_some() { "binary" } else { "text" },
+        })
     }
 
     pub(super) fn start_ping(&mut self, payload: &[u8]) -> Result<(), Error> {

@@ -17,7 +17,7 @@ pub use self::split::{Receiver, Sender};
 use crate::config::{Config, Role};
 use crate::error::Error;
 use crate::handshake::Agreed;
-use crate::message::{Message, Text};
+use crate::message::{Message, Part, Text};
 use crate::proto::Compress;
 use crate::{CloseCode, CloseFrame};
 
@@ -70,6 +70,14 @@ impl WebSocket {
         poll_fn(|cx| self.core.poll_receive(cx)).await
     }
 
+    /// What has come of the next message, or of the present one: about 64 KiB at a time, or a megabyte where it
+    /// is compressed. [`Limits::max_streamed`](crate::Limits::max_streamed) bounds the message as a whole.
+    ///
+    /// Asking for a whole message in the midst of one skips its rest.
+    pub async fn receive_part(&mut self) -> Option<Result<Part, Error>> {
+        poll_fn(|cx| self.core.poll_receive_part(cx)).await
+    }
+
     /// The next message, which has to be text; [`Error::WrongKind`] where it is not.
     pub async fn receive_text(&mut self) -> Option<Result<Text, Error>> {
         Some(self.receive().await?.and_then(|message| match message {
@@ -120,6 +128,47 @@ impl WebSocket {
     ) -> Result<(), Error> {
         self.feed_with(message, compress).await?;
         self.flush().await
+    }
+
+    /// Sends a part of a message, for messages that are not at hand as a whole: large ones, or ones that are
+    /// still made. All parts are of one kind; between them no other message can be sent.
+    ///
+    /// ```
+    /// # use dunlin_websocket::{Error, WebSocket};
+    /// # async fn f(ws: &mut WebSocket) -> Result<(), Error> {
+    /// ws.send_part("[1", false).await?;
+    /// for number in 2..1_000_000 {
+    ///     ws.feed_part(format!(",{number}"), false).await?;
+    /// }
+    /// ws.send_part("]", true).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongKind`], and as of [`send`](Self::send).
+    pub async fn send_part(
+        &mut self,
+        part: impl Into<Message>,
+        is_last: bool,
+    ) -> Result<(), Error> {
+        self.feed_part(part, is_last).await?;
+        self.flush().await
+    }
+
+    /// As [`send_part`](Self::send_part), and queues it as [`feed`](Self::feed) does.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_part`](Self::send_part).
+    pub async fn feed_part(
+        &mut self,
+        part: impl Into<Message>,
+        is_last: bool,
+    ) -> Result<(), Error> {
+        let part = part.into();
+        poll_fn(|cx| self.core.poll_ready(cx)).await?;
+        self.core.start_send_part(part, is_last, Compress::Auto)
     }
 
     /// Sends a value as JSON, in a text message.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::core::Core;
 use crate::error::Error;
-use crate::message::Message;
+use crate::message::{Message, Part};
 use crate::proto::Compress;
 use crate::{CloseCode, CloseFrame};
 
@@ -152,6 +152,24 @@ impl Sender {
             .await
     }
 
+    /// As [`WebSocket::send_part`](super::WebSocket::send_part).
+    ///
+    /// # Errors
+    ///
+    /// As of [`WebSocket::send_part`](super::WebSocket::send_part).
+    pub async fn send_part(
+        &mut self,
+        part: impl Into<Message>,
+        is_last: bool,
+    ) -> Result<(), Error> {
+        let part = part.into();
+        let ready = self.0.poll(Half::Sender, Core::poll_ready);
+        ready.await?;
+        // This half is the only one that sends, so there still is room.
+        self.0.core().start_send_part(part, is_last, Compress::Auto)?;
+        self.flush().await
+    }
+
     /// Writes all that is queued.
     ///
     /// # Errors
@@ -198,6 +216,11 @@ impl Receiver {
     /// As [`WebSocket::receive`](super::WebSocket::receive).
     pub async fn receive(&mut self) -> Option<Result<Message, Error>> {
         self.0.poll(Half::Receiver, Core::poll_receive).await
+    }
+
+    /// As [`WebSocket::receive_part`](super::WebSocket::receive_part).
+    pub async fn receive_part(&mut self) -> Option<Result<Part, Error>> {
+        self.0.poll(Half::Receiver, Core::poll_receive_part).await
     }
 
     /// What the peer said when it closed.
