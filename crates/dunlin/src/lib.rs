@@ -20,6 +20,7 @@
 //! | [`web`] | `dunlin-web` | apps: routes, handlers, extractors, middleware, state, signals |
 //! | [`server`] | `dunlin-server` | listeners, connections, deadlines, graceful end |
 //! | [`client`] | `dunlin-client` | requests: pool, redirects, cookies, proxies, middleware |
+//! | [`websocket`] | `dunlin-websocket` | WebSocket for both ends; the protocol without I/O |
 //! | [`router`] | `dunlin-router` | patterns to values, names to URLs; knows nothing of HTTP |
 //! | [`signals`] | `dunlin-signals` | ordered async callbacks, setup and teardown pairs |
 //! | [`codec`] | `dunlin-codec` | HTTP/1.1 without I/O |
@@ -31,13 +32,14 @@
 //! | --- | --- | --- |
 //! | `server` | yes | [`web`], [`server`], [`run_app`] |
 //! | `client` | yes | [`client`] |
+//! | `websocket` | yes | [`websocket`] |
 //! | `tls` | yes | `https` in the client |
-//! | `compress` | yes | decoding of compressed responses, encoding of requests |
-//! | `json` | yes | [`web::Json`] |
+//! | `compress` | yes | decoding of compressed responses, encoding of requests, compression of WebSocket messages |
+//! | `json` | yes | [`web::Json`], JSON in WebSocket messages |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
-    not(all(feature = "server", feature = "client")),
+    not(all(feature = "server", feature = "client", feature = "websocket")),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -54,6 +56,8 @@ pub use dunlin_server as server;
 pub use dunlin_signals as signals;
 #[cfg(feature = "server")]
 pub use dunlin_web as web;
+#[cfg(feature = "websocket")]
+pub use dunlin_websocket as websocket;
 pub use http;
 
 pub use dunlin_core::{Body, BoxError, Headers, IntoResponse, Request, Response};

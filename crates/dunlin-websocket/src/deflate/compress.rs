@@ -1,0 +1,102 @@
+//! Putting compression on (RFC 7692 §7.2.1).
+
+use flate2::{Compress, FlushCompress};
+
+use super::{DeflateParams, TAIL, pool};
+use crate::proto;
+
+/// Compresses the messages of one connection.
+pub(crate) struct Compressor {
+    /// Lent from the pool: for one message, or to the end of the connection where messages refer to those
+    /// before.
+    state: Option<Compress>,
+    takeover: bool,
+    level: u8,
+    bits: u8,
+    threshold: usize,
+}
+
+impl Compressor {
+    /// `None` where nothing can be compressed: see [`DeflateParams::out_bits`].
+    pub(crate) fn new(params: &DeflateParams) -> Option<Self> {
+        (params.out_bits >= 9).then_some(Self {
+            state: None,
+            takeover: params.out_takeover,
+            level: params.level,
+            bits: params.out_bits,
+            threshold: params.threshold,
+        })
+    }
+
+    /// Whether a message of that length is to be compressed.
+    pub(crate) fn wants(&self, len: usize, choice: proto::Compress) -> bool {
+        match choice {
+            proto::Compress::Auto => len >= self.threshold,
+            proto::Compress::Always => true,
+            proto::Compress::Never => false,
+        }
+    }
+
+    /// Appends the compressed `message` to `out`.
+    ///
+    /// `false`, and nothing appended, where it did not shrink. With context takeover it is appended all the
+    /// same: it has entered the window, and the peer's window must hold what ours does.
+    pub(crate) fn compress(&mut self, message: &[u8], out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        self.part(message, true, out);
+        let shrank = out.len() - start < message.len();
+        if self.takeover || shrank || message.is_empty() {
+            return true;
+        }
+        out.truncate(start);
+        false
+    }
+
+    /// Appends a part of a compressed message, so that all of it can be inflated without the next.
+    pub(crate) fn part(&mut self, part: &[u8], is_last: bool, out: &mut Vec<u8>) {
+        if !part.is_empty() {
+            self.deflate(part, out);
+            if is_last {
+                debug_assert!(out.ends_with(&TAIL));
+                out.truncate(out.len() - TAIL.len());
+            }
+        } else if is_last {
+            // RFC 7692 §7.2.3.6: a flush with nothing to flush writes nothing. This and the tail that is not
+            // sent are an empty block.
+            out.push(0);
+        }
+        if is_last
+            && !self.takeover
+            && let Some(state) = self.state.take()
+        {
+            pool::put_compress(self.level, self.bits, state);
+        }
+    }
+
+    fn deflate(&mut self, mut data: &[u8], out: &mut Vec<u8>) {
+        let (level, bits) = (self.level, self.bits);
+        let state = self.state.get_or_insert_with(|| pool::take_compress(level, bits));
+        loop {
+            out.reserve(data.len() / 2 + 64);
+            let before = state.total_in();
+            // It fails on nothing but a misuse of its state.
+            let result = state.compress_vec(data, out, FlushCompress::Sync);
+            debug_assert!(result.is_ok());
+            data = &data[(state.total_in() - before) as usize..];
+            // With room left, all of the flush is out.
+            if data.is_empty() && out.len() < out.capacity() {
+                return;
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Compressor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compressor")
+            .field("takeover", &self.takeover)
+            .field("level", &self.level)
+            .field("bits", &self.bits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,140 @@
+//! Taking compression off (RFC 7692 §7.2.2), under a limit.
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::{DeflateParams, TAIL, pool};
+
+/// Farthest that a message may refer back (RFC 1951 §2).
+const WINDOW: usize = 32 * 1024;
+
+/// Why a message cannot be inflated.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum InflateError {
+    /// It is not DEFLATE.
+    Corrupt,
+    /// It has more bytes than it may have.
+    TooLarge,
+}
+
+/// Inflates the messages of one connection, as they come.
+///
+/// The state is lent from the pool, from the first compressed byte to the end of the message. Where messages
+/// refer to those before, what they may refer to is kept and given to the next state as its dictionary: 32 KiB
+/// at most, and none before the first message, where a state of the connection's own would hold 42 kB.
+pub(crate) struct Inflater {
+    state: Option<Decompress>,
+    /// The end of what was inflated.
+    window: Vec<u8>,
+    takeover: bool,
+    keeps_state: bool,
+}
+
+impl Inflater {
+    pub(crate) fn new(params: &DeflateParams) -> Self {
+        Self {
+            state: None,
+            window: Vec::new(),
+            takeover: params.in_takeover,
+            keeps_state: params.in_takeover && params.keeps_state,
+        }
+    }
+
+    /// Appends to `out` what `input` inflates to; `out` never holds more than `max` bytes.
+    pub(crate) fn inflate(
+        &mut self,
+        input: &[u8],
+        out: &mut Vec<u8>,
+        max: usize,
+    ) -> Result<(), InflateError> {
+        let start = out.len();
+        self.run(input, out, max)?;
+        if self.takeover && !self.keeps_state {
+            self.remember(&out[start..]);
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, mut input: &[u8], out: &mut Vec<u8>, max: usize) -> Result<(), InflateError> {
+        if input.is_empty() {
+            return Ok(());
+        }
+        if self.state.is_none() {
+            let mut state = pool::take_inflate();
+            if !self.window.is_empty() {
+                state.set_dictionary(&self.window).map_err(|_| InflateError::Corrupt)?;
+            }
+            self.state = Some(state);
+        }
+        let Some(state) = &mut self.state else { return Ok(()) };
+        loop {
+            if out.len() == out.capacity() {
+                // One byte more than allowed, so that too much shows.
+                let room = max.saturating_add(1).saturating_sub(out.len());
+                let grow = out.len().max(4 * input.len()).max(256).min(room);
+                out.reserve_exact(grow);
+            }
+            let (before_in, before_out) = (state.total_in(), out.len());
+            let status = state
+                .decompress_vec(input, out, FlushDecompress::Sync)
+                .map_err(|_| InflateError::Corrupt)?;
+            let used = (state.total_in() - before_in) as usize;
+            input = &input[used..];
+            if out.len() > max {
+                out.truncate(max);
+                return Err(InflateError::TooLarge);
+            }
+            if status == Status::StreamEnd {
+                // A block with BFINAL (RFC 7692 §7.2.3.4). What follows is a new stream.
+                state.reset(false);
+                if input.is_empty() {
+                    return Ok(());
+                }
+                continue;
+            }
+            // With room left, all that could be had is out.
+            if out.len() < out.capacity() {
+                if input.is_empty() {
+                    return Ok(());
+                }
+                // Neither taken nor given, with input and room at hand: it never will.
+                if used == 0 && out.len() == before_out {
+                    return Err(InflateError::Corrupt);
+                }
+            }
+        }
+    }
+
+    /// Ends a message: takes in the tail that was not sent.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>, max: usize) -> Result<(), InflateError> {
+        if self.state.is_none() {
+            // An empty message in an empty frame: nothing, as it says.
+            return Ok(());
+        }
+        self.inflate(&TAIL, out, max)?;
+        if !self.keeps_state
+            && let Some(state) = self.state.take()
+        {
+            pool::put_inflate(state);
+            let surplus = self.window.len().saturating_sub(WINDOW);
+            self.window.drain(..surplus);
+            self.window.shrink_to(WINDOW);
+        }
+        Ok(())
+    }
+
+    /// Keeps what later messages may refer to. Within a message up to twice of it, so that a message in many
+    /// small pieces does not move it for each of them.
+    fn remember(&mut self, new: &[u8]) {
+        let new = &new[new.len().saturating_sub(WINDOW)..];
+        if self.window.len() + new.len() > 2 * WINDOW {
+            self.window.drain(..self.window.len() + new.len() - WINDOW);
+        }
+        self.window.extend_from_slice(new);
+    }
+}
+
+impl std::fmt::Debug for Inflater {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inflater").field("takeover", &self.takeover).finish_non_exhaustive()
+    }
+}

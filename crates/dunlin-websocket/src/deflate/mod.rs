@@ -1,0 +1,185 @@
+//! permessage-deflate (RFC 7692): what is agreed, and both directions.
+
+mod compress;
+mod inflate;
+mod negotiate;
+mod pool;
+
+pub(crate) use self::compress::Compressor;
+pub(crate) use self::inflate::{InflateError, Inflater};
+
+/// What this end wants of permessage-deflate.
+///
+/// ```
+/// use dunlin_websocket::{Config, Deflate};
+///
+/// let config = Config { deflate: Some(Deflate { level: 6, ..Deflate::default() }), ..Config::default() };
+/// # let _ = config;
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Deflate {
+    /// How hard to try, from 1 to 9. Default: 1.
+    pub level: u8,
+    /// Messages that are shorter are sent as they are. Default: 64 bytes.
+    pub threshold: usize,
+    /// Whether messages that we send may refer to those before them. Small messages that are alike shrink a
+    /// lot more with it; a connection then keeps its states, about 350 kB, from its first message to its end.
+    /// Without it states are lent for a message at a time. Default: false.
+    ///
+    /// The peer may do so either way, unless it offers not to: its last 32 KiB are kept then, and no more.
+    pub context_takeover: bool,
+    /// Bits of the window of what the server sends: a client asks for no more, a server uses no more.
+    /// From 9 to 15. Default: 15.
+    pub server_max_window_bits: u8,
+    /// Bits of the window of what the client sends: a server asks for no more where the client lets it, a
+    /// client uses no more. From 9 to 15. Default: 15.
+    pub client_max_window_bits: u8,
+}
+
+impl Default for Deflate {
+    fn default() -> Self {
+        Self {
+            level: 1,
+            threshold: 64,
+            context_takeover: false,
+            server_max_window_bits: 15,
+            client_max_window_bits: 15,
+        }
+    }
+}
+
+/// What both ends have agreed on, seen from this one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct DeflateParams {
+    pub(crate) level: u8,
+    pub(crate) threshold: usize,
+    /// Bits of the window of what we send. With 8 of them nothing is compressed: zlib has no window of
+    /// 256 bytes, and a peer that is promised one must not be sent more.
+    pub(crate) out_bits: u8,
+    pub(crate) out_takeover: bool,
+    pub(crate) in_takeover: bool,
+    /// Whether a state that could be lent is kept all the same, for speed.
+    pub(crate) keeps_state: bool,
+}
+
+/// The end of every flush, which is not sent (RFC 7692 §7.2.1).
+const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn params(out_bits: u8, takeover: bool, level: u8) -> DeflateParams {
+        DeflateParams {
+            level,
+            threshold: 0,
+            out_bits,
+            out_takeover: takeover,
+            in_takeover: takeover,
+            keeps_state: level > 5,
+        }
+    }
+
+    fn inflate_in_pieces(inflater: &mut Inflater, wire: &[u8], size: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        for piece in wire.chunks(size) {
+            inflater.inflate(piece, &mut out, usize::MAX).unwrap();
+        }
+        inflater.finish(&mut out, usize::MAX).unwrap();
+        out
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_deflated_inflates_at_every_window_size(
+            messages in prop::collection::vec(
+                prop_oneof![
+                    prop::collection::vec(any::<u8>(), 0..3000),
+                    "[ab]{0,6000}".prop_map(String::into_bytes),
+                    "(\\{\"id\":[0-9]{1,3}\\}){0,300}".prop_map(String::into_bytes),
+                ],
+                1..6,
+            ),
+            bits in 9u8..=15,
+            takeover: bool,
+            level in 1u8..=9,
+            size in 1usize..5000,
+        ) {
+            let params = params(bits, takeover, level);
+            let mut compressor = Compressor::new(&params).unwrap();
+            let mut inflater = Inflater::new(&params);
+            for message in &messages {
+                let mut wire = Vec::new();
+                if compressor.compress(message, &mut wire) {
+                    prop_assert_eq!(&inflate_in_pieces(&mut inflater, &wire, size), message);
+                } else {
+                    prop_assert!(!takeover, "what has entered the window must be sent");
+                }
+            }
+        }
+
+        /// Whatever comes, inflating ends, and with no more than it may give.
+        #[test]
+        fn noise_ends(noise in prop::collection::vec(any::<u8>(), 0..400), size in 1usize..50) {
+            let mut inflater = Inflater::new(&params(15, true, 1));
+            let mut out = Vec::new();
+            for piece in noise.chunks(size) {
+                if inflater.inflate(piece, &mut out, 10_000).is_err() {
+                    return Ok(());
+                }
+                prop_assert!(out.len() <= 10_000);
+            }
+            let _ = inflater.finish(&mut out, 10_000);
+        }
+    }
+
+    #[test]
+    fn a_window_that_is_taken_over_shortens_what_is_alike() {
+        let text = b"the same words in the same order, said a second time";
+        let mut compressor = Compressor::new(&params(15, true, 1)).unwrap();
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        assert!(compressor.compress(text, &mut first) && compressor.compress(text, &mut second));
+        assert!(second.len() * 4 < first.len(), "{} and {}", first.len(), second.len());
+    }
+
+    #[test]
+    fn a_message_that_does_not_shrink_is_refused_without_takeover_alone() {
+        let mut keys = crate::proto::Keys::new();
+        let noise: Vec<u8> = (0..75).flat_map(|_| keys.next().to_ne_bytes()).collect();
+        let mut out = b"kept".to_vec();
+        assert!(!Compressor::new(&params(15, false, 1)).unwrap().compress(&noise, &mut out));
+        assert_eq!(out, b"kept");
+        assert!(Compressor::new(&params(15, true, 1)).unwrap().compress(&noise, &mut out));
+    }
+
+    #[test]
+    fn the_examples_of_the_standard_inflate() {
+        let mut inflater = Inflater::new(&params(15, true, 1));
+        // The window outlives the loan of the state.
+        let mut all = |wire: &[u8]| inflate_in_pieces(&mut inflater, wire, 3);
+        // RFC 7692 §7.2.3.1 and 7.2.3.2: the second refers to the first.
+        assert_eq!(all(b"\xf2\x48\xcd\xc9\xc9\x07\x00"), b"Hello");
+        assert_eq!(all(b"\xf2\x00\x11\x00\x00"), b"Hello");
+        // 7.2.3.3: a block that is not compressed; 7.2.3.4: BFINAL; 7.2.3.5: two blocks.
+        assert_eq!(all(b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"), b"Hello");
+        assert_eq!(all(b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), b"Hello");
+        assert_eq!(all(b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"), b"Hello");
+        // 7.2.3.6: an empty message, which made a peer of ours spin for ever.
+        assert_eq!(all(b"\x00"), b"");
+    }
+
+    #[test]
+    fn a_bomb_stops_at_the_limit() {
+        let params = params(15, false, 9);
+        let mut wire = Vec::new();
+        assert!(Compressor::new(&params).unwrap().compress(&vec![0; 1 << 22], &mut wire));
+        let mut out = Vec::new();
+        let result = Inflater::new(&params).inflate(&wire, &mut out, 1 << 16);
+        assert_eq!(result, Err(InflateError::TooLarge));
+        assert!(out.capacity() <= 1 << 17);
+    }
+}

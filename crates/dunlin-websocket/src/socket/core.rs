@@ -1,0 +1,371 @@
+//! The connection as a state machine that is polled; [`WebSocket`](super::WebSocket) and the halves of a
+//! split one are thin around it.
+//!
+//! ```text
+//!            close() ─────▶ Closing ── peer's close, or it failed ──┐
+//!   Open ──┤                   └─────── no answer in time ──┐       │
+//!            peer's close, or it failed ──▶ Ending ◀─────────────────┘
+//!                                             └── TCP ended ──▶ Ended
+//! ```
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dunlin_core::Upgraded;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::ending::Ending;
+use super::heartbeat::{Beat, Heartbeat};
+use super::transport::{Filled, Transport};
+use crate::close::{CloseCode, CloseFrame};
+use crate::config::{Config, Role};
+use crate::error::Error;
+use crate::handshake::Agreed;
+use crate::message::{Message, Part};
+use crate::proto::{Compress, Decoder, Encoder, Event, Input, Outbox, ProtocolError};
+
+pub(super) struct Core {
+    role: Role,
+    transport: Transport,
+    decoder: Decoder,
+    encoder: Encoder,
+    input: Input,
+    out: Outbox,
+    state: State,
+    /// Parts of a message were handed out, and not its last.
+    in_parts: bool,
+    heartbeat: Option<Heartbeat>,
+    ping: Option<(Bytes, Instant)>,
+    rtt: Option<Duration>,
+    /// What is rarely looked at, so that an idle connection's future is small.
+    rest: Box<Rest>,
+}
+
+struct Rest {
+    config: Config,
+    protocol: Option<Box<str>>,
+    is_compressed: bool,
+    close_frame: Option<CloseFrame>,
+    pings: u64,
+}
+
+enum State {
+    Open,
+    /// We have said close and wait for the peer to.
+    Closing(Pin<Box<Sleep>>),
+    Ending(Box<Ending>),
+    Ended,
+}
+
+impl Core {
+    pub(super) fn new(io: Upgraded, role: Role, config: Config, agreed: Agreed) -> Self {
+        let (decoder, encoder) = agreed.codec(role, config.limits);
+        let heartbeat = config
+            .heartbeat
+            .map(|interval| Heartbeat::new(interval, config.pong_timeout.unwrap_or(interval / 2)));
+        let is_compressed = agreed.is_compressed();
+        let protocol = agreed.protocol;
+        Self {
+            role,
+            transport: Transport::new(io),
+            decoder,
+            encoder,
+            input: Input::default(),
+            out: Outbox::default(),
+            state: State::Open,
+            in_parts: false,
+            heartbeat,
+            ping: None,
+            rtt: None,
+            rest: Box::new(Rest { config, protocol, is_compressed, close_frame: None, pings: 0 }),
+        }
+    }
+
+    pub(super) fn protocol(&self) -> Option<&str> {
+        self.rest.protocol.as_deref()
+    }
+
+    pub(super) fn is_compressed(&self) -> bool {
+        self.rest.is_compressed
+    }
+
+    pub(super) fn close_frame(&self) -> Option<&CloseFrame> {
+        self.rest.close_frame.as_ref()
+    }
+
+    pub(super) fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    pub(super) fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        loop {
+            // Who has had some of a message in parts and asks for a whole one does not want the rest.
+            let is_rest = self.in_parts;
+            self.decoder.set_parts(is_rest);
+            match ready!(self.poll_next(cx)) {
+                Some(Ok(_)) if is_rest => {}
+                next => return Poll::Ready(next.map(|next| next.map(|part| part.data))),
+            }
+        }
+    }
+
+    pub(super) fn poll_receive_part(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Part, Error>>> {
+        self.decoder.set_parts(true);
+        self.poll_next(cx)
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, Error>>> {
+        loop {
+            match &mut self.state {
+                State::Open | State::Closing(_) => {}
+                State::Ending(ending) => {
+                    ready!(ending.poll(cx, self.role, &mut self.transport, &mut self.out));
+                    let error = ending.error.take();
+                    self.end();
+                    return Poll::Ready(error.map(Err));
+                }
+                State::Ended => return Poll::Ready(None),
+            }
+            match self.decoder.decode(&mut self.input) {
+                Ok(Some(event)) => {
+                    if let Some(part) = self.handle(event) {
+                        return Poll::Ready(Some(Ok(part)));
+                    }
+                }
+                Ok(None) => match ready!(self.poll_more(cx)) {
+                    Ok(Some(part)) => return Poll::Ready(Some(Ok(part))),
+                    Ok(None) => {}
+                    Err(error) => {
+                        self.end();
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                },
+                Err(error) => self.fail(error),
+            }
+        }
+    }
+
+    /// There is no whole frame: writes what is queued, then reads. The whole order of things that keeps
+    /// many answers in one write, and silence from being told before what has come is looked at.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Part>, Error>> {
+        match self.transport.poll_write(cx, &mut self.out, 0) {
+            Poll::Ready(Err(error)) if self.is_open() => {
+                return Poll::Ready(Err(Error::Io(error)));
+            }
+            // A peer that has its close frame may be gone already.
+            Poll::Ready(_) => {}
+            Poll::Pending => {
+                // What reading would add to the queue are pongs: a peer that pings and never reads must not
+                // make it grow.
+                if self.out.len() > self.rest.config.high_water {
+                    return self.poll_deadlines(cx);
+                }
+            }
+        }
+        match self.transport.poll_fill(cx, &mut self.decoder, &mut self.input) {
+            Poll::Pending => self.poll_deadlines(cx),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(lost(error))),
+            Poll::Ready(Ok(Filled::Eof)) => Poll::Ready(Err(Error::Lost)),
+            Poll::Ready(Ok(filled)) => {
+                if let Some(heartbeat) = &mut self.heartbeat {
+                    heartbeat.alive();
+                }
+                Poll::Ready(Ok(match filled {
+                    Filled::Direct(Ok(Some(event))) => self.handle(event),
+                    Filled::Direct(Err(error)) => {
+                        self.fail(error);
+                        None
+                    }
+                    _ => None,
+                }))
+            }
+        }
+    }
+
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Part>, Error>> {
+        if let State::Closing(timer) = &mut self.state {
+            ready!(timer.as_mut().poll(cx));
+            return Poll::Ready(Err(Error::CloseTimeout));
+        }
+        let Some(heartbeat) = &mut self.heartbeat else { return Poll::Pending };
+        match ready!(heartbeat.poll(cx)) {
+            Beat::Dead => Poll::Ready(Err(Error::PongTimeout)),
+            Beat::Ping => {
+                self.rest.pings += 1;
+                let payload = self.rest.pings.to_be_bytes();
+                let _ = self.start_ping(&payload);
+                // To be polled again, and write it.
+                Poll::Ready(Ok(None))
+            }
+        }
+    }
+
+    /// Acts on an event, and gives what the program is to have of it.
+    fn handle(&mut self, event: Event) -> Option<Part> {
+        match event {
+            // What comes after we have said close is of no use to anybody.
+            Event::Message(data) => {
+                self.in_parts = false;
+                return self.is_open().then_some(Part { data, is_last: true });
+            }
+            Event::Part(data) => {
+                self.in_parts = true;
+                return self.is_open().then_some(Part { data, is_last: false });
+            }
+            Event::Ping(payload) => {
+                if self.is_open() {
+                    self.encoder.pong(&payload, &mut self.out);
+                }
+            }
+            Event::Pong(payload) => {
+                if let Some((_, sent)) = self.ping.take_if(|(expected, _)| *expected == payload) {
+                    self.rtt = Some(sent.elapsed());
+                }
+            }
+            Event::Close(frame) => {
+                if self.is_open() {
+                    let code = frame.as_ref().map(|frame| frame.code);
+                    self.encoder.close(code, "", &mut self.out);
+                }
+                self.rest.close_frame = frame;
+                self.state = State::Ending(Box::new(Ending::new(None, self.rest.config.linger)));
+            }
+        }
+        None
+    }
+
+    /// Tells the peer what it did wrong and ends the connection.
+    fn fail(&mut self, error: ProtocolError) {
+        if self.is_open() {
+            self.encoder.close(Some(error.close_code()), "", &mut self.out);
+        }
+        let ending = Ending::new(Some(error.into()), self.rest.config.linger);
+        self.state = State::Ending(Box::new(ending));
+    }
+
+    fn end(&mut self) {
+        self.state = State::Ended;
+        self.transport.close();
+        self.out = Outbox::default();
+        self.input.clear();
+        self.heartbeat = None;
+    }
+
+    /// Waits until there is room in the queue.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if !self.is_open() {
+            return Poll::Ready(Err(Error::Closed));
+        }
+        let high_water = self.rest.config.high_water;
+        if self.out.len() < high_water.max(1) {
+            return Poll::Ready(Ok(()));
+        }
+        match ready!(self.transport.poll_write(cx, &mut self.out, high_water / 2)) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(Error::Io(error))),
+        }
+    }
+
+    pub(super) fn start_send(&mut self, message: Message, compress: Compress) -> Result<(), Error> {
+        if !self.is_open() {
+            return Err(Error::Closed);
+        }
+        if self.encoder.is_in_message() {
+            return Err(Error::Unfinished);
+        }
+        self.encoder.message(message, compress, &mut self.out);
+        Ok(())
+    }
+
+    pub(super) fn start_send_part(
+        &mut self,
+        part: Message,
+        is_last: bool,
+        compress: Compress,
+    ) -> Result<(), Error> {
+        if !self.is_open() {
+            return Err(Error::Closed);
+        }
+        self.encoder.part(part, is_last, compress, &mut self.out).map_err(|part| Error::WrongKind {
+            expected: if part.as_text().is_some() { "binary" } else { "text" },
+        })
+    }
+
+    pub(super) fn start_ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        if !self.is_open() {
+            return Err(Error::Closed);
+        }
+        let payload = &payload[..payload.len().min(crate::proto::MAX_CONTROL)];
+        self.encoder.ping(payload, &mut self.out);
+        self.ping = Some((Bytes::copy_from_slice(payload), Instant::now()));
+        Ok(())
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if matches!(self.state, State::Ended) {
+            return Poll::Ready(Err(Error::Closed));
+        }
+        self.transport.poll_write(cx, &mut self.out, 0).map_err(Error::Io)
+    }
+
+    /// Queues a close frame, unless there was one.
+    pub(super) fn start_close(&mut self, code: CloseCode, reason: &str) {
+        if self.is_open() {
+            self.encoder.close(Some(code), reason, &mut self.out);
+            self.state = State::Closing(Box::pin(sleep(self.rest.config.close_timeout)));
+        }
+    }
+
+    /// Waits for the end.
+    pub(super) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            match ready!(self.poll_receive(cx)) {
+                None => return Poll::Ready(Ok(())),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+/// A peer that is gone shows as an end or as an error, by chance.
+fn lost(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => Error::Lost,
+        _ => Error::Io(error),
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Open => "open",
+            State::Closing(_) => "closing",
+            State::Ending(_) => "ending",
+            State::Ended => "ended",
+        };
+        f.debug_struct("WebSocket")
+            .field("role", &self.role)
+            .field("state", &state)
+            .field("protocol", &self.rest.protocol)
+            .field("is_compressed", &self.rest.is_compressed)
+            .finish_non_exhaustive()
+    }
+}

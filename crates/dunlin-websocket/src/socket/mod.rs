@@ -1,0 +1,283 @@
+//! One socket type for both ends.
+
+mod core;
+mod ending;
+mod heartbeat;
+mod split;
+mod transport;
+
+use std::fmt;
+use std::future::poll_fn;
+use std::time::Duration;
+
+use dunlin_core::{Io, Upgraded};
+
+use self::core::Core;
+pub use self::split::{Receiver, Sender};
+use crate::config::{Config, Role};
+use crate::error::Error;
+use crate::handshake::Agreed;
+use crate::message::{Message, Part, Text};
+use crate::proto::Compress;
+use crate::{CloseCode, CloseFrame};
+
+/// A WebSocket connection, of a server or of a client.
+///
+/// Pings and close frames are answered while [`receive`](Self::receive) waits, and heartbeats are sent and
+/// watched there: a program that does not receive does none of that.
+///
+/// ```
+/// use dunlin_websocket::{Error, WebSocket};
+///
+/// async fn echo(mut ws: WebSocket) -> Result<(), Error> {
+///     while let Some(message) = ws.receive().await {
+///         ws.feed(message?).await?; // what came by one read is answered by one write
+///     }
+///     Ok(())
+/// }
+/// ```
+///
+/// # Cancellation
+///
+/// Every method may be dropped at any await, in a `select!` say. `receive` loses nothing: what has come of a
+/// message is kept in the socket. A message that was given to `send` or `feed` is either whole in the queue,
+/// and leaves with the next flush, or not there at all. `close` goes on where it is called again.
+///
+/// # The end
+///
+/// [`close`](Self::close), or receiving until `None`, ends the connection as RFC 6455 §7 wants it. A socket
+/// that is dropped before just closes TCP, and the peer sees code 1006.
+pub struct WebSocket {
+    core: Core,
+}
+
+impl WebSocket {
+    /// A connection whose handshake was done elsewhere, without extensions.
+    ///
+    /// It needs a tokio runtime with its timer on.
+    pub fn new(io: impl Io + 'static, role: Role, config: Config) -> Self {
+        Self::open(Upgraded::new(io, bytes::Bytes::new()), role, config, Agreed::default())
+    }
+
+    pub(crate) fn open(io: Upgraded, role: Role, config: Config, agreed: Agreed) -> Self {
+        Self { core: Core::new(io, role, config, agreed) }
+    }
+
+    /// The next message; `None` once the connection is closed in order.
+    ///
+    /// Writes what was [fed](Self::feed) before it waits. An error is told once, and `None` follows it.
+    pub async fn receive(&mut self) -> Option<Result<Message, Error>> {
+        poll_fn(|cx| self.core.poll_receive(cx)).await
+    }
+
+    /// What has come of the next message, or of the present one: about 64 KiB at a time, or a megabyte where it
+    /// is compressed. [`Limits::max_streamed`](crate::Limits::max_streamed) bounds the message as a whole.
+    ///
+    /// Asking for a whole message in the midst of one skips its rest.
+    pub async fn receive_part(&mut self) -> Option<Result<Part, Error>> {
+        poll_fn(|cx| self.core.poll_receive_part(cx)).await
+    }
+
+    /// The next message, which has to be text; [`Error::WrongKind`] where it is not.
+    pub async fn receive_text(&mut self) -> Option<Result<Text, Error>> {
+        Some(self.receive().await?.and_then(|message| match message {
+            Message::Text(text) => Ok(text),
+            Message::Binary(_) => Err(Error::WrongKind { expected: "text" }),
+        }))
+    }
+
+    /// The next message, which has to be binary; [`Error::WrongKind`] where it is not.
+    pub async fn receive_binary(&mut self) -> Option<Result<bytes::Bytes, Error>> {
+        Some(self.receive().await?.and_then(|message| match message {
+            Message::Binary(bytes) => Ok(bytes),
+            Message::Text(_) => Err(Error::WrongKind { expected: "binary" }),
+        }))
+    }
+
+    /// The next message, of either kind, as JSON.
+    #[cfg(feature = "json")]
+    pub async fn receive_json<T: serde::de::DeserializeOwned>(
+        &mut self,
+    ) -> Option<Result<T, Error>> {
+        let message = self.receive().await?;
+        Some(
+            message.and_then(|message| {
+                serde_json::from_slice(message.as_bytes()).map_err(Error::Json)
+            }),
+        )
+    }
+
+    /// Sends a message: returns when all of it is written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`] once either side has said close; [`Error::Io`].
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        self.send_with(message, Compress::Auto).await
+    }
+
+    /// As [`send`](Self::send), and says whether the message is compressed.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send`](Self::send).
+    pub async fn send_with(
+        &mut self,
+        message: impl Into<Message>,
+        compress: Compress,
+    ) -> Result<(), Error> {
+        self.feed_with(message, compress).await?;
+        self.flush().await
+    }
+
+    /// Sends a part of a message, for messages that are not at hand as a whole: large ones, or ones that are
+    /// still made. All parts are of one kind; between them no other message can be sent.
+    ///
+    /// ```
+    /// # use dunlin_websocket::{Error, WebSocket};
+    /// # async fn f(ws: &mut WebSocket) -> Result<(), Error> {
+    /// ws.send_part("[1", false).await?;
+    /// for number in 2..1_000_000 {
+    ///     ws.feed_part(format!(",{number}"), false).await?;
+    /// }
+    /// ws.send_part("]", true).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongKind`], and as of [`send`](Self::send).
+    pub async fn send_part(
+        &mut self,
+        part: impl Into<Message>,
+        is_last: bool,
+    ) -> Result<(), Error> {
+        self.feed_part(part, is_last).await?;
+        self.flush().await
+    }
+
+    /// As [`send_part`](Self::send_part), and queues it as [`feed`](Self::feed) does.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_part`](Self::send_part).
+    pub async fn feed_part(
+        &mut self,
+        part: impl Into<Message>,
+        is_last: bool,
+    ) -> Result<(), Error> {
+        let part = part.into();
+        poll_fn(|cx| self.core.poll_ready(cx)).await?;
+        self.core.start_send_part(part, is_last, Compress::Auto)
+    }
+
+    /// Sends a value as JSON, in a text message.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Json`], and as of [`send`](Self::send).
+    #[cfg(feature = "json")]
+    pub async fn send_json<T: serde::Serialize + ?Sized>(
+        &mut self,
+        value: &T,
+    ) -> Result<(), Error> {
+        let text = serde_json::to_string(value).map_err(Error::Json)?;
+        self.send(text).await
+    }
+
+    /// Queues a message. It leaves when [`receive`](Self::receive) has to wait, with a
+    /// [`flush`](Self::flush), or when 64 KiB are queued: then this waits until there is room.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send`](Self::send).
+    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        self.feed_with(message, Compress::Auto).await
+    }
+
+    /// As [`feed`](Self::feed), and says whether the message is compressed.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send`](Self::send).
+    pub async fn feed_with(
+        &mut self,
+        message: impl Into<Message>,
+        compress: Compress,
+    ) -> Result<(), Error> {
+        let message = message.into();
+        poll_fn(|cx| self.core.poll_ready(cx)).await?;
+        self.core.start_send(message, compress)
+    }
+
+    /// Writes all that is queued.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], and [`Error::Closed`] where the connection has ended.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.core.poll_flush(cx)).await
+    }
+
+    /// Sends a ping with up to 125 bytes. The answer shows in [`rtt`](Self::rtt).
+    ///
+    /// # Errors
+    ///
+    /// As of [`send`](Self::send).
+    pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        poll_fn(|cx| self.core.poll_ready(cx)).await?;
+        self.core.start_ping(payload)?;
+        self.flush().await
+    }
+
+    /// Says close, waits for the peer's answer and for the end of TCP. Messages that come meanwhile are
+    /// dropped; receive until `None` before, to have them.
+    ///
+    /// Of the reason goes what fits in 123 bytes. Closing what is closed does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CloseTimeout`] where no answer comes within [`Config::close_timeout`], and whatever else
+    /// ends the connection meanwhile.
+    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.core.start_close(code, reason);
+        poll_fn(|cx| self.core.poll_closed(cx)).await
+    }
+
+    /// The subprotocol that was agreed on.
+    pub fn protocol(&self) -> Option<&str> {
+        self.core.protocol()
+    }
+
+    /// Whether permessage-deflate was agreed on.
+    pub fn is_compressed(&self) -> bool {
+        self.core.is_compressed()
+    }
+
+    /// What the peer said when it closed; `None` before that, and where it said nothing.
+    pub fn close_frame(&self) -> Option<&CloseFrame> {
+        self.core.close_frame()
+    }
+
+    /// Whether nothing can be sent any more.
+    pub fn is_closed(&self) -> bool {
+        !self.core.is_open()
+    }
+
+    /// Time from the last answered ping to its pong, whether a heartbeat's or [one's own](Self::ping).
+    pub fn rtt(&self) -> Option<Duration> {
+        self.core.rtt()
+    }
+
+    /// Two halves for two tasks. The receiver answers pings and close frames and keeps the heartbeat, so it
+    /// has to be polled even where nothing is expected.
+    pub fn split(self) -> (Sender, Receiver) {
+        split::split(self.core)
+    }
+}
+
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.core.fmt(f)
+    }
+}

@@ -1,0 +1,128 @@
+//! Bytes between the protocol and the transport.
+
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use bytes::BufMut;
+use dunlin_core::{Scratch, Upgraded};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+use crate::proto::{Decoder, Event, Input, Outbox, ProtocolError};
+
+/// Slices of one vectored write: headers and payloads of eight large messages.
+const SLICES: usize = 16;
+
+/// The transport; gone once the connection has ended.
+pub(super) struct Transport {
+    io: Option<Upgraded>,
+    /// Something was written since the last flush of the transport itself.
+    is_dirty: bool,
+}
+
+/// What a read has brought.
+pub(super) enum Filled {
+    /// Bytes for the decoder.
+    Input,
+    /// Bytes of a large payload, and with its last ones perhaps a message.
+    Direct(Result<Option<Event>, ProtocolError>),
+    /// The end.
+    Eof,
+}
+
+impl Transport {
+    pub(super) fn new(io: Upgraded) -> Self {
+        Self { io: Some(io), is_dirty: false }
+    }
+
+    fn io(&mut self) -> io::Result<&mut Upgraded> {
+        self.io.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Closes it.
+    pub(super) fn close(&mut self) {
+        self.io = None;
+    }
+
+    /// Reads once. The buffer is lent by the thread, and what came of it copied: a connection that waits
+    /// owns none. The rest of a large payload is read where it belongs.
+    pub(super) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        decoder: &mut Decoder,
+        input: &mut Input,
+    ) -> Poll<io::Result<Filled>> {
+        let io = self.io()?;
+        if input.is_empty()
+            && let Some((payload, max)) = decoder.direct()
+        {
+            let mut room = payload.limit(max);
+            let count = ready!(pin!(io.read_buf(&mut room)).poll(cx))?;
+            return Poll::Ready(Ok(match count {
+                0 => Filled::Eof,
+                count => Filled::Direct(decoder.direct_read(count)),
+            }));
+        }
+        let mut lent = Scratch::lend();
+        let mut room = ReadBuf::new(&mut lent.input);
+        ready!(Pin::new(io).poll_read(cx, &mut room))?;
+        Poll::Ready(Ok(match room.filled() {
+            [] => Filled::Eof,
+            bytes => {
+                input.extend(bytes);
+                Filled::Input
+            }
+        }))
+    }
+
+    /// Reads and forgets, up to the end.
+    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let io = self.io()?;
+        let mut lent = Scratch::lend();
+        loop {
+            let mut room = ReadBuf::new(&mut lent.input);
+            ready!(Pin::new(&mut *io).poll_read(cx, &mut room))?;
+            if room.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Writes until no more than `max` bytes wait; with 0 it flushes the transport as well.
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Outbox,
+        max: usize,
+    ) -> Poll<io::Result<()>> {
+        if out.is_empty() && !self.is_dirty {
+            return Poll::Ready(Ok(()));
+        }
+        let is_dirty = &mut self.is_dirty;
+        let io = self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        while out.len() > max {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = out.slices(&mut slices);
+            let count = if filled > 1 && io.is_write_vectored() {
+                ready!(Pin::new(&mut *io).poll_write_vectored(cx, &slices[..filled]))?
+            } else {
+                ready!(Pin::new(&mut *io).poll_write(cx, out.first()))?
+            };
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            *is_dirty = true;
+            out.advance(count);
+        }
+        if max == 0 && *is_dirty {
+            ready!(Pin::new(io).poll_flush(cx))?;
+            *is_dirty = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Says that nothing more will be written.
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.io()?).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,40 @@
+//! Sends every message of a server back, until the connection ends; what batteries test clients with.
+//!
+//! Run `cargo run --release --example ws_echo_client -- ws://127.0.0.1:9002/ deflate`.
+
+use dunlin::client::Client;
+use dunlin::websocket::{ClientHandshake, Config, Deflate, Limits};
+
+const HELP: &str = "\
+ws_echo_client URL [deflate] [--max-message BYTES]
+  connects to a ws:// or wss:// address; with deflate it offers compression
+";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> dunlin::Result<()> {
+    let (mut url, mut config) = (None, Config::default());
+    config.limits = Limits { max_message: 64 << 20, ..Limits::default() };
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match &*arg {
+            "--help" => return Ok(print!("{HELP}")),
+            "deflate" => config.deflate = Some(Deflate::default()),
+            "--max-message" => {
+                config.limits.max_message = args.next().ok_or(HELP)?.parse()?;
+            }
+            _ => url = Some(arg),
+        }
+    }
+    // The client speaks of http where WebSocket speaks of ws.
+    let url = url.as_deref().and_then(|url| url.strip_prefix("ws")).ok_or(HELP)?;
+    let handshake = ClientHandshake::new(config);
+    let headers = handshake.headers().into_iter().collect();
+    let response = Client::new().get(&format!("http{url}")).headers(headers).send().await?;
+    let confirmed = handshake.check(response.head())?;
+    let connection = response.into_upgraded().map_err(|_| "the server did not switch protocols")?;
+    let mut ws = confirmed.open(connection);
+    while let Some(message) = ws.receive().await {
+        ws.feed(message?).await?;
+    }
+    Ok(())
+}
