@@ -17,7 +17,10 @@ async fn main() -> dunlin::Result<()> {
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match &*arg {
-            "--help" => return Ok(print!("{HELP}")),
+            "--help" => {
+                print!("{HELP}");
+                return Ok(());
+            }
             "deflate" => config.deflate = Some(Deflate::default()),
             "--max-message" => {
                 config.limits.max_message = args.next().ok_or(HELP)?.parse()?;
