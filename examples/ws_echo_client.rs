@@ -32,7 +32,7 @@ async fn main() -> dunlin::Result<()> {
     let url = url.as_deref().and_then(|url| url.strip_prefix("ws")).ok_or(HELP)?;
     let handshake = ClientHandshake::new(config);
     let headers = handshake.headers().into_iter().collect();
-    let response = Client::new().get(&format!("http{url}")).headers(headers).send().await?;
+    let response = Client::new().get(format!("http{url}")).headers(headers).send().await?;
     let confirmed = handshake.check(response.head())?;
     let connection = response.into_upgraded().map_err(|_| "the server did not switch protocols")?;
     let mut ws = confirmed.open(connection);
