@@ -232,7 +232,7 @@ async fn a_panic_between_queue_and_connection_costs_no_place() {
     struct Panics;
     impl dunlin_client::Tracer for Panics {
         fn trace(&self, _: &dunlin_client::Request) -> Option<Arc<dyn dunlin_client::Trace>> {
-            Some(Arc::new(Panics))
+            Some(Arc::new(Self))
         }
     }
     impl dunlin_client::Trace for Panics {
