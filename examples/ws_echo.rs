@@ -3,6 +3,7 @@
 //! Run `cargo run --release --example ws_echo -- 9001 deflate`.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use dunlin::Request;
 use dunlin::server::Server;
@@ -47,7 +48,11 @@ async fn serve(port: u16, config: Config) -> dunlin::Result<()> {
     };
     let tell =
         |addresses: &[std::net::SocketAddr]| drop(writeln!(io::stdout(), "{}", addresses[0]));
-    let server = Server::builder().bind(("127.0.0.1", port)).on_listening(tell);
+    let server = Server::builder()
+        .bind(("127.0.0.1", port))
+        // An echo has no end of its own to wait for.
+        .shutdown_timeout(Duration::from_secs(1))
+        .on_listening(tell);
     Ok(server.serve(service).await?)
 }
 

@@ -168,10 +168,14 @@ impl Encoder {
     }
 }
 
+/// Room that the first frame makes, for those that follow it: as much as an allocator has at hand at once.
+const TAIL_MIN: usize = 1024;
+
 /// Renders a small frame whole.
 fn append(header: &FrameHeader, payload: &[u8], out: &mut Outbox) {
     let tail = out.tail();
-    tail.reserve(super::MAX_HEADER + payload.len());
+    let needs = super::MAX_HEADER + payload.len();
+    tail.reserve(if tail.capacity() == 0 { needs.max(TAIL_MIN) } else { needs });
     header.encode(tail);
     let start = tail.len();
     tail.extend_from_slice(payload);
