@@ -1,45 +1,12 @@
 //! What a request costs that is sent on a kept connection, counted.
-#![allow(unsafe_code, missing_docs, reason = "a global allocator is an unsafe trait")]
+#![allow(missing_docs)]
 
-mod util;
+mod counting;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::io::{Read, Write};
 
+use counting::ALLOCATIONS;
 use dunlin_client::{Client, Url};
-
-struct Counting;
-
-thread_local!(static ALLOCATIONS: Cell<usize> = const { Cell::new(0) });
-
-fn note() {
-    // A thread that ends may allocate when its counter has gone.
-    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-}
-
-// SAFETY: every call is handed on to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: the caller keeps the contract of `alloc`, which is the system's too.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: `ptr` comes from `alloc` above, so from the system's allocator.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-
-    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note();
-        // SAFETY: `ptr` comes from `alloc` above, and the caller keeps the rest of the contract.
-        unsafe { System.realloc(ptr, layout, size) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// Answers on a thread of its own, whose allocations do not count.
 fn origin(answer: &'static [u8]) -> Url {
