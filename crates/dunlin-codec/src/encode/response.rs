@@ -1,9 +1,10 @@
 //! Response heads on their way out (RFC 9112 §4, §6).
 
-use dunlin_core::{Headers, NameSet, ResponseHead};
+use dunlin_core::{NameSet, ResponseHead};
+use http::StatusCode;
 
 use super::{
-    BodyEncoder, BodyKind, BodyLen, EncodeError, Signature, append_length,
+    BodyEncoder, BodyKind, BodyLen, EncodeError, Signature, append_length, append_open_length,
     connection::{Options, append_connection},
     fields::{append_fields, ready_lines},
     is_name, parse_length,
@@ -131,48 +132,51 @@ fn append_head(
     let lines = ready_lines(&head.headers, LOOKED_AT, NameSet::EMPTY);
     let lines = lines.map(|lines| lines.as_bytes());
     out.reserve(lines.map_or(0, <[u8]>::len) + USUAL);
+    match lines.and_then(|lines| append_usual(head, lines, len, ctx, out)) {
+        Some(encoder) => Ok(encoder),
+        None => append_other(head, lines, len, ctx, out),
+    }
+}
+
+/// The head of most responses, a 200 to HTTP/1.1 with a body of known length, in a straight line.
+#[inline(always)]
+fn append_usual(
+    head: &ResponseHead,
+    lines: &[u8],
+    len: BodyLen,
+    ctx: &EncodeCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Option<BodyEncoder> {
+    let (BodyLen::Exact(left), Some(signature)) = (len, ctx.signature) else { return None };
+    let is_usual = head.status == StatusCode::OK
+        && head.reason.is_none()
+        && (ctx.version == Version::Http11) & ctx.keep_alive & !ctx.is_head & !ctx.is_connect;
+    if !is_usual {
+        return None;
+    }
+    out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    out.extend_from_slice(lines);
+    append_open_length(left, out);
+    signature.append_behind_value(out);
+    Some(BodyEncoder::new(BodyKind::Length { left }))
+}
+
+/// Any head, of which the fields may have to be looked at.
+#[inline(never)]
+fn append_other(
+    head: &ResponseHead,
+    lines: Option<&[u8]>,
+    len: BodyLen,
+    ctx: &EncodeCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Result<BodyEncoder, EncodeError> {
     append_status(head, out)?;
-    let wishes = match lines {
-        Some(lines) => {
-            out.extend_from_slice(lines);
-            Wishes::default()
-        }
-        None => Wishes::append_fields(&head.headers, out)?,
-    };
-    let status = head.status.as_u16();
-    let kind = append_framing(status, len, ctx, &wishes, out)?;
-    // Who sends Upgrade says so in Connection, lest somebody between passes it on (RFC 9110 §7.8).
-    let upgrade = wishes.has_upgrade.then_some(&b"upgrade"[..]);
-    if kind == BodyKind::Empty && (status < 200 || is_tunnel(status, ctx)) {
-        // Interim, or the last words before another protocol or a tunnel: nothing about the
-        // connection's future but what the user said.
-        if wishes.has_connection || wishes.has_upgrade {
-            append_connection(&[upgrade], &head.headers, &DECIDED, out);
-        }
-        match ctx.signature {
-            Some(signature) if status >= 200 => append_parts(signature, &wishes, out),
-            _ => out.extend_from_slice(b"\r\n"),
-        }
-        return Ok(BodyEncoder::new(kind));
+    let mut wishes = Wishes::default();
+    match lines {
+        Some(lines) => out.extend_from_slice(lines),
+        None => append_fields(&head.headers, out, |name, value| wishes.take(name, value))?,
     }
-    let keep_alive = ctx.keep_alive && !wishes.close && kind != BodyKind::UntilClose;
-    let option = match (keep_alive, ctx.version) {
-        (false, _) => Some(&b"close"[..]),
-        (true, Version::Http10) => Some(&b"keep-alive"[..]),
-        (true, Version::Http11) => None,
-    };
-    if option.is_some() || wishes.has_connection || wishes.has_upgrade {
-        append_connection(&[option, upgrade], &head.headers, &DECIDED, out);
-    }
-    match ctx.signature {
-        Some(signature) if !wishes.has_server && !wishes.has_date => {
-            signature.append_lines_and_end(out);
-        }
-        Some(signature) => append_parts(signature, &wishes, out),
-        None => out.extend_from_slice(b"\r\n"),
-    }
-    let encoder = BodyEncoder::new(kind);
-    Ok(if keep_alive { encoder } else { encoder.closing() })
+    wishes.end(head, len, ctx, out)
 }
 
 /// Whether the response turns the connection into a tunnel (RFC 9110 §9.3.6).
@@ -192,14 +196,6 @@ fn append_parts(signature: &Signature, wishes: &Wishes, out: &mut Vec<u8>) {
 }
 
 impl Wishes {
-    /// Appends the fields but for those that the encoder decides on.
-    #[inline(never)]
-    fn append_fields(headers: &Headers, out: &mut Vec<u8>) -> Result<Self, EncodeError> {
-        let mut wishes = Self::default();
-        append_fields(headers, out, |name, value| wishes.take(name, value))?;
-        Ok(wishes)
-    }
-
     /// Notes a field that the encoder decides on; `false` where it is to go out as it is.
     #[inline(always)]
     fn take(&mut self, name: &[u8], value: &[u8]) -> Result<bool, EncodeError> {
@@ -234,10 +230,55 @@ impl Wishes {
         }
         Ok(true)
     }
+
+    /// Appends what only all the fields together can tell, and the end of the head.
+    #[inline(always)]
+    fn end(
+        &self,
+        head: &ResponseHead,
+        len: BodyLen,
+        ctx: &EncodeCtx<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<BodyEncoder, EncodeError> {
+        let status = head.status.as_u16();
+        let kind = append_framing(status, len, ctx, self, out)?;
+        // Who sends Upgrade says so in Connection, lest somebody between passes it on (RFC 9110 §7.8).
+        let upgrade = self.has_upgrade.then_some(&b"upgrade"[..]);
+        if kind == BodyKind::Empty && (status < 200 || is_tunnel(status, ctx)) {
+            // Interim, or the last words before another protocol or a tunnel: nothing about the
+            // connection's future but what the user said.
+            if self.has_connection || self.has_upgrade {
+                append_connection(&[upgrade], &head.headers, &DECIDED, out);
+            }
+            match ctx.signature {
+                Some(signature) if status >= 200 => append_parts(signature, self, out),
+                _ => out.extend_from_slice(b"\r\n"),
+            }
+            return Ok(BodyEncoder::new(kind));
+        }
+        let keep_alive = ctx.keep_alive && !self.close && kind != BodyKind::UntilClose;
+        let option = match (keep_alive, ctx.version) {
+            (false, _) => Some(&b"close"[..]),
+            (true, Version::Http10) => Some(&b"keep-alive"[..]),
+            (true, Version::Http11) => None,
+        };
+        if option.is_some() || self.has_connection || self.has_upgrade {
+            append_connection(&[option, upgrade], &head.headers, &DECIDED, out);
+        }
+        match ctx.signature {
+            Some(signature) if !self.has_server && !self.has_date => {
+                signature.append_lines_and_end(out);
+            }
+            Some(signature) => append_parts(signature, self, out),
+            None => out.extend_from_slice(b"\r\n"),
+        }
+        let encoder = BodyEncoder::new(kind);
+        Ok(if keep_alive { encoder } else { encoder.closing() })
+    }
 }
 
 /// Decides on the body and appends the field that says so.
-#[inline]
+#[inline(always)]
 fn append_framing(
     status: u16,
     len: BodyLen,
@@ -289,7 +330,7 @@ fn append_rare_status(head: &ResponseHead, out: &mut Vec<u8>) -> Result<(), Enco
         None => head.status.canonical_reason().unwrap_or_default().as_bytes(),
     };
     if !scan::is_field_value(reason) {
-        return Err(EncodeError::Field);
+        return Err(EncodeError::Reason);
     }
     // The blank stands there even before no reason (RFC 9112 §4).
     for part in [b"HTTP/1.1 ", head.status.as_str().as_bytes(), b" ", reason, b"\r\n"] {
@@ -476,7 +517,7 @@ mod tests {
         assert!(!encoder.keep_alive());
         let text = fields(200, &[("connection", "keep-alive"), ("keep-alive", "5")], Some(0));
         assert_eq!(text, "content-length: 0\r\n\r\n");
-        assert_eq!(error(&[("connection", "a b")], Some(0)), EncodeError::Field);
+        assert_eq!(error(&[("connection", "a b")], Some(0)), EncodeError::ConnectionOption);
     }
 
     #[test]
@@ -579,7 +620,20 @@ mod tests {
             let mut head = ResponseHead::default();
             head.headers = block.into_headers(bytes);
             let result = encode_response(&head, BodyLen::Unknown, &ctx(), &mut Vec::new());
-            assert_eq!(result, Err(EncodeError::Field));
+            assert_eq!(result, Err(EncodeError::Field { number: 1 }));
         }
+        let mut block = HeadBlock::take();
+        for start in [0, 6] {
+            let span =
+                FieldSpan { name_start: start, name_len: 1, value_start: start + 3, value_len: 1 };
+            block.spans_mut().push(span);
+        }
+        let mut head = ResponseHead::default();
+        head.headers = block.into_headers(b"a: b\r\nc: \0\r\n");
+        let error = encode_response(&head, BodyLen::Unknown, &ctx(), &mut Vec::new()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "header field 2 has a name that is no token, or a value with a control byte"
+        );
     }
 }
