@@ -4,9 +4,7 @@
 //! `Client::parse`), step by step: it is not called itself because its codec is private.
 //!
 //! On both sides a copy into the connection's buffer stands for the read that brings the bytes: the
-//! rival's head keeps that buffer, ours is copied out of it. Both read one head ahead, into the other of
-//! two buffers: a parser that follows right behind the copy waits for stores that are still on their way,
-//! which after a read from a socket are not.
+//! rival's head keeps that buffer, ours is copied out of it.
 
 use std::hint::black_box;
 use std::mem::{self, MaybeUninit};
@@ -31,13 +29,13 @@ pub(crate) fn races() -> Vec<Race> {
 fn response(head: &'static [u8]) -> Race {
     check_response(head);
     let (mut decoder, limits) = (ResponseHeadDecoder::new(), Limits::default());
-    let (mut buffers, mut rival, places) =
-        (Buffers::new(head), AsHyper::reading(head), placed(head));
+    let (mut buffer, mut rival, places) = (Vec::new(), AsHyper::default(), placed(head));
     let ours = move |head: &mut &[u8]| {
-        let decoded = decoder.decode(&mut buffers.read_ahead(head), &limits);
-        let Ok(Some((head, facts))) = &decoded else { panic!("the head is whole") };
+        read(&mut buffer, head);
+        let decoded = decoder.decode(&mut &buffer[..], &limits).unwrap();
+        let (head, facts) = decoded.expect("the head is whole");
         let framing = facts.response_framing(head.status.as_u16(), dunlin_codec::Method::Get);
-        black_box((head, framing.expect("a clear end")));
+        black_box((&head, framing.expect("a clear end")));
     };
     let rivals = move |head: &mut &[u8]| rival.decode_response_and_drop(head);
     let runners = vec![
@@ -47,24 +45,11 @@ fn response(head: &'static [u8]) -> Race {
     race("response", head.len(), 1, runners)
 }
 
-/// Where reads go: one buffer is read into while what is in the other is parsed.
-struct Buffers([Vec<u8>; 2]);
-
-impl Buffers {
-    /// With the first head read.
-    fn new(first: &[u8]) -> Self {
-        Self([first.to_vec(), first.to_vec()])
-    }
-
-    /// Puts the bytes where a read would, and returns those of the read before.
-    #[inline(always)]
-    fn read_ahead(&mut self, head: &[u8]) -> &[u8] {
-        self.0.swap(0, 1);
-        let [read, next] = &mut self.0;
-        next.clear();
-        next.extend_from_slice(black_box(head));
-        read
-    }
+/// Puts the bytes where a read would.
+#[inline(always)]
+fn read(buffer: &mut Vec<u8>, head: &[u8]) {
+    buffer.clear();
+    buffer.extend_from_slice(black_box(head));
 }
 
 fn race(input: &'static str, bytes: usize, inputs: usize, runners: Vec<Runner>) -> Race {
@@ -73,8 +58,8 @@ fn race(input: &'static str, bytes: usize, inputs: usize, runners: Vec<Runner>) 
 
 fn one(input: &'static str, head: &'static [u8]) -> Race {
     check(head);
-    let mut decoder = Ours::reading(head);
-    let (mut rival, places) = (AsHyper::reading(head), placed(head));
+    let mut decoder = Ours::default();
+    let (mut rival, places) = (AsHyper::default(), placed(head));
     let runners = vec![
         Runner::over("dunlin", places.clone(), move |head| decoder.decode_and_drop(head)),
         Runner::over("as hyper builds it", places, move |head| rival.decode_and_drop(head)),
@@ -84,12 +69,12 @@ fn one(input: &'static str, head: &'static [u8]) -> Race {
 
 fn mix(mix: &'static Mix) -> Race {
     (0..Mix::HEADS).for_each(|index| check(mix.head(index)));
-    let (mut decoder, mut pass) = (Ours::reading(mix.head(0)), 0);
+    let (mut decoder, mut pass) = (Ours::default(), 0);
     let ours = move || {
         pass += 1;
         mix.pass(pass).for_each(|head| decoder.decode_and_drop(head));
     };
-    let (mut rival, mut pass) = (AsHyper::reading(mix.head(0)), 0);
+    let (mut rival, mut pass) = (AsHyper::default(), 0);
     let rivals = move || {
         pass += 1;
         mix.pass(pass).for_each(|head| rival.decode_and_drop(head));
@@ -99,33 +84,29 @@ fn mix(mix: &'static Mix) -> Race {
 }
 
 /// What a connection of ours keeps.
+#[derive(Default)]
 struct Ours {
-    buffers: Buffers,
+    /// Where reads go.
+    buffer: Vec<u8>,
     decoder: HeadDecoder,
     limits: Limits,
 }
 
 impl Ours {
-    fn reading(first: &[u8]) -> Self {
-        Self {
-            buffers: Buffers::new(first),
-            decoder: HeadDecoder::new(),
-            limits: Limits::default(),
-        }
-    }
-
     #[inline(always)]
     fn decode_and_drop(&mut self, head: &[u8]) {
-        let decoded = self.decoder.decode(&mut self.buffers.read_ahead(head), &self.limits);
-        assert!(matches!(&decoded, Ok(Some(_))));
+        read(&mut self.buffer, head);
+        let decoded = self.decoder.decode(&mut &self.buffer[..], &self.limits).unwrap();
+        assert!(decoded.is_some());
         black_box(&decoded);
     }
 }
 
 /// What hyper keeps with a connection.
+#[derive(Default)]
 struct AsHyper {
-    /// Where reads go, by turns as in [`Buffers`].
-    buffers: [BytesMut; 2],
+    /// Where reads go.
+    buffer: BytesMut,
     /// The map of the last message, emptied: hyper saves its allocations for the next.
     spare: Option<HeaderMap>,
 }
@@ -140,10 +121,6 @@ struct Noted {
 }
 
 impl AsHyper {
-    fn reading(first: &[u8]) -> Self {
-        Self { buffers: [BytesMut::from(first), BytesMut::new()], spare: None }
-    }
-
     #[inline(always)]
     fn decode_and_drop(&mut self, head: &[u8]) {
         let mut decoded = self.decode(black_box(head));
@@ -153,15 +130,11 @@ impl AsHyper {
         self.spare = Some(headers);
     }
 
-    /// In place of the read; returns the buffer of the read before. `Bytes::copy_from_slice`, without a
-    /// buffer, took as long.
+    /// In place of the read. `Bytes::copy_from_slice`, without a buffer, took as long.
     #[inline(always)]
-    fn read_ahead(&mut self, head: &[u8]) -> &mut BytesMut {
-        let [read, next] = &mut self.buffers;
-        next.reserve(head.len().max(8192));
-        next.extend_from_slice(head);
-        mem::swap(read, next);
-        next
+    fn read(&mut self, head: &[u8]) {
+        self.buffer.reserve(head.len().max(8192));
+        self.buffer.extend_from_slice(head);
     }
 
     #[inline(always)]
@@ -174,10 +147,10 @@ impl AsHyper {
     }
 
     fn decode_response(&mut self, head: &[u8]) -> (Response<()>, Noted) {
-        let buffer = self.read_ahead(head);
+        self.read(head);
         let mut indices = [const { MaybeUninit::uninit() }; 100];
         let (len, status, version, fields) = {
-            let bytes = &buffer[..];
+            let bytes = &self.buffer[..];
             let mut slots = [const { MaybeUninit::uninit() }; 100];
             let mut response = httparse::Response::new(&mut []);
             let parsed = httparse::ParserConfig::default()
@@ -195,7 +168,7 @@ impl AsHyper {
             (len, status, version, fields)
         };
 
-        let slice = buffer.split_to(len).freeze();
+        let slice = self.buffer.split_to(len).freeze();
         let mut headers = self.spare.take().unwrap_or_default();
         headers.reserve(fields.len());
         let mut noted = Noted {
@@ -229,11 +202,11 @@ impl AsHyper {
     }
 
     fn decode(&mut self, head: &[u8]) -> (Request<()>, Noted) {
-        let buffer = self.read_ahead(head);
+        self.read(head);
 
         let mut indices = [const { MaybeUninit::uninit() }; 100];
         let (len, method, path, version, fields) = {
-            let bytes = &buffer[..];
+            let bytes = &self.buffer[..];
             let mut slots = [const { MaybeUninit::uninit() }; 100];
             let mut request = httparse::Request::new(&mut []);
             let status = request.parse_with_uninit_headers(bytes, &mut slots).unwrap();
@@ -248,7 +221,7 @@ impl AsHyper {
             (len, method, path, version, fields)
         };
 
-        let slice = buffer.split_to(len).freeze();
+        let slice = self.buffer.split_to(len).freeze();
         let uri = Uri::from_maybe_shared(slice.slice(path)).unwrap();
         let mut headers = self.spare.take().unwrap_or_default();
         headers.reserve(fields.len());
@@ -330,7 +303,7 @@ impl Noted {
 fn check_response(head: &[u8]) {
     let decoded = ResponseHeadDecoder::new().decode(&mut &head[..], &Limits::default());
     let (ours, facts) = decoded.unwrap().unwrap();
-    let (rivals, noted) = AsHyper::reading(head).decode_response(head);
+    let (rivals, noted) = AsHyper::default().decode_response(head);
     assert_eq!((ours.status, ours.version), (rivals.status(), rivals.version()));
     assert_eq!((ours.headers.iter().count(), ours.reason), (rivals.headers().len(), None));
     for (name, value) in rivals.headers() {
@@ -344,7 +317,7 @@ fn check_response(head: &[u8]) {
 fn check(head: &[u8]) {
     let (ours, facts) =
         HeadDecoder::new().decode(&mut &head[..], &Limits::default()).unwrap().unwrap();
-    let (rivals, noted) = AsHyper::reading(head).decode(head);
+    let (rivals, noted) = AsHyper::default().decode(head);
     assert_eq!((ours.method(), ours.version()), (rivals.method(), rivals.version()));
     assert_eq!(ours.target(), rivals.uri().to_string());
     assert_eq!(ours.headers().iter().count(), rivals.headers().len());
