@@ -37,7 +37,7 @@ pub(super) fn append_fields(
     let Some(lines) = headers.lines() else {
         for (index, (name, value)) in headers.iter().enumerate() {
             if !typed && !is_field(name, value) {
-                return Err(EncodeError::Field { number: index + 1 });
+                return Err(EncodeError::Field { index });
             }
             if !take(name, value)? {
                 append_field(name, value, out);
@@ -48,13 +48,16 @@ pub(super) fn append_fields(
     let lines = lines.as_bytes();
     // A line has two control bytes, those of its end: where there are no more, every value is one.
     if !typed && controls(lines) != 2 * headers.len() {
-        let index = headers.iter().position(|(name, value)| !is_field(name, value));
-        return Err(EncodeError::Field { number: index.map_or(0, |index| index + 1) });
+        // One more control byte is a field's that is none.
+        let is_sound = |(name, value)| is_field(name, value);
+        return Err(EncodeError::Field {
+            index: headers.iter().take_while(|f| is_sound(*f)).count(),
+        });
     }
     let (mut start, mut end) = (0, 0);
     for (index, (name, value)) in headers.iter().enumerate() {
         if !typed && !scan::is_token(name) {
-            return Err(EncodeError::Field { number: index + 1 });
+            return Err(EncodeError::Field { index });
         }
         let next = end + name.len() + value.len() + b": \r\n".len();
         if take(name, value)? {

@@ -54,10 +54,10 @@ impl From<Option<u64>> for BodyLen {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Error)]
 pub enum EncodeError {
     /// A field's name is not a token, or its value holds a control byte (RFC 9110 §5.1, §5.5).
-    #[error("header field {number} has a name that is no token, or a value with a control byte")]
+    #[error("header field at index {index}: name that is no token, or value with a control byte")]
     Field {
-        /// Which one, in the order that they are stored in, the first being 1.
-        number: usize,
+        /// Which one, in the order that they are stored in, from 0.
+        index: usize,
     },
     /// An option in a Connection field is not a token (RFC 9110 §7.6.1).
     #[error("connection option that is no token")]
@@ -128,9 +128,18 @@ pub enum EncodeError {
         /// Bytes that did not come.
         missing: u64,
     },
-    /// A trailer's name or value is outside the grammar, or its name forbidden in trailers.
-    #[error("invalid trailer field")]
-    Trailer,
+    /// A trailer's name is not a token, or its value holds a control byte (RFC 9110 §5.1, §5.5).
+    #[error("trailer field at index {index}: name that is no token, or value with a control byte")]
+    Trailer {
+        /// Which one, in the order that they are given in, from 0.
+        index: usize,
+    },
+    /// A trailer has a name that may not stand in trailers (RFC 9110 §6.5.1), such as Content-Length.
+    #[error("trailer field at index {index}: name that may stand in the head alone")]
+    ForbiddenTrailer {
+        /// Which one, in the order that they are given in, from 0.
+        index: usize,
+    },
 }
 
 /// Whether name and value make a field line (RFC 9110 §5.1, §5.5).

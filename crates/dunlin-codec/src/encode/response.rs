@@ -138,7 +138,8 @@ fn append_head(
     }
 }
 
-/// The head of most responses, a 200 to HTTP/1.1 with a body of known length, in a straight line.
+/// The head of a usual response in a straight line: one with a body, of a common status, to a request of
+/// HTTP/1.1. What comes out is what [`append_other`] makes of it.
 #[inline(always)]
 fn append_usual(
     head: &ResponseHead,
@@ -147,18 +148,35 @@ fn append_usual(
     ctx: &EncodeCtx<'_>,
     out: &mut Vec<u8>,
 ) -> Option<BodyEncoder> {
-    let (BodyLen::Exact(left), Some(signature)) = (len, ctx.signature) else { return None };
-    let is_usual = head.status == StatusCode::OK
-        && head.reason.is_none()
-        && (ctx.version == Version::Http11) & ctx.keep_alive & !ctx.is_head & !ctx.is_connect;
-    if !is_usual {
+    let is_usual = (ctx.version == Version::Http11) & !ctx.is_head & !ctx.is_connect;
+    if !is_usual || head.reason.is_some() {
         return None;
     }
-    out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    if head.status == StatusCode::OK {
+        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    } else {
+        prebuilt(head.status.as_u16()).filter(|line| line.has_body)?.append(out);
+    }
     out.extend_from_slice(lines);
-    append_open_length(left, out);
-    signature.append_behind_value(out);
-    Some(BodyEncoder::new(BodyKind::Length { left }))
+    let kind = match len {
+        BodyLen::Exact(left) => {
+            append_open_length(left, out);
+            BodyKind::Length { left }
+        }
+        BodyLen::Unknown => {
+            out.extend_from_slice(b"transfer-encoding: chunked");
+            BodyKind::Chunked
+        }
+    };
+    if !ctx.keep_alive {
+        out.extend_from_slice(b"\r\nconnection: close");
+    }
+    match ctx.signature {
+        Some(signature) => signature.append_behind_value(out),
+        None => out.extend_from_slice(b"\r\n\r\n"),
+    }
+    let encoder = BodyEncoder::new(kind);
+    Some(if ctx.keep_alive { encoder } else { encoder.closing() })
 }
 
 /// Any head, of which the fields may have to be looked at.
@@ -344,13 +362,16 @@ fn append_rare_status(head: &ResponseHead, out: &mut Vec<u8>) -> Result<(), Enco
 struct StatusLine {
     padded: [u8; 48],
     len: usize,
+    /// Whether responses to GET with this status have a body, of any length.
+    has_body: bool,
 }
 
 impl StatusLine {
-    const fn new(text: &[u8]) -> Self {
+    const fn new(status: u16, text: &[u8]) -> Self {
         let mut padded = [0; 48];
         padded.split_at_mut(text.len()).0.copy_from_slice(text);
-        Self { padded, len: text.len() }
+        let has_body = !matches!(status, 100..=199 | 204 | 205 | 304);
+        Self { padded, len: text.len(), has_body }
     }
 
     #[inline(always)]
@@ -368,6 +389,7 @@ fn prebuilt(status: u16) -> Option<&'static StatusLine> {
             match status {
                 $($status => Some(const {
                     &StatusLine::new(
+                        $status,
                         concat!("HTTP/1.1 ", $status, " ", $reason, "\r\n").as_bytes(),
                     )
                 }),)*
@@ -450,6 +472,41 @@ mod tests {
         let error = encode_response(&response(200, wishes), len.into(), &ctx(), &mut out);
         assert_eq!(out, b"before");
         error.unwrap_err()
+    }
+
+    /// One way for usual heads, one for all: whatever the first takes, it writes as the second.
+    #[test]
+    fn usual_heads_are_written_as_all_others() {
+        let mut signature = Signature::new(b"dunlin");
+        signature.at(784_111_777);
+        let all = |bits: u8| {
+            let is_set = |bit: u8| bits & 1 << bit != 0;
+            let version = if is_set(0) { Version::Http11 } else { Version::Http10 };
+            let (is_head, is_connect, keep_alive) = (is_set(1), is_set(2), is_set(3));
+            let signature = is_set(4).then_some(&signature);
+            (EncodeCtx { version, is_head, is_connect, keep_alive, signature }, is_set(5))
+        };
+        let mut usual = 0;
+        for (status, bits) in (100..600).flat_map(|status| (0..64).map(move |bits| (status, bits)))
+        {
+            let (ctx, has_reason) = all(bits);
+            let mut head = response(status, &[("content-type", "text/plain"), ("vary", "*")]);
+            head.reason = has_reason.then(|| ReasonPhrase::new("Own").unwrap());
+            let lines = head.headers.lines().unwrap();
+            for len in [BodyLen::Exact(0), BodyLen::Exact(123_456_789), BodyLen::Unknown] {
+                let (mut one, mut other) = (Vec::new(), Vec::new());
+                let encoder = append_other(&head, Some(lines.as_bytes()), len, &ctx, &mut other);
+                let encoded = encode_response(&head, len, &ctx, &mut one);
+                assert_eq!(encoded, encoder, "{status} {len:?} {ctx:?}");
+                let text = [one.escape_ascii().to_string(), other.escape_ascii().to_string()];
+                assert_eq!(text[0], text[1], "{status} {len:?} {ctx:?}");
+                usual += usize::from(
+                    append_usual(&head, lines.as_bytes(), len, &ctx, &mut Vec::new()).is_some(),
+                );
+            }
+        }
+        // 23 statuses, three lengths, with and without a signature, on connections that go on and that do not.
+        assert_eq!(usual, 23 * 3 * 2 * 2);
     }
 
     #[test]
@@ -620,20 +677,26 @@ mod tests {
             let mut head = ResponseHead::default();
             head.headers = block.into_headers(bytes);
             let result = encode_response(&head, BodyLen::Unknown, &ctx(), &mut Vec::new());
-            assert_eq!(result, Err(EncodeError::Field { number: 1 }));
+            assert_eq!(result, Err(EncodeError::Field { index: 0 }));
         }
-        let mut block = HeadBlock::take();
-        for start in [0, 6] {
-            let span =
-                FieldSpan { name_start: start, name_len: 1, value_start: start + 3, value_len: 1 };
-            block.spans_mut().push(span);
+        // As lines and not, by a byte in the name and one in the value.
+        for bytes in
+            [&b"a: b\r\nc: \0\r\n"[..], b"a: b\r\n(: d\r\n", b"a: b--c: \0--", b"a: b--(: d--"]
+        {
+            let mut block = HeadBlock::take();
+            for start in [0, 6] {
+                let span = FieldSpan {
+                    name_start: start,
+                    name_len: 1,
+                    value_start: start + 3,
+                    value_len: 1,
+                };
+                block.spans_mut().push(span);
+            }
+            let mut head = ResponseHead::default();
+            head.headers = block.into_headers(bytes);
+            let result = encode_response(&head, BodyLen::Unknown, &ctx(), &mut Vec::new());
+            assert_eq!(result, Err(EncodeError::Field { index: 1 }));
         }
-        let mut head = ResponseHead::default();
-        head.headers = block.into_headers(b"a: b\r\nc: \0\r\n");
-        let error = encode_response(&head, BodyLen::Unknown, &ctx(), &mut Vec::new()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "header field 2 has a name that is no token, or a value with a control byte"
-        );
     }
 }

@@ -293,6 +293,6 @@ fn fields_that_never_were_checked_do_not_get_out() {
         let mut head = request("GET", "/", &[]);
         *head.headers_mut() = block.into_headers(bytes);
         let ctx = RequestCtx::default().authority("a");
-        assert_eq!(encode_in(&head, None, ctx), Err(EncodeError::Field { number: 1 }));
+        assert_eq!(encode_in(&head, None, ctx), Err(EncodeError::Field { index: 0 }));
     }
 }
