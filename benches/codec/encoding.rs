@@ -20,9 +20,16 @@ use crate::race::{Race, Runner, buffers};
 
 pub(crate) fn races() -> Vec<Race> {
     vec![
-        response("plaintext response", &PLAINTEXT, 13),
-        response("cached response", &CACHED, 18_245),
-        filled_response("cached, fields set", &CACHED, 18_245),
+        response("plaintext response", &PLAINTEXT, Shape::default()),
+        response("plaintext, 404", &PLAINTEXT, Shape { status: 404, ..Shape::default() }),
+        response("plaintext, chunked", &PLAINTEXT, Shape { len: None, ..Shape::default() }),
+        response("plaintext, closing", &PLAINTEXT, Shape { keep_alive: false, ..Shape::default() }),
+        response("cached response", &CACHED, Shape { len: Some(18_245), ..Shape::default() }),
+        filled_response(
+            "cached, fields set",
+            &CACHED,
+            Shape { len: Some(18_245), ..Shape::default() },
+        ),
         request("request, host set", Host::Field),
         request("request, host given", Host::Authority),
         chunk_lines("chunk header"),
@@ -30,6 +37,21 @@ pub(crate) fn races() -> Vec<Race> {
 }
 
 type Fields = [(HeaderName, &'static str)];
+
+/// What a response is like besides its fields.
+#[derive(Clone, Copy)]
+struct Shape {
+    status: u16,
+    /// Bytes of the body; it goes in chunks where they are not known.
+    len: Option<u64>,
+    keep_alive: bool,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self { status: 200, len: Some(13), keep_alive: true }
+    }
+}
 
 const SERVER: &str = "dunlin";
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -67,23 +89,22 @@ fn signature() -> Signature {
     signature
 }
 
-fn response(input: &'static str, fields: &Fields, len: u64) -> Race {
+fn response(input: &'static str, fields: &Fields, shape: Shape) -> Race {
     let signature = signature();
     let (mut head, mut map) = (ResponseHead::default(), map_of(fields));
+    head.status = StatusCode::from_u16(shape.status).unwrap();
     for (name, value) in &map {
         head.headers.insert(name.clone(), value.clone());
     }
     map.insert(header::SERVER, HeaderValue::from_static(SERVER));
 
-    let ours = move |out: &mut Vec<u8>| encode(black_box(&head), len, &signature, out);
-    let rivals = move |out: &mut Vec<u8>| {
-        response_as_hyper(black_box(StatusCode::OK), black_box(&map), black_box(len), out);
-    };
+    let ours = move |out: &mut Vec<u8>| encode(black_box(&head), shape, &signature, out);
+    let rivals = move |out: &mut Vec<u8>| response_as_hyper(black_box(&map), shape, out);
     race(input, ours, rivals)
 }
 
 /// The same from the fields on: what a handler sets, and the head is gone at the end.
-fn filled_response(input: &'static str, fields: &Fields, len: u64) -> Race {
+fn filled_response(input: &'static str, fields: &Fields, shape: Shape) -> Race {
     let signature = signature();
     let map = map_of(fields);
     let for_ours: Vec<_> = map.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -95,23 +116,25 @@ fn filled_response(input: &'static str, fields: &Fields, len: u64) -> Race {
         for (name, value) in black_box(&for_ours) {
             head.headers.insert(name.clone(), value.clone());
         }
-        encode(&head, len, &signature, out);
+        encode(&head, shape, &signature, out);
     };
     let rivals = move |out: &mut Vec<u8>| {
         let mut map = HeaderMap::with_capacity(for_rival.len());
         for (name, value) in black_box(&for_rival) {
             map.insert(name.clone(), value.clone());
         }
-        response_as_hyper(black_box(StatusCode::OK), &map, black_box(len), out);
+        response_as_hyper(&map, shape, out);
     };
     race(input, ours, rivals)
 }
 
 #[inline(always)]
-fn encode(head: &ResponseHead, len: u64, signature: &Signature, out: &mut Vec<u8>) {
-    let ctx = EncodeCtx::default().keep_alive(true).signature(signature);
-    let _body =
-        black_box(encode_response(head, BodyLen::Exact(black_box(len)), &ctx, out).unwrap());
+fn encode(head: &ResponseHead, shape: Shape, signature: &Signature, out: &mut Vec<u8>) {
+    let Shape { len, keep_alive, .. } = black_box(shape);
+    let ctx = EncodeCtx::default().keep_alive(keep_alive).signature(signature);
+    let body = encode_response(head, len.into(), &ctx, out);
+    // Left where it is: the rival makes no encoder for the body at all, which hyper would move as well.
+    assert!(black_box(&body).is_ok());
 }
 
 /// Where our side has Host from; the rival has a field of it, and writes the same.
@@ -139,7 +162,8 @@ fn request(input: &'static str, host: Host) -> Race {
 
     let ours = move |out: &mut Vec<u8>| {
         let (head, ctx) = (black_box(&head), black_box(&ctx));
-        let _body = black_box(encode_request(head, BodyLen::Exact(0), ctx, out).unwrap());
+        let body = encode_request(head, BodyLen::Exact(0), ctx, out);
+        assert!(black_box(&body).is_ok());
     };
     let rivals = move |out: &mut Vec<u8>| {
         request_as_hyper(black_box(&Method::GET), black_box(&uri), black_box(&map), out);
@@ -195,7 +219,9 @@ fn sorted_lines(head: &[u8]) -> Vec<&str> {
     lines
 }
 
-fn response_as_hyper(status: StatusCode, headers: &HeaderMap, len: u64, out: &mut Vec<u8>) {
+fn response_as_hyper(headers: &HeaderMap, shape: Shape, out: &mut Vec<u8>) {
+    let Shape { status, len, keep_alive } = black_box(shape);
+    let status = StatusCode::from_u16(status).unwrap();
     out.reserve(30 + headers.len() * 30);
     if status == StatusCode::OK {
         out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
@@ -216,10 +242,17 @@ fn response_as_hyper(status: StatusCode, headers: &HeaderMap, len: u64, out: &mu
         }
         append_field(name, value, out);
     }
-    if !has_length {
-        out.extend_from_slice(b"content-length: ");
-        out.extend_from_slice(itoa::Buffer::new().format(len).as_bytes());
-        out.extend_from_slice(b"\r\n");
+    match len {
+        _ if has_length => {}
+        Some(len) => {
+            out.extend_from_slice(b"content-length: ");
+            out.extend_from_slice(itoa::Buffer::new().format(len).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        None => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+    }
+    if !keep_alive {
+        out.extend_from_slice(b"connection: close\r\n");
     }
     if has_date {
         out.extend_from_slice(b"\r\n");

@@ -2,10 +2,12 @@
 
 use dunlin_codec::{
     BodyKind, BodyLen, EncodeCtx, Framing, HeadDecoder, Limits, RequestCtx, ResponseHeadDecoder,
-    encode_request, encode_response,
+    Signature, encode_request, encode_response,
 };
-use dunlin_core::{FieldSpan, HeadBlock, Headers, RequestHead, RequestLine, ResponseHead};
-use http::{Method, StatusCode, Version};
+use dunlin_core::{
+    FieldSpan, HeadBlock, Headers, ReasonPhrase, RequestHead, RequestLine, ResponseHead,
+};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -14,8 +16,11 @@ type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 /// asked for.
 ///
 /// The first byte picks method, length, way and how the fields are stored; the second what a response
-/// answers, its status, the version, and whether a request expects a 100; then come the target, and a name
-/// and a value in turn, each behind a byte with its length.
+/// answers, its status, the version, and whether a request expects a 100 and a response has a reason of its
+/// own; then come the target, and a name and a value in turn, each behind a byte with its length.
+///
+/// Where bits of the first byte say so, a response is signed, and has those fields alone that `http` takes,
+/// set one by one: the way of most responses, which has shorter cuts.
 pub fn encode_round_trip(data: &[u8]) {
     let (&choice, rest) = data.split_first().unwrap_or((&0, data));
     let (&how, rest) = rest.split_first().unwrap_or((&0, rest));
@@ -113,6 +118,20 @@ fn response(choice: u8, how: u8, fields: &[(&[u8], &[u8])], len: BodyLen) {
     head.status = StatusCode::from_u16(status).expect("three digits");
     let storage = unchecked(Method::GET, Version::HTTP_11, b"", fields, choice & 128 != 0);
     head.headers = storage.headers().clone();
+    if choice & 32 != 0 {
+        head.headers = Headers::new();
+        for (name, value) in fields {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+            {
+                head.headers.append(name, value);
+            }
+        }
+    }
+    if how & 128 != 0 {
+        head.reason = ReasonPhrase::new(b"Own words").ok();
+    }
+    let signature = (choice & 64 != 0).then(|| Signature::new(b"fuzz"));
     let (method, asked) = match how & 3 {
         1 => (dunlin_codec::Method::Head, "HEAD /"),
         2 => (dunlin_codec::Method::Connect, "CONNECT a:1"),
@@ -122,7 +141,8 @@ fn response(choice: u8, how: u8, fields: &[(&[u8], &[u8])], len: BodyLen) {
     let asked = format!("{asked} HTTP/{version}\r\nHost: a:1\r\n\r\n");
     let decoded = HeadDecoder::new().decode(&mut asked.as_bytes(), &limits());
     let Ok(Some((_, asked))) = decoded else { panic!("{decoded:?}") };
-    let ctx = EncodeCtx::answering(&asked).keep_alive(how & 8 == 0);
+    let mut ctx = EncodeCtx::answering(&asked).keep_alive(how & 8 == 0);
+    ctx.signature = signature.as_ref();
 
     let mut wire = b"before".to_vec();
     let Ok(body) = encode_response(&head, len, &ctx, &mut wire) else {
@@ -135,7 +155,17 @@ fn response(choice: u8, how: u8, fields: &[(&[u8], &[u8])], len: BodyLen) {
         panic!("{decoded:?}: {}", wire.escape_ascii())
     };
     assert_eq!((input, decoded.status), (&b""[..], head.status));
-    assert_eq!(others(&decoded.headers), others(&head.headers));
+    assert_eq!(decoded.reason, head.reason);
+    let mut sent = others(&head.headers);
+    let is_interim = head.status.is_informational();
+    for (name, value) in
+        [(&b"server"[..], &b"fuzz"[..]), (b"date", b"Thu, 01 Jan 1970 00:00:00 GMT")]
+    {
+        if signature.is_some() && !is_interim && !sent.iter().any(|(other, _)| other == name) {
+            sent.push((name.into(), value.into()));
+        }
+    }
+    assert_eq!(others(&decoded.headers), sent);
     assert_eq!(facts.keep_alive(), body.keep_alive());
     let framing = facts.response_framing(status, method);
     match body.kind() {

@@ -5,15 +5,16 @@ use dunlin_codec::{HeadError, Leniency, Limits, Method, ResponseHeadDecoder};
 use crate::head::{Pairs, tight};
 use crate::{prefixes, reads};
 
-/// Status and facts in words, the fields, whether the connection persists, and the head's end.
-type Verdict = Result<Option<(String, Pairs, bool, usize)>, HeadError>;
+/// Status and facts in words, the status, the fields, whether the connection persists, and the head's end.
+type Verdict = Result<Option<(String, u16, Pairs, bool, usize)>, HeadError>;
 
 /// Any input, with the switches that its second byte has set:
 ///
 /// - What no leniency is needed for is read as without any.
 /// - A head that was accepted ends where the first empty line behind leading ones does, for reads of
 ///   any size.
-/// - The fields that decide where messages end stand in it word by word, and none was left out.
+/// - The status stands in it between blanks, and the fields that decide where messages end word by word,
+///   and none was left out.
 /// - The connection is not used again where leniency was needed.
 /// - Whatever is refused has the error that it has without leniency, or passes a bound.
 pub fn lenient_response(data: &[u8]) {
@@ -28,9 +29,9 @@ pub fn lenient_response(data: &[u8]) {
         let strict = decode(wire, usize::MAX, Leniency::default(), &limits);
         match (&whole, &strict) {
             (_, Ok(_)) => assert_eq!(whole, strict),
-            (Ok(Some((_, fields, keep_alive, end))), Err(_)) => {
+            (Ok(Some((_, status, fields, keep_alive, end))), Err(_)) => {
                 assert!(!keep_alive);
-                hold(&wire[..*end], fields, leniency);
+                hold(&wire[..*end], *status, fields, leniency);
             }
             // More bytes may mend it.
             (Ok(None), Err(_)) => assert_ne!(leniency, Leniency::default()),
@@ -62,7 +63,8 @@ fn decode(wire: &[u8], read: usize, leniency: Leniency, limits: &Limits) -> Verd
             facts.response_framing(200, Method::Get)?;
             let fields = head.headers.iter().map(|(n, v)| (n.to_vec(), v.to_vec())).collect();
             let line = format!("{:?} {:?} {:?} {facts:?}", head.version, head.status, head.reason);
-            return Ok(Some((line, fields, facts.keep_alive(), end - input.len())));
+            let status = head.status.as_u16();
+            return Ok(Some((line, status, fields, facts.keep_alive(), end - input.len())));
         }
         assert_eq!(input.len(), end, "a partial head is left alone");
     }
@@ -73,6 +75,7 @@ fn is_bound(error: &HeadError) -> bool {
     matches!(
         error,
         HeadError::TooLarge { .. }
+            | HeadError::LineTooLong { .. }
             | HeadError::FieldTooLong { .. }
             | HeadError::TooManyFields { .. }
             | HeadError::EmptyLines { .. }
@@ -80,7 +83,7 @@ fn is_bound(error: &HeadError) -> bool {
 }
 
 /// What holds for a head that was mended.
-fn hold(wire: &[u8], fields: &Pairs, leniency: Leniency) {
+fn hold(wire: &[u8], status: u16, fields: &Pairs, leniency: Leniency) {
     let mut head = wire;
     while let [b'\r', b'\n', rest @ ..] = head {
         assert!(leniency.leading_empty_lines);
@@ -94,6 +97,11 @@ fn hold(wire: &[u8], fields: &Pairs, leniency: Leniency) {
     let breaks = text.windows(2).filter(|two| two == b"\r\n").count();
     let count = |byte| text.iter().filter(|b| **b == byte).count();
     assert_eq!((count(b'\r'), count(b'\n')), (breaks, breaks));
+    // Version and status are words of their own: nobody can read another status, or none.
+    let line = lines(text).next().unwrap_or_default();
+    let words = line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
+    let words: Vec<_> = words.take(2).collect();
+    assert_eq!((words[0].len(), words[1]), (8, status.to_string().as_bytes()));
     let mut sent: Vec<_> = lines(text).skip(1).filter_map(framing_field).collect();
     let mut read: Vec<_> = fields
         .iter()

@@ -77,6 +77,7 @@ async fn exchange(client: &Client, request: &mut Request, cx: &Context) -> Resul
         trace.request_headers_sent(head.method(), &request.url, head.headers());
     });
     if traced_body == Some(false)
+        && outgoing.is_handed_over()
         && let Some(bytes) = request.body.as_bytes()
     {
         cx.traces.emit(|trace| trace.request_chunk_sent(bytes));

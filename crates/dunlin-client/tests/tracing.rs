@@ -143,6 +143,28 @@ async fn every_step_is_told_in_its_order() {
     assert_eq!(sent, ["sent ab", "sent cd"]);
 }
 
+/// Bodies that leave with their head, from where they are, and behind the server's consent.
+#[tokio::test]
+async fn a_whole_body_is_told_once_however_it_leaves() {
+    let server = Server::start(|mut conn| async move {
+        while let Some((head, body)) = conn.request().await {
+            conn.send(&ok(&format!("{} {}", target(&head), body.len()))).await.unwrap();
+        }
+    })
+    .await;
+    let notes = Notes::default();
+    let client = Client::builder().tracer(notes.clone()).build().unwrap();
+    for (len, expects) in [(10, false), (100_000, false), (10, true), (100_000, true)] {
+        let request = client.post(server.url("/")).body("x".repeat(len));
+        let request = if expects { request.expect_continue() } else { request };
+        let text = request.send().await.unwrap().text().await.unwrap();
+        assert_eq!(text, format!("/ {len}"));
+        let notes = take(&notes);
+        let sent: Vec<_> = notes.iter().filter(|note| note.starts_with("sent")).collect();
+        assert_eq!(sent.iter().map(|note| note.len() - 5).collect::<Vec<_>>(), [len], "{expects}");
+    }
+}
+
 #[tokio::test]
 async fn waiting_for_a_place_is_told_and_failures_are() {
     let server = Server::start(|mut conn| async move {

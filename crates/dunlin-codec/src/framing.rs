@@ -88,30 +88,37 @@ const FAULTS: [FramingError; 8] = [
 ];
 
 impl Facts {
-    /// What the fields of a request's head, `bytes`, say.
+    /// What a request's line says; its fields are still to [`add`](Self::add_request_fields).
     #[inline(always)]
-    pub(crate) fn of_request(
-        method: Method<'_>,
-        version: Version,
-        bytes: &[u8],
-        fields: impl Iterator<Item = Field>,
-    ) -> Result<Self, FramingError> {
+    pub(crate) fn of_request_line(method: Method<'_>, version: Version) -> Self {
         let seen = match method {
             Method::Head => HEAD,
             Method::Connect => CONNECT,
             _ => 0,
         };
-        let mut facts = Self { seen: seen | version_mark(version), ..Self::default() };
+        Self { seen: seen | version_mark(version), ..Self::default() }
+    }
+
+    /// Adds what the fields of the request's head, `bytes`, say.
+    ///
+    /// In place, and the facts are best moved only when the head is made: a move loads what was stored in
+    /// parts just before, and waits for it.
+    #[inline(always)]
+    pub(crate) fn add_request_fields(
+        &mut self,
+        bytes: &[u8],
+        fields: impl Iterator<Item = Field>,
+    ) -> Result<(), FramingError> {
         let mut count = 0;
         for field in fields {
             count += 1;
-            facts.request_field(bytes, field)?;
+            self.request_field(bytes, field)?;
         }
-        facts.fields = count;
-        if facts.seen & (HOST | HTTP_10) == 0 {
+        self.fields = count;
+        if self.seen & (HOST | HTTP_10) == 0 {
             return Err(FramingError::MissingHost);
         }
-        facts.checked()
+        self.checked()
     }
 
     /// What the fields of a response's head, `bytes`, say.
@@ -148,13 +155,13 @@ impl Facts {
 
     /// Checks what only the whole head can tell.
     #[inline]
-    fn checked(self) -> Result<Self, FramingError> {
-        if self.seen & (CHUNKED | CONNECT) == 0 { Ok(self) } else { self.checked_rarely() }
+    fn checked(&self) -> Result<(), FramingError> {
+        if self.seen & (CHUNKED | CONNECT) == 0 { Ok(()) } else { self.checked_rarely() }
     }
 
     /// The same for chunks and CONNECT, out of the way of all the others.
     #[inline(never)]
-    fn checked_rarely(self) -> Result<Self, FramingError> {
+    fn checked_rarely(&self) -> Result<(), FramingError> {
         match self.seen & (CHUNKED | LENGTH | HTTP_10) {
             _ if self.seen & CONNECT != 0 && !self.framing().is_empty() => {
                 Err(FramingError::BodyForbidden)
@@ -165,7 +172,7 @@ impl Facts {
             old if old & (CHUNKED | HTTP_10) == CHUNKED | HTTP_10 => {
                 Err(FramingError::EncodingInHttp10)
             }
-            _ => Ok(self),
+            _ => Ok(()),
         }
     }
 

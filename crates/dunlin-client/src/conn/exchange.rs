@@ -49,6 +49,11 @@ impl Outgoing {
     pub(crate) fn is_sent(&self) -> bool {
         self.body.is_none()
     }
+
+    /// Whether all of the body has been handed to the connection, which may still have to send it.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.body.as_ref().is_none_or(|body| body.as_whole() == Some(&[]))
+    }
 }
 
 /// The terms of an exchange that hold until its body has been read.
@@ -121,16 +126,27 @@ impl Connection {
                     _ => BodyLen::Unknown,
                 };
                 self.proto.send_head(head, len, ctx, out).map_err(bad)?;
+                let body = match body.try_into_whole() {
+                    // What is here goes along with the head, from where it is.
+                    Ok(whole) if is_plain => {
+                        self.push(whole).map_err(bad)?;
+                        Body::default()
+                    }
+                    Ok(whole) => whole.into(),
+                    Err(body) => body,
+                };
                 outgoing = Outgoing { body: Some(body), trailers };
             }
         }
         self.requests += 1;
         self.sent = 0;
         // Most sockets take a small request at once.
-        let written = match poll_write(&mut self.io, &mut noop(), out, &[], &[]) {
+        let body = &mut self.unsent.body;
+        let written = match poll_write(&mut self.io, &mut noop(), out, body, &[]) {
             Poll::Ready(Ok(n)) => {
                 self.sent = n as u64;
-                n
+                body.advance(n.saturating_sub(out.len()));
+                n.min(out.len())
             }
             Poll::Ready(Err(error)) => {
                 self.write_failed = Some(error);

@@ -129,9 +129,9 @@ impl BodyEncoder {
     /// # Errors
     ///
     /// [`EncodeError::TooShort`] where the declared length was not reached, and
-    /// [`EncodeError::Trailer`] for a name or value outside the grammar, or a name that
-    /// RFC 9110 §6.5.1 forbids in a trailer. Either way the peer cannot tell where the body ends,
-    /// and the connection must close.
+    /// [`EncodeError::Trailer`] for a name or value outside the grammar, and
+    /// [`EncodeError::ForbiddenTrailer`] for a name that RFC 9110 §6.5.1 keeps to the head. In each case
+    /// the peer cannot tell where the body ends, and the connection must close.
     pub fn finish<'t>(
         self,
         trailers: impl IntoIterator<Item = (&'t [u8], &'t [u8])>,
@@ -143,10 +143,14 @@ impl BodyEncoder {
             BodyKind::Chunked => {
                 let start = out.len();
                 out.extend_from_slice(b"0\r\n");
-                for (name, value) in trailers {
-                    if is_forbidden(name) || !is_field(name, value) {
+                for (index, (name, value)) in trailers.into_iter().enumerate() {
+                    if is_forbidden(name) {
                         out.truncate(start);
-                        return Err(EncodeError::Trailer);
+                        return Err(EncodeError::ForbiddenTrailer { index });
+                    }
+                    if !is_field(name, value) {
+                        out.truncate(start);
+                        return Err(EncodeError::Trailer { index });
                     }
                     append_field(name, value, out);
                 }
@@ -189,12 +193,18 @@ mod tests {
 
     #[test]
     fn trailers_that_would_break_the_message_are_refused() {
-        for (name, value) in [("a b", "c"), ("", "c"), ("a", "b\r\nc: d"), ("Content-Length", "1")]
-        {
+        let index = 1;
+        for (name, value, error) in [
+            ("a b", "c", EncodeError::Trailer { index }),
+            ("", "c", EncodeError::Trailer { index }),
+            ("a", "b\r\nc: d", EncodeError::Trailer { index }),
+            ("Content-Length", "1", EncodeError::ForbiddenTrailer { index }),
+        ] {
             let mut out = Vec::new();
-            let trailer = (name.as_bytes(), value.as_bytes());
-            let result = BodyEncoder::new(BodyKind::Chunked).finish([trailer], &mut out);
-            assert_eq!((result, out), (Err(EncodeError::Trailer), Vec::new()));
+            let trailers = [("fine", "x"), (name, value)];
+            let trailers = trailers.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            let result = BodyEncoder::new(BodyKind::Chunked).finish(trailers, &mut out);
+            assert_eq!((result, out), (Err(error), Vec::new()));
         }
     }
 

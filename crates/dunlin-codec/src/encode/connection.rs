@@ -17,14 +17,14 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Field`] for an option that is no token.
+    /// [`EncodeError::ConnectionOption`] for an option that is no token.
     #[cold]
     #[inline(never)]
     pub(super) fn of(value: &[u8]) -> Result<Self, EncodeError> {
         let mut options = Self { close: false };
         for option in members(value).filter(|option| !option.is_empty()) {
             if !scan::is_token(option) {
-                return Err(EncodeError::Field);
+                return Err(EncodeError::ConnectionOption);
             }
             options.close |= option.eq_ignore_ascii_case(b"close");
         }

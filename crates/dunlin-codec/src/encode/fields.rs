@@ -13,11 +13,9 @@ pub(super) fn ready_lines(
     looked_at: NameSet,
     once: NameSet,
 ) -> Option<FieldLines<'_>> {
-    if !headers.is_typed() {
-        return None;
-    }
     let lines = headers.lines()?;
-    let is_ready = !lines.names().meets(looked_at) && !lines.repeated().meets(once);
+    let is_ready =
+        headers.is_typed() && !lines.names().meets(looked_at) && !lines.repeated().meets(once);
     is_ready.then_some(lines)
 }
 
@@ -37,9 +35,9 @@ pub(super) fn append_fields(
 ) -> Result<(), EncodeError> {
     let typed = headers.is_typed();
     let Some(lines) = headers.lines() else {
-        for (name, value) in headers {
+        for (index, (name, value)) in headers.iter().enumerate() {
             if !typed && !is_field(name, value) {
-                return Err(EncodeError::Field);
+                return Err(EncodeError::Field { index });
             }
             if !take(name, value)? {
                 append_field(name, value, out);
@@ -50,12 +48,16 @@ pub(super) fn append_fields(
     let lines = lines.as_bytes();
     // A line has two control bytes, those of its end: where there are no more, every value is one.
     if !typed && controls(lines) != 2 * headers.len() {
-        return Err(EncodeError::Field);
+        // One more control byte is a field's that is none.
+        let is_sound = |(name, value)| is_field(name, value);
+        return Err(EncodeError::Field {
+            index: headers.iter().take_while(|f| is_sound(*f)).count(),
+        });
     }
     let (mut start, mut end) = (0, 0);
-    for (name, value) in headers {
+    for (index, (name, value)) in headers.iter().enumerate() {
         if !typed && !scan::is_token(name) {
-            return Err(EncodeError::Field);
+            return Err(EncodeError::Field { index });
         }
         let next = end + name.len() + value.len() + b": \r\n".len();
         if take(name, value)? {

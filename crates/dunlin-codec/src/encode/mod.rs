@@ -54,8 +54,17 @@ impl From<Option<u64>> for BodyLen {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Error)]
 pub enum EncodeError {
     /// A field's name is not a token, or its value holds a control byte (RFC 9110 §5.1, §5.5).
-    #[error("invalid header field")]
-    Field,
+    #[error("header field at index {index}: name that is no token, or value with a control byte")]
+    Field {
+        /// Which one, in the order that they are stored in, from 0.
+        index: usize,
+    },
+    /// An option in a Connection field is not a token (RFC 9110 §7.6.1).
+    #[error("connection option that is no token")]
+    ConnectionOption,
+    /// The reason phrase holds a control byte (RFC 9112 §4).
+    #[error("reason phrase with a control byte")]
+    Reason,
     /// A field that may stand in a request once stands there again: its readers would disagree
     /// (RFC 9110 §5.3).
     #[error("{name} given more than once")]
@@ -119,9 +128,18 @@ pub enum EncodeError {
         /// Bytes that did not come.
         missing: u64,
     },
-    /// A trailer's name or value is outside the grammar, or its name forbidden in trailers.
-    #[error("invalid trailer field")]
-    Trailer,
+    /// A trailer's name is not a token, or its value holds a control byte (RFC 9110 §5.1, §5.5).
+    #[error("trailer field at index {index}: name that is no token, or value with a control byte")]
+    Trailer {
+        /// Which one, in the order that they are given in, from 0.
+        index: usize,
+    },
+    /// A trailer has a name that may not stand in trailers (RFC 9110 §6.5.1), such as Content-Length.
+    #[error("trailer field at index {index}: name that may stand in the head alone")]
+    ForbiddenTrailer {
+        /// Which one, in the order that they are given in, from 0.
+        index: usize,
+    },
 }
 
 /// Whether name and value make a field line (RFC 9110 §5.1, §5.5).
@@ -152,27 +170,35 @@ fn parse_length(value: &[u8]) -> Option<u64> {
 }
 
 /// Appends a Content-Length field.
-///
-/// Below ten to the eighth it is written as one line of fixed size and what stands behind the line's
-/// end is taken back: copies whose size is known are no calls.
 #[cfg(feature = "std")]
 #[inline(always)]
 fn append_length(length: u64, out: &mut alloc::vec::Vec<u8>) {
+    append_open_length(length, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The same without the end of its line.
+///
+/// Below ten to the eighth it is written as one piece of fixed size and what stands behind the last
+/// digit is taken back: copies whose size is known are no calls.
+#[cfg(feature = "std")]
+#[inline(always)]
+fn append_open_length(length: u64, out: &mut alloc::vec::Vec<u8>) {
     const NAME: &[u8; 16] = b"content-length: ";
     let Some((digits, count)) = write::decimal(length) else {
         return append_long_length(length, out);
     };
-    let end = u128::from(u16::from_le_bytes(*b"\r\n")) << (8 * count);
-    let mut line = [0; 32];
-    line[..16].copy_from_slice(NAME);
-    line[16..].copy_from_slice(&(u128::from(digits) | end).to_le_bytes());
-    let end = out.len() + NAME.len() + count as usize + 2;
-    out.extend_from_slice(&line);
+    let mut field = [0; 24];
+    field[..16].copy_from_slice(NAME);
+    field[16..].copy_from_slice(&digits.to_le_bytes());
+    let end = out.len() + NAME.len() + count as usize;
+    out.extend_from_slice(&field);
     out.truncate(end);
 }
 
 #[cfg(feature = "std")]
 #[cold]
 fn append_long_length(length: u64, out: &mut alloc::vec::Vec<u8>) {
-    write::append_field(b"content-length", itoa::Buffer::new().format(length).as_bytes(), out);
+    out.extend_from_slice(b"content-length: ");
+    out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
 }

@@ -1,9 +1,10 @@
 //! Response heads on their way out (RFC 9112 §4, §6).
 
-use dunlin_core::{Headers, NameSet, ResponseHead};
+use dunlin_core::{NameSet, ResponseHead};
+use http::StatusCode;
 
 use super::{
-    BodyEncoder, BodyKind, BodyLen, EncodeError, Signature, append_length,
+    BodyEncoder, BodyKind, BodyLen, EncodeError, Signature, append_length, append_open_length,
     connection::{Options, append_connection},
     fields::{append_fields, ready_lines},
     is_name, parse_length,
@@ -131,48 +132,69 @@ fn append_head(
     let lines = ready_lines(&head.headers, LOOKED_AT, NameSet::EMPTY);
     let lines = lines.map(|lines| lines.as_bytes());
     out.reserve(lines.map_or(0, <[u8]>::len) + USUAL);
-    append_status(head, out)?;
-    let wishes = match lines {
-        Some(lines) => {
-            out.extend_from_slice(lines);
-            Wishes::default()
-        }
-        None => Wishes::append_fields(&head.headers, out)?,
-    };
-    let status = head.status.as_u16();
-    let kind = append_framing(status, len, ctx, &wishes, out)?;
-    // Who sends Upgrade says so in Connection, lest somebody between passes it on (RFC 9110 §7.8).
-    let upgrade = wishes.has_upgrade.then_some(&b"upgrade"[..]);
-    if kind == BodyKind::Empty && (status < 200 || is_tunnel(status, ctx)) {
-        // Interim, or the last words before another protocol or a tunnel: nothing about the
-        // connection's future but what the user said.
-        if wishes.has_connection || wishes.has_upgrade {
-            append_connection(&[upgrade], &head.headers, &DECIDED, out);
-        }
-        match ctx.signature {
-            Some(signature) if status >= 200 => append_parts(signature, &wishes, out),
-            _ => out.extend_from_slice(b"\r\n"),
-        }
-        return Ok(BodyEncoder::new(kind));
+    match lines.and_then(|lines| append_usual(head, lines, len, ctx, out)) {
+        Some(encoder) => Ok(encoder),
+        None => append_other(head, lines, len, ctx, out),
     }
-    let keep_alive = ctx.keep_alive && !wishes.close && kind != BodyKind::UntilClose;
-    let option = match (keep_alive, ctx.version) {
-        (false, _) => Some(&b"close"[..]),
-        (true, Version::Http10) => Some(&b"keep-alive"[..]),
-        (true, Version::Http11) => None,
+}
+
+/// The head of a usual response in a straight line: one with a body, of a common status, to a request of
+/// HTTP/1.1. What comes out is what [`append_other`] makes of it.
+#[inline(always)]
+fn append_usual(
+    head: &ResponseHead,
+    lines: &[u8],
+    len: BodyLen,
+    ctx: &EncodeCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Option<BodyEncoder> {
+    let is_usual = (ctx.version == Version::Http11) & !ctx.is_head & !ctx.is_connect;
+    if !is_usual || head.reason.is_some() {
+        return None;
+    }
+    if head.status == StatusCode::OK {
+        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    } else {
+        prebuilt(head.status.as_u16()).filter(|line| line.has_body)?.append(out);
+    }
+    out.extend_from_slice(lines);
+    let kind = match len {
+        BodyLen::Exact(left) => {
+            append_open_length(left, out);
+            BodyKind::Length { left }
+        }
+        BodyLen::Unknown => {
+            out.extend_from_slice(b"transfer-encoding: chunked");
+            BodyKind::Chunked
+        }
     };
-    if option.is_some() || wishes.has_connection || wishes.has_upgrade {
-        append_connection(&[option, upgrade], &head.headers, &DECIDED, out);
+    if !ctx.keep_alive {
+        out.extend_from_slice(b"\r\nconnection: close");
     }
     match ctx.signature {
-        Some(signature) if !wishes.has_server && !wishes.has_date => {
-            signature.append_lines_and_end(out);
-        }
-        Some(signature) => append_parts(signature, &wishes, out),
-        None => out.extend_from_slice(b"\r\n"),
+        Some(signature) => signature.append_behind_value(out),
+        None => out.extend_from_slice(b"\r\n\r\n"),
     }
     let encoder = BodyEncoder::new(kind);
-    Ok(if keep_alive { encoder } else { encoder.closing() })
+    Some(if ctx.keep_alive { encoder } else { encoder.closing() })
+}
+
+/// Any head, of which the fields may have to be looked at.
+#[inline(never)]
+fn append_other(
+    head: &ResponseHead,
+    lines: Option<&[u8]>,
+    len: BodyLen,
+    ctx: &EncodeCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Result<BodyEncoder, EncodeError> {
+    append_status(head, out)?;
+    let mut wishes = Wishes::default();
+    match lines {
+        Some(lines) => out.extend_from_slice(lines),
+        None => append_fields(&head.headers, out, |name, value| wishes.take(name, value))?,
+    }
+    wishes.end(head, len, ctx, out)
 }
 
 /// Whether the response turns the connection into a tunnel (RFC 9110 §9.3.6).
@@ -192,14 +214,6 @@ fn append_parts(signature: &Signature, wishes: &Wishes, out: &mut Vec<u8>) {
 }
 
 impl Wishes {
-    /// Appends the fields but for those that the encoder decides on.
-    #[inline(never)]
-    fn append_fields(headers: &Headers, out: &mut Vec<u8>) -> Result<Self, EncodeError> {
-        let mut wishes = Self::default();
-        append_fields(headers, out, |name, value| wishes.take(name, value))?;
-        Ok(wishes)
-    }
-
     /// Notes a field that the encoder decides on; `false` where it is to go out as it is.
     #[inline(always)]
     fn take(&mut self, name: &[u8], value: &[u8]) -> Result<bool, EncodeError> {
@@ -234,10 +248,55 @@ impl Wishes {
         }
         Ok(true)
     }
+
+    /// Appends what only all the fields together can tell, and the end of the head.
+    #[inline(always)]
+    fn end(
+        &self,
+        head: &ResponseHead,
+        len: BodyLen,
+        ctx: &EncodeCtx<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<BodyEncoder, EncodeError> {
+        let status = head.status.as_u16();
+        let kind = append_framing(status, len, ctx, self, out)?;
+        // Who sends Upgrade says so in Connection, lest somebody between passes it on (RFC 9110 §7.8).
+        let upgrade = self.has_upgrade.then_some(&b"upgrade"[..]);
+        if kind == BodyKind::Empty && (status < 200 || is_tunnel(status, ctx)) {
+            // Interim, or the last words before another protocol or a tunnel: nothing about the
+            // connection's future but what the user said.
+            if self.has_connection || self.has_upgrade {
+                append_connection(&[upgrade], &head.headers, &DECIDED, out);
+            }
+            match ctx.signature {
+                Some(signature) if status >= 200 => append_parts(signature, self, out),
+                _ => out.extend_from_slice(b"\r\n"),
+            }
+            return Ok(BodyEncoder::new(kind));
+        }
+        let keep_alive = ctx.keep_alive && !self.close && kind != BodyKind::UntilClose;
+        let option = match (keep_alive, ctx.version) {
+            (false, _) => Some(&b"close"[..]),
+            (true, Version::Http10) => Some(&b"keep-alive"[..]),
+            (true, Version::Http11) => None,
+        };
+        if option.is_some() || self.has_connection || self.has_upgrade {
+            append_connection(&[option, upgrade], &head.headers, &DECIDED, out);
+        }
+        match ctx.signature {
+            Some(signature) if !self.has_server && !self.has_date => {
+                signature.append_lines_and_end(out);
+            }
+            Some(signature) => append_parts(signature, self, out),
+            None => out.extend_from_slice(b"\r\n"),
+        }
+        let encoder = BodyEncoder::new(kind);
+        Ok(if keep_alive { encoder } else { encoder.closing() })
+    }
 }
 
 /// Decides on the body and appends the field that says so.
-#[inline]
+#[inline(always)]
 fn append_framing(
     status: u16,
     len: BodyLen,
@@ -289,7 +348,7 @@ fn append_rare_status(head: &ResponseHead, out: &mut Vec<u8>) -> Result<(), Enco
         None => head.status.canonical_reason().unwrap_or_default().as_bytes(),
     };
     if !scan::is_field_value(reason) {
-        return Err(EncodeError::Field);
+        return Err(EncodeError::Reason);
     }
     // The blank stands there even before no reason (RFC 9112 §4).
     for part in [b"HTTP/1.1 ", head.status.as_str().as_bytes(), b" ", reason, b"\r\n"] {
@@ -303,13 +362,16 @@ fn append_rare_status(head: &ResponseHead, out: &mut Vec<u8>) -> Result<(), Enco
 struct StatusLine {
     padded: [u8; 48],
     len: usize,
+    /// Whether responses to GET with this status have a body, of any length.
+    has_body: bool,
 }
 
 impl StatusLine {
-    const fn new(text: &[u8]) -> Self {
+    const fn new(status: u16, text: &[u8]) -> Self {
         let mut padded = [0; 48];
         padded.split_at_mut(text.len()).0.copy_from_slice(text);
-        Self { padded, len: text.len() }
+        let has_body = !matches!(status, 100..=199 | 204 | 205 | 304);
+        Self { padded, len: text.len(), has_body }
     }
 
     #[inline(always)]
@@ -327,6 +389,7 @@ fn prebuilt(status: u16) -> Option<&'static StatusLine> {
             match status {
                 $($status => Some(const {
                     &StatusLine::new(
+                        $status,
                         concat!("HTTP/1.1 ", $status, " ", $reason, "\r\n").as_bytes(),
                     )
                 }),)*
@@ -411,6 +474,41 @@ mod tests {
         error.unwrap_err()
     }
 
+    /// One way for usual heads, one for all: whatever the first takes, it writes as the second.
+    #[test]
+    fn usual_heads_are_written_as_all_others() {
+        let mut signature = Signature::new(b"dunlin");
+        signature.at(784_111_777);
+        let all = |bits: u8| {
+            let is_set = |bit: u8| bits & 1 << bit != 0;
+            let version = if is_set(0) { Version::Http11 } else { Version::Http10 };
+            let (is_head, is_connect, keep_alive) = (is_set(1), is_set(2), is_set(3));
+            let signature = is_set(4).then_some(&signature);
+            (EncodeCtx { version, is_head, is_connect, keep_alive, signature }, is_set(5))
+        };
+        let mut usual = 0;
+        for (status, bits) in (100..600).flat_map(|status| (0..64).map(move |bits| (status, bits)))
+        {
+            let (ctx, has_reason) = all(bits);
+            let mut head = response(status, &[("content-type", "text/plain"), ("vary", "*")]);
+            head.reason = has_reason.then(|| ReasonPhrase::new("Own").unwrap());
+            let lines = head.headers.lines().unwrap();
+            for len in [BodyLen::Exact(0), BodyLen::Exact(123_456_789), BodyLen::Unknown] {
+                let (mut one, mut other) = (Vec::new(), Vec::new());
+                let encoder = append_other(&head, Some(lines.as_bytes()), len, &ctx, &mut other);
+                let encoded = encode_response(&head, len, &ctx, &mut one);
+                assert_eq!(encoded, encoder, "{status} {len:?} {ctx:?}");
+                let text = [one.escape_ascii().to_string(), other.escape_ascii().to_string()];
+                assert_eq!(text[0], text[1], "{status} {len:?} {ctx:?}");
+                usual += usize::from(
+                    append_usual(&head, lines.as_bytes(), len, &ctx, &mut Vec::new()).is_some(),
+                );
+            }
+        }
+        // 23 statuses, three lengths, with and without a signature, on connections that go on and that do not.
+        assert_eq!(usual, 23 * 3 * 2 * 2);
+    }
+
     #[test]
     fn every_prebuilt_line_has_the_registered_reason() {
         for status in 100..1000 {
@@ -476,7 +574,7 @@ mod tests {
         assert!(!encoder.keep_alive());
         let text = fields(200, &[("connection", "keep-alive"), ("keep-alive", "5")], Some(0));
         assert_eq!(text, "content-length: 0\r\n\r\n");
-        assert_eq!(error(&[("connection", "a b")], Some(0)), EncodeError::Field);
+        assert_eq!(error(&[("connection", "a b")], Some(0)), EncodeError::ConnectionOption);
     }
 
     #[test]
@@ -579,7 +677,26 @@ mod tests {
             let mut head = ResponseHead::default();
             head.headers = block.into_headers(bytes);
             let result = encode_response(&head, BodyLen::Unknown, &ctx(), &mut Vec::new());
-            assert_eq!(result, Err(EncodeError::Field));
+            assert_eq!(result, Err(EncodeError::Field { index: 0 }));
+        }
+        // As lines and not, by a byte in the name and one in the value.
+        for bytes in
+            [&b"a: b\r\nc: \0\r\n"[..], b"a: b\r\n(: d\r\n", b"a: b--c: \0--", b"a: b--(: d--"]
+        {
+            let mut block = HeadBlock::take();
+            for start in [0, 6] {
+                let span = FieldSpan {
+                    name_start: start,
+                    name_len: 1,
+                    value_start: start + 3,
+                    value_len: 1,
+                };
+                block.spans_mut().push(span);
+            }
+            let mut head = ResponseHead::default();
+            head.headers = block.into_headers(bytes);
+            let result = encode_response(&head, BodyLen::Unknown, &ctx(), &mut Vec::new());
+            assert_eq!(result, Err(EncodeError::Field { index: 1 }));
         }
     }
 }

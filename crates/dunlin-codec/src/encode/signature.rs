@@ -15,26 +15,27 @@ use crate::{date::DateCache, scan};
 pub struct Signature {
     date: DateCache,
     second: u64,
-    /// And the empty line that ends a head.
-    lines: Vec<u8>,
-    /// Bytes of `lines` that are the Server line.
-    server: usize,
-    /// `lines` with zeros behind, where it is so short.
-    padded: Option<[u8; 64]>,
+    /// The end of the line before, both lines, and the empty one that ends a head.
+    text: Vec<u8>,
+    /// Where in `text` the Server line ends.
+    server_end: usize,
+    /// `text` with zeros behind, where it is so short.
+    padded: Option<[[u8; 32]; 2]>,
 }
 
 impl Signature {
     /// Lines with that Server name; an empty name, or one that no field can hold, leaves the Server
     /// line out. Default: no name.
     pub fn new(server: &[u8]) -> Self {
-        let mut lines = Vec::with_capacity(server.len() + 64);
+        let mut text = Vec::with_capacity(server.len() + 64);
+        text.extend_from_slice(b"\r\n");
         if !server.is_empty() && scan::is_field_value(server) {
             for part in [b"server: ", server, b"\r\n"] {
-                lines.extend_from_slice(part);
+                text.extend_from_slice(part);
             }
         }
-        let (date, server) = (DateCache::new(), lines.len());
-        let mut signature = Self { date, second: 0, lines, server, padded: None };
+        let (date, server_end) = (DateCache::new(), text.len());
+        let mut signature = Self { date, second: 0, text, server_end, padded: None };
         signature.render(0);
         signature
     }
@@ -50,13 +51,13 @@ impl Signature {
 
     #[cold]
     fn render(&mut self, second: u64) {
-        self.lines.truncate(self.server);
+        self.text.truncate(self.server_end);
         for part in [b"date: ", &self.date.at(second)[..], b"\r\n\r\n"] {
-            self.lines.extend_from_slice(part);
+            self.text.extend_from_slice(part);
         }
-        self.padded = (self.lines.len() <= 64).then(|| {
-            let mut padded = [0; 64];
-            padded[..self.lines.len()].copy_from_slice(&self.lines);
+        self.padded = (self.text.len() <= 64).then(|| {
+            let mut padded = [[0; 32]; 2];
+            padded.as_flattened_mut()[..self.text.len()].copy_from_slice(&self.text);
             padded
         });
         self.second = second;
@@ -64,31 +65,38 @@ impl Signature {
 
     /// Both lines.
     pub fn lines(&self) -> &[u8] {
-        &self.lines[..self.lines.len() - 2]
+        &self.text[2..self.text.len() - 2]
     }
 
     /// Appends both lines and the empty one that ends a head, since they stand last in nearly all.
-    #[inline(always)]
     pub(super) fn append_lines_and_end(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.text[2..]);
+    }
+
+    /// The same behind a value whose line has not ended.
+    #[inline(always)]
+    pub(super) fn append_behind_value(&self, out: &mut Vec<u8>) {
         match &self.padded {
             // Copied with what is behind it, which is taken back: the size is known, so it is no call.
             Some(padded) => {
-                let end = out.len() + self.lines.len();
-                out.extend_from_slice(padded);
+                let end = out.len() + self.text.len();
+                for half in padded {
+                    out.extend_from_slice(half);
+                }
                 out.truncate(end);
             }
-            None => out.extend_from_slice(&self.lines),
+            None => out.extend_from_slice(&self.text),
         }
     }
 
     /// The Server line alone; empty where there is no name.
     pub fn server_line(&self) -> &[u8] {
-        &self.lines[..self.server]
+        &self.text[2..self.server_end]
     }
 
     /// The Date line alone.
     pub fn date_line(&self) -> &[u8] {
-        &self.lines()[self.server..]
+        &self.text[self.server_end..self.text.len() - 2]
     }
 }
 

@@ -49,21 +49,46 @@ const fn hex(number: u32) -> u64 {
 }
 
 /// The decimal digits of a number below ten to the eighth, the first one in the lowest byte, and how
-/// many they are: halves, quarters and digits are split off in all lanes at once.
+/// many they are: halves, where there are more than four, then quarters and digits are split off in all
+/// lanes at once.
 #[cfg(feature = "std")]
 #[inline(always)]
 pub(super) const fn decimal(number: u64) -> Option<(u64, u32)> {
-    if number >= 100_000_000 {
-        return None;
-    }
-    let word = (number / 10_000) | ((number % 10_000) << 32);
+    let (word, width) = match number {
+        0..10_000 => (number, 4),
+        10_000..100_000_000 => ((number / 10_000) | ((number % 10_000) << 32), 8),
+        _ => return None,
+    };
     let hundreds = ((word * 5243) >> 19) & 0x0000_007f_0000_007f;
     let word = hundreds | ((word - 100 * hundreds) << 16);
     let tens = ((word * 103) >> 10) & 0x000f_000f_000f_000f;
     let word = tens | ((word - 10 * tens) << 8);
-    // The last digit stands even where it is a zero.
-    let zeros = (word | (1 << 56)).trailing_zeros() / 8;
-    Some(((word + 0x3030_3030_3030_3030) >> (8 * zeros), 8 - zeros))
+    let count = digit_count(number as u32);
+    Some(((word + 0x3030_3030_3030_3030) >> (8 * (width - count)), count))
+}
+
+/// Number of decimal digits. Not taken from the digits, which come late: whoever waits for the number, to
+/// write behind it, would wait for them.
+#[cfg(feature = "std")]
+#[inline(always)]
+const fn digit_count(number: u32) -> u32 {
+    /// By the number's highest bit: what adds up with it to the count, in the high half.
+    const BY_BIT: [u64; 32] = {
+        let mut by_bit = [0; 32];
+        let mut bit = 0;
+        while bit < 32 {
+            // Numbers with that bit have as many digits as its power of two, or one more.
+            let digits = (1u64 << bit).ilog10() + 1;
+            let next = 10u64.pow(digits);
+            by_bit[bit] = match next >> bit {
+                1 => ((digits as u64 + 1) << 32) - next,
+                _ => (digits as u64) << 32,
+            };
+            bit += 1;
+        }
+        by_bit
+    };
+    ((number as u64 + BY_BIT[(number | 1).ilog2() as usize]) >> 32) as u32
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub struct Leniency {
     pub invalid_lines: bool,
     /// A Content-Length that says the same several times, in one line or in several (RFC 9110 §8.6).
     pub equal_lengths: bool,
-    /// More than one blank in the status line (RFC 9112 §4).
+    /// More than one blank behind the version or the status, and tabs among them (RFC 9112 §4).
     pub status_blanks: bool,
     /// HTTP/1.2 to HTTP/1.9, which RFC 9110 §6.2 wants to be taken for HTTP/1.1.
     pub minor_version: bool,
@@ -145,6 +145,34 @@ impl Leniency {
         Err(HeadError::EmptyLines { limit: limits.max_empty_lines })
     }
 
+    /// Whether `head`, which ends with an empty line, keeps to the bounds as it came. What is left out of it,
+    /// or shortened, counts as it was sent.
+    ///
+    /// # Errors
+    ///
+    /// As of the strict parser, for the first line that is too long or one too many.
+    pub(super) fn check_bounds(head: &[u8], limits: &Limits) -> Result<(), HeadError> {
+        let mut lines = Lines(head);
+        if lines.next().is_some_and(|line| line.len() + 2 > limits.max_line_bytes) {
+            return Err(HeadError::LineTooLong { limit: limits.max_line_bytes });
+        }
+        let mut count = 0;
+        while let Some(line) = lines.next().filter(|line| !line.is_empty()) {
+            let mut len = line.len() + 2;
+            while let Some(more) = lines.next_if_folded() {
+                len += more.len() + 2;
+            }
+            count += 1;
+            if len > limits.max_field_bytes {
+                return Err(HeadError::FieldTooLong { limit: limits.max_field_bytes });
+            }
+            if count > usize::from(limits.max_headers) {
+                return Err(HeadError::TooManyFields { limit: limits.max_headers });
+            }
+        }
+        Ok(())
+    }
+
     /// `head`, which ends with an empty line, as it should be. `None` where that is beyond this leniency.
     pub(super) fn mend(self, head: &[u8]) -> Option<Vec<u8>> {
         let mut lines = Lines(head);
@@ -181,6 +209,11 @@ impl Leniency {
         mended.extend_from_slice(&version);
         if self.status_blanks {
             let (status, reason) = trim(rest).split_at_checked(3)?;
+            // Blanks stand on both sides of the status: what is cut out of a longer number, or of a word,
+            // would be another status, and that may be one without a body.
+            if !rest.first().is_some_and(is_blank) || !reason.first().is_none_or(is_blank) {
+                return None;
+            }
             for part in [b" ", status, b" ", trim(reason)] {
                 mended.extend_from_slice(part);
             }
@@ -308,6 +341,10 @@ fn letters_of(text: &[u8]) -> Vec<u8> {
 const FRAMING: [&[u8]; 4] = [b"content-length", b"transfer-encoding", b"connection", b"upgrade"];
 
 /// Without the blanks around it; what else `trim_ascii` takes away is a fault.
+fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
 fn trim(text: &[u8]) -> &[u8] {
     let start = text.iter().position(|byte| !b" \t".contains(byte)).unwrap_or(text.len());
     trim_end(&text[start..])
@@ -413,6 +450,19 @@ mod tests {
         }
     }
 
+    /// A status without a body would let what is in the body pass for the next response.
+    #[test]
+    fn a_status_is_never_cut_out_of_something_else() {
+        for line in ["1.1 2045 OK", "1.1 3049", "1.1 204OK", "1.1204 OK", "1.1 1030 X", "1.1 204,"]
+        {
+            let wire = format!("HTTP/{line}\r\nContent-Length: 42\r\n\r\nHTTP/1.1 200 OK\r\n\r\n");
+            let strict = decode(Leniency::default(), wire.as_bytes()).unwrap_err();
+            assert_eq!(decode(Leniency::ALL, wire.as_bytes()).unwrap_err(), strict, "{line:?}");
+        }
+        let (head, _) = decode(Leniency::ALL, b"HTTP/1.1 \t404\t \r\n\r\n").unwrap().unwrap();
+        assert_eq!((head.status.as_u16(), head.reason), (404, None));
+    }
+
     #[test]
     fn a_fault_that_no_switch_mends_is_left_to_who_looks_for_a_body() {
         let two = b"HTTP/1.1 204 X\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nHTTP";
@@ -471,6 +521,27 @@ mod tests {
         let mut decoder = ResponseHeadDecoder::new().lenient(Leniency::ALL);
         let error = decoder.decode(&mut &many[..], &limits).unwrap_err();
         assert_eq!(error, HeadError::TooManyFields { limit: 2 });
+        let fold = format!("A: b\r\n {}\r\n", "c".repeat(4200)).repeat(2);
+        for (head, limit) in [
+            (format!("1.1  200 {}\r\n", " ".repeat(8190)), HeadError::LineTooLong { limit: 8190 }),
+            (
+                format!("1.1 200 OK\r\n{}\r\n", "x".repeat(8189)),
+                HeadError::FieldTooLong { limit: 8190 },
+            ),
+            (
+                format!("1.1 200 OK\r\n{}", "x\r\n".repeat(129)),
+                HeadError::TooManyFields { limit: 128 },
+            ),
+            (
+                format!("1.1 200 OK\r\n{}", fold.replacen("\r\nA: b", "", 1)),
+                HeadError::FieldTooLong { limit: 8190 },
+            ),
+        ] {
+            let wire = format!("HTTP/{head}\r\n");
+            assert_eq!(decode(Leniency::ALL, wire.as_bytes()).unwrap_err(), limit);
+        }
+        let whole = format!("HTTP/1.1 200 OK\r\n{fold}{}\r\n", "x\r\n".repeat(126));
+        assert!(decode(Leniency::ALL, whole.as_bytes()).unwrap().is_some());
         let empty = "\r\n".repeat(9);
         let error = decode(Leniency::ALL, format!("{empty}HTTP/1.1 200 OK\r\n\r\n").as_bytes());
         assert_eq!(error.unwrap_err(), HeadError::EmptyLines { limit: 8 });

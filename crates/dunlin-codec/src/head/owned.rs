@@ -57,7 +57,8 @@ impl HeadDecoder {
             &mut Taking::new(kept.take()),
             |block, bytes, line| {
                 let (method, version) = (line.method(bytes), line.version());
-                let facts = Facts::of_request(method, version, bytes, block.fields())?;
+                let mut facts = Facts::of_request_line(method, version);
+                facts.add_request_fields(bytes, block.fields())?;
                 let (start, mark, end) = line.target();
                 let line = RequestLine {
                     method: owned_method(method)?,
@@ -86,7 +87,8 @@ impl HeadDecoder {
         head: &ParsedRequest<'_>,
     ) -> Result<Option<(RequestHead, Facts)>, HeadError> {
         let (method, version) = (head.method(), head.version());
-        let facts = Facts::of_request(method, version, head.bytes(), block.fields())?;
+        let mut facts = Facts::of_request_line(method, version);
+        facts.add_request_fields(head.bytes(), block.fields())?;
         let target = head.target();
         let line = RequestLine {
             method: owned_method(method)?,

@@ -155,7 +155,9 @@ impl ResponseHeadDecoder {
             }
             return Ok(None);
         };
-        let mended = self.leniency.mend(&bytes[start..start + end]).ok_or(*error)?;
+        let head = &bytes[start..start + end];
+        Leniency::check_bounds(head, limits)?;
+        let mended = self.leniency.mend(head).ok_or(*error)?;
         let (mut parser, mut block) = (ResponseParser::new(), Taking::new(self.block.take()));
         // A blank behind a colon may have come in.
         let limits = limits.max_field_bytes(limits.max_field_bytes.saturating_add(1));

@@ -225,7 +225,9 @@ impl<'i> ParsedRequest<'i> {
     /// answered and the connection to be closed, as for a head that does not parse.
     #[inline]
     pub fn facts(&self, fields: &[Field]) -> Result<Facts, FramingError> {
-        Facts::of_request(self.method(), self.version(), self.bytes, fields.iter().copied())
+        let mut facts = Facts::of_request_line(self.method(), self.version());
+        facts.add_request_fields(self.bytes, fields.iter().copied())?;
+        Ok(facts)
     }
 
     /// Name and value of one of this head's fields.

@@ -154,10 +154,15 @@ impl Headers {
     /// [`names`](FieldLines::names) are none that it has to look at.
     #[inline]
     pub fn lines(&self) -> Option<FieldLines<'_>> {
-        // First, so that what is usual costs one compare and no jump by table.
-        if let Store::Lines(lines) = &self.store {
-            return Some(lines.view());
+        // By itself, so that what is usual costs one compare and no jump by table.
+        match &self.store {
+            Store::Lines(lines) => Some(lines.view()),
+            _ => self.other_lines(),
         }
+    }
+
+    #[inline(never)]
+    fn other_lines(&self) -> Option<FieldLines<'_>> {
         match &self.store {
             Store::Empty => Some(FieldLines::default()),
             Store::Lines(lines) => Some(lines.view()),

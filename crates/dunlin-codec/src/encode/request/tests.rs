@@ -221,7 +221,7 @@ fn connection_options_of_the_user_are_merged() {
     assert_eq!(fields("GET", &wishes, Some(0)), "te: Trailers\r\nconnection: close, te, x\r\n\r\n");
     assert_eq!(fields("GET", &[("connection", "keep-alive")], Some(0)), "\r\n");
     assert_eq!(fields("GET", &[("proxy-connection", "keep-alive")], Some(0)), "\r\n");
-    assert_eq!(error("GET", &[("connection", "a b")], Some(0)), EncodeError::Field);
+    assert_eq!(error("GET", &[("connection", "a b")], Some(0)), EncodeError::ConnectionOption);
     assert_eq!(error("GET", &[("te", "gzip, trailers")], Some(0)), EncodeError::Te);
 }
 
@@ -293,6 +293,6 @@ fn fields_that_never_were_checked_do_not_get_out() {
         let mut head = request("GET", "/", &[]);
         *head.headers_mut() = block.into_headers(bytes);
         let ctx = RequestCtx::default().authority("a");
-        assert_eq!(encode_in(&head, None, ctx), Err(EncodeError::Field));
+        assert_eq!(encode_in(&head, None, ctx), Err(EncodeError::Field { index: 0 }));
     }
 }
