@@ -106,8 +106,13 @@ impl Next {
 
     /// The same with time of its own, for a request that outlives the one it was made for.
     pub(crate) fn with_deadline(mut self, total: Option<std::time::Duration>) -> Self {
-        self.attempt.deadline = total.map(|total| tokio::time::Instant::now() + total);
+        self.attempt.deadline = total.and_then(|t| tokio::time::Instant::now().checked_add(t));
         self
+    }
+
+    /// All of the chain, what has run of it too.
+    pub(crate) fn chain(&self) -> Arc<[Arc<dyn Middleware>]> {
+        Arc::clone(&self.chain)
     }
 
     /// The client that the request was made with, for requests of one's own.
