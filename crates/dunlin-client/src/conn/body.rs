@@ -187,9 +187,10 @@ impl ConnBody {
             Poll::Pending => {
                 self.input = self.buf.split().freeze();
                 let timeouts = &self.terms.timeouts;
-                let read = timeouts
-                    .read
-                    .map(|timeout| *self.silent_since.get_or_insert_with(Instant::now) + timeout);
+                let read = timeouts.read.and_then(|timeout| {
+                    let since = self.silent_since.get_or_insert_with(Instant::now);
+                    since.checked_add(timeout)
+                });
                 let next = [self.terms.deadline, read].into_iter().flatten().min();
                 ready!(conn.timer.poll(cx, next));
                 let (setting, after) = match next == self.terms.deadline {
