@@ -7,8 +7,13 @@ mod util;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use dunlin_client::{Client, Error, ErrorKind, Phase, TlsConfig};
+use dunlin_client::cache::{Cache, MemoryStore};
+use dunlin_client::sse::EventSource;
+use dunlin_client::{
+    Client, Connect, Connecting, Error, ErrorKind, Hsts, Phase, RequestBuilder, Retry, TlsConfig,
+};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData};
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -73,6 +78,21 @@ impl TlsServer {
         client_authority: Option<&Authority>,
         body_until_close: bool,
     ) -> Self {
+        // Without a word of farewell.
+        let instead = body_until_close.then_some("HTTP/1.1 200 OK\r\n\r\nhalf");
+        Self::start_with(leaf, client_authority, instead).await
+    }
+
+    /// A server that says this and closes.
+    async fn saying(leaf: &Leaf, answer: &'static str) -> Self {
+        Self::start_with(leaf, None, Some(answer)).await
+    }
+
+    async fn start_with(
+        leaf: &Leaf,
+        client_authority: Option<&Authority>,
+        instead: Option<&'static str>,
+    ) -> Self {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -112,9 +132,8 @@ impl TlsServer {
                             tls.alpn_protocol().map(String::from_utf8_lossy),
                             tls.peer_certificates().map_or(0, <[_]>::len),
                         );
-                        if body_until_close {
-                            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhalf").await;
-                            // Without a word of farewell.
+                        if let Some(answer) = instead {
+                            let _ = stream.write_all(answer.as_bytes()).await;
                             return;
                         }
                         let _ = stream.write_all(&ok(&text)).await;
@@ -361,4 +380,106 @@ async fn credentials_do_not_go_from_https_to_http() {
     let request = client(authority.tls()).get(format!("https://{address}/")).bearer_auth("secret");
     let head = request.send().await.unwrap().text().await.unwrap();
     assert_eq!(field(&head, "authorization"), None, "{head}");
+}
+
+/// Before the server: hangs up on so many connections in the middle of their handshake.
+async fn hanging_up(first: usize, server: &TlsServer) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, to) = (listener.local_addr().unwrap(), server.address);
+    tokio::spawn(async move {
+        for nth in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            if nth < first {
+                let _ = stream.read(&mut [0; 16]).await;
+                continue;
+            }
+            tokio::spawn(async move {
+                let mut target = tokio::net::TcpStream::connect(to).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut target).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_handshake_that_breaks_off_is_tried_again_and_a_bad_certificate_is_not() {
+    let authority = Authority::new();
+    let server = TlsServer::start(&authority.sign(&["a.test"], 2999), None, false).await;
+    let retry = || Retry::new().backoff(Duration::from_millis(1), Duration::from_millis(1));
+    let client = |tls| {
+        let builder = Client::builder().tls(tls).resolve_to("*", &[[127, 0, 0, 1].into()]);
+        builder.with(retry()).build().unwrap()
+    };
+    let at = hanging_up(2, &server).await;
+    // Not even POST has been seen by anybody.
+    let request = client(authority.tls()).post(format!("https://a.test:{}/", at.port())).body("x");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    assert_eq!(server.connections.load(SeqCst), 1);
+    let error = client(Authority::new().tls()).get(server.url("a.test")).send().await.unwrap_err();
+    refused(&error, "not accepted");
+    assert_eq!(server.connections.load(SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_handshake_that_breaks_off_does_not_end_a_stream_of_events() {
+    let authority = Authority::new();
+    let server = TlsServer::start(&authority.sign(&["a.test"], 2999), None, false).await;
+    let at = hanging_up(2, &server).await;
+    let client = client(authority.tls());
+    let request = client.get(format!("https://a.test:{}/", at.port())).build().unwrap();
+    let mut events = EventSource::new(client, request).retry(Duration::from_millis(100));
+    // The server has no events, but it has been come to.
+    let error = events.next().await.unwrap().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Content { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_anybody_may_have_said_is_neither_believed_nor_kept() {
+    let (liar, honest) = (Authority::new(), Authority::new());
+    let start = async |authority: &Authority, says: &'static str| {
+        let identity = authority.sign(&["a.test"], 2999);
+        TlsServer::saying(&identity, says).await
+    };
+    const LIE: &str = "HTTP/1.1 200 OK\r\nCache-Control: max-age=9\r\n\
+                       Strict-Transport-Security: max-age=9\r\nContent-Length: 3\r\n\r\nlie";
+    const TRUTH: &str = "HTTP/1.1 200 OK\r\nCache-Control: max-age=9\r\n\
+                         Strict-Transport-Security: max-age=9\r\nContent-Length: 5\r\n\r\ntruth";
+    let (liar, server) = (start(&liar, LIE).await, start(&honest, TRUTH).await);
+    let moving = Arc::new(AtomicUsize::new(liar.address.port().into()));
+    let (hsts, port) = (Hsts::new(), Arc::clone(&moving));
+    let client = Client::builder()
+        .tls(honest.tls())
+        .with(hsts.clone())
+        .with(Cache::new(MemoryStore::new(1 << 20)))
+        .connector(MovingTo(port))
+        .build()
+        .unwrap();
+    let insecure = TlsConfig::builder().insecure().build().unwrap();
+    let get = || client.get("https://a.test/");
+    let text = async |request: RequestBuilder| request.send().await.unwrap().text().await.unwrap();
+    assert_eq!(text(get().tls(insecure.clone())).await, "lie");
+    assert!(hsts.is_empty(), "who spoke was anybody");
+    moving.store(server.address.port().into(), SeqCst);
+    assert_eq!(text(get()).await, "truth");
+    assert!(hsts.is_known("a.test"));
+    // Other terms, built anew and equal: what is kept on disk outlives the program.
+    moving.store(1, SeqCst);
+    assert_eq!(text(get().tls(honest.tls())).await, "truth");
+    assert_eq!(text(get().tls(TlsConfig::builder().insecure().build().unwrap())).await, "lie");
+    let pinned = honest.tls().pin_sha256([[0; 32]]);
+    assert!(get().tls(pinned).send().await.unwrap_err().is_connect());
+}
+
+/// Goes to a port of this machine that may change.
+struct MovingTo(Arc<AtomicUsize>);
+
+impl Connect for MovingTo {
+    fn connect(&self, _: &str, _: u16) -> Connecting {
+        let port = u16::try_from(self.0.load(SeqCst)).unwrap();
+        Box::pin(async move {
+            let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+            Ok(Box::pin(stream) as std::pin::Pin<Box<dyn dunlin_core::Io>>)
+        })
+    }
 }
