@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use dunlin_core::{Body, RequestHead};
-use http::header::PROXY_AUTHORIZATION;
-use http::{HeaderName, HeaderValue, Method, Uri, Version};
+use http::header::{EXPECT, PROXY_AUTHORIZATION};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::Client;
@@ -33,7 +33,25 @@ pub(crate) async fn send(
     let url = request.url.clone();
     let may_resend = request.settings.replay && request.body.is_replayable();
     let may_repeat = may_resend && request.is_idempotent();
-    let sent = exchange(client, &mut request, &cx).await;
+    let unexpecting = request.headers.contains("expect").then(|| {
+        let mut again = request.clone();
+        again.headers.remove(&EXPECT);
+        again
+    });
+    let mut sent = exchange(client, &mut request, &cx).await;
+    if let Some(mut again) = unexpecting
+        && sent.as_ref().is_ok_and(|response| response.status() == StatusCode::EXPECTATION_FAILED)
+    {
+        if !again.body.is_replayable() {
+            again.body = request.body;
+        }
+        // Somebody on the way knows of no expectations (RFC 9110 §10.1.1).
+        if again.body.is_left() {
+            // Its place in the pool may be the only one.
+            drop(sent);
+            sent = exchange(client, &mut again, &cx).await;
+        }
+    }
     sent.map_err(|error| {
         let error = error.with_url(&url);
         // Decided on what was sent, which middleware may have changed.
@@ -84,6 +102,13 @@ async fn exchange(client: &Client, request: &mut Request, cx: &Context) -> Resul
 
     let on_interim = settings.on_interim.as_ref();
     let answer = Exchange::new(lease.conn(), &mut outgoing, &terms, on_interim).await?;
+    if let Answer::Whole(head, _) | Answer::Streaming(head, _) = &answer
+        && head.status == StatusCode::EXPECTATION_FAILED
+        && let Some(body) = outgoing.unbegun()
+    {
+        // As good as new.
+        request.body = body.into();
+    }
     let url = request.url.clone();
     Ok(match answer {
         Answer::Whole(head, body) => {

@@ -42,9 +42,16 @@ const WHOLE_MAX: usize = 16 * 1024;
 pub(crate) struct Outgoing {
     body: Option<Body>,
     trailers: Option<Box<HeaderMap>>,
+    /// Whether the body was asked for a piece.
+    begun: bool,
 }
 
 impl Outgoing {
+    /// The body, where it was held back until now; it is not sent then.
+    pub(crate) fn unbegun(&mut self) -> Option<Body> {
+        self.body.take_if(|_| !self.begun)
+    }
+
     /// Whether nothing is left to send but what the connection has rendered.
     pub(crate) fn is_sent(&self) -> bool {
         self.body.is_none()
@@ -121,7 +128,7 @@ impl Connection {
                     _ => BodyLen::Unknown,
                 };
                 self.proto.send_head(head, len, ctx, out).map_err(bad)?;
-                outgoing = Outgoing { body: Some(body), trailers };
+                outgoing = Outgoing { body: Some(body), trailers, begun: false };
             }
         }
         self.requests += 1;
@@ -171,6 +178,7 @@ impl Connection {
                 return Poll::Pending;
             }
             let Some(body) = &mut outgoing.body else { return Poll::Ready(Ok(())) };
+            outgoing.begun = true;
             let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
             let sent = match frame {
                 Some(Ok(frame)) => match frame.into_data() {

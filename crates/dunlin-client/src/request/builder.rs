@@ -231,7 +231,8 @@ impl RequestBuilder {
     }
 
     /// Holds the body back until the server answers `100 Continue`, or
-    /// [`Timeouts::expect_continue`] has passed.
+    /// [`Timeouts::expect_continue`] has passed. Where it answers 417, the request is sent once more
+    /// without the expectation.
     pub fn expect_continue(self) -> Self {
         self.header(EXPECT, HeaderValue::from_static("100-continue"))
     }
