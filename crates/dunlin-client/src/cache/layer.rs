@@ -431,13 +431,18 @@ fn asker<'r>(request: &'r Request, identity: Option<&'r str>) -> Asker<'r> {
 /// known who answers: what a request without verification brought is not for one with it.
 fn identity(request: &Request, next: &Next) -> Option<String> {
     let mut parts = next.identities();
-    #[cfg(feature = "tls")]
-    if request.url().origin().is_tls() {
-        parts.extend(request.settings.route.tls.identity());
-    }
-    #[cfg(not(feature = "tls"))]
-    let _ = request;
+    parts.extend(terms_of_tls(request));
     (!parts.is_empty()).then(|| parts.join("\n"))
+}
+
+#[cfg(feature = "tls")]
+fn terms_of_tls(request: &Request) -> Option<String> {
+    request.settings.route.tls.identity().filter(|_| request.url().origin().is_tls())
+}
+
+#[cfg(not(feature = "tls"))]
+fn terms_of_tls(_: &Request) -> Option<String> {
+    None
 }
 
 /// A name at a Unix socket is another server than the same name elsewhere.
