@@ -146,7 +146,7 @@ async fn connection(
         }
         Some(Acquired::Place(place)) => {
             cx.traces.emit(|trace| trace.connection_create_start());
-            let open = client.connector().open(key, &request.settings, &cx.traces);
+            let open = client.connector().open(key, &cx.traces);
             let conn =
                 within(open, timeouts.connect, "connect", cx.deadline, request, Phase::Connect)
                     .await??;

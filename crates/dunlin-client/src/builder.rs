@@ -312,13 +312,13 @@ impl ClientBuilder {
 
     /// Bounds of what is parsed. Default: [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.settings.limits = Arc::new(limits);
+        Arc::make_mut(&mut self.settings.route).limits = Arc::new(limits);
         self
     }
 
     /// Faults of response heads to overlook. Default: none.
     pub fn leniency(mut self, leniency: Leniency) -> Self {
-        self.settings.leniency = leniency;
+        Arc::make_mut(&mut self.settings.route).leniency = leniency;
         self
     }
 

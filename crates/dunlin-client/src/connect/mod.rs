@@ -22,7 +22,7 @@ use crate::conn::{ConnInfo, Connection, Transport};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::pool::Key;
 use crate::proxy::Proxy;
-use crate::settings::{Route, Settings};
+use crate::settings::Route;
 use crate::trace::Traces;
 use crate::url::Origin;
 
@@ -61,15 +61,10 @@ impl Default for Connector {
 
 impl Connector {
     /// Opens a connection on which requests of this key may be sent.
-    pub(crate) async fn open(
-        &self,
-        key: &Key,
-        settings: &Settings,
-        traces: &Traces,
-    ) -> Result<Connection, Error> {
+    pub(crate) async fn open(&self, key: &Key, traces: &Traces) -> Result<Connection, Error> {
         let mut info = ConnInfo::default();
         let opened = match &key.proxy {
-            Some(proxy) => self.open_by(proxy, key, settings, traces, &mut info).await?,
+            Some(proxy) => self.open_by(proxy, key, traces, &mut info).await?,
             None => self.dial(&key.origin, key, traces).await?,
         };
         let io = if key.origin.is_tls() {
@@ -79,14 +74,14 @@ impl Connector {
         } else {
             opened
         };
-        Ok(Connection::new(io, Arc::clone(&settings.limits), info).lenient(settings.leniency))
+        let Route { limits, leniency, .. } = &*key.route;
+        Ok(Connection::new(io, Arc::clone(limits), info).lenient(*leniency))
     }
 
     async fn open_by(
         &self,
         proxy: &Proxy,
         key: &Key,
-        settings: &Settings,
         traces: &Traces,
         info: &mut ConnInfo,
     ) -> Result<Transport, Error> {
@@ -113,7 +108,7 @@ impl Connector {
                 info.forward_fields = proxy.fields();
                 return Ok(io);
             }
-            match crate::proxy::tunnel(io, proxy, &key.origin, target, settings).await {
+            match crate::proxy::tunnel(io, proxy, &key.origin, target, &key.route).await {
                 Ok((io, headers)) => {
                     info.proxy_headers = headers.map(Arc::new);
                     return Ok(io);

@@ -1,5 +1,6 @@
 //! Tunnels by CONNECT (RFC 9110 §9.3.6).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -12,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::{Proxy, broken, refused};
 use crate::auth::{DigestAuth, challenges};
 use crate::error::{Error, ErrorKind, Phase};
-use crate::settings::Settings;
+use crate::settings::Route;
 use crate::url::Origin;
 
 /// Read at a time.
@@ -35,14 +36,14 @@ pub(super) async fn open<T: AsyncRead + AsyncWrite + Unpin>(
     io: &mut T,
     proxy: &Proxy,
     origin: &Origin,
-    settings: &Settings,
+    route: &Route,
 ) -> Result<Headers, Error> {
     let target = origin.authority();
     let uri = Uri::try_from(&target).map_err(|error| Error::url(&target, error))?;
     let mut fields = proxy.fields().as_deref().cloned().unwrap_or_default();
     let mut asking = Asking {
         io,
-        conn: ClientConn::new(settings.limits.clone()).lenient(settings.leniency),
+        conn: ClientConn::new(Arc::clone(&route.limits)).lenient(route.leniency),
         input: BytesMut::new(),
     };
     let digest = proxy.login().and_then(|login| DigestAuth::new(&login.user, &login.password).ok());
@@ -251,7 +252,7 @@ mod tests {
         far.shutdown().await.unwrap();
         let proxy = Proxy::new(proxy).unwrap().header("x-team", "birds").unwrap();
         let origin = Url::parse(url).unwrap().origin().clone();
-        let opened = open(&mut near, &proxy, &origin, &Settings::default()).await;
+        let opened = open(&mut near, &proxy, &origin, &Route::default()).await;
         drop(near);
         let mut sent = String::new();
         far.read_to_string(&mut sent).await.unwrap();
@@ -332,7 +333,7 @@ mod tests {
         let (mut near, mut far) = duplex(64 * 1024);
         let proxy = Proxy::new("http://ada:secret@p").unwrap();
         let origin = Url::parse("https://t/").unwrap().origin().clone();
-        let settings = Settings::default();
+        let route = Route::default();
         let served = async {
             let mut seen = Vec::new();
             for answer in [asks, "HTTP/1.1 200 OK\r\n\r\n"] {
@@ -345,7 +346,7 @@ mod tests {
             }
             seen
         };
-        let (opened, seen) = tokio::join!(open(&mut near, &proxy, &origin, &settings), served);
+        let (opened, seen) = tokio::join!(open(&mut near, &proxy, &origin, &route), served);
         opened.unwrap();
         assert!(seen[0].contains("Basic "), "{seen:?}");
         assert!(seen[1].contains("Digest ") && seen[1].contains(r#"uri="t:443""#), "{seen:?}");

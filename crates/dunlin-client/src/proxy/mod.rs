@@ -27,7 +27,7 @@ pub(crate) use self::select::Proxies;
 
 use crate::conn::Transport;
 use crate::error::{Error, ErrorKind, Phase};
-use crate::settings::Settings;
+use crate::settings::Route;
 use crate::url::Origin;
 
 /// Why a proxy opened no tunnel.
@@ -51,13 +51,13 @@ pub(crate) async fn tunnel(
     proxy: &Proxy,
     origin: &Origin,
     address: Option<SocketAddr>,
-    settings: &Settings,
+    route: &Route,
 ) -> Result<(Transport, Option<Headers>), NotOpened> {
     let peer = io.addresses().1;
     let opened = if proxy.is_socks() {
         socks::open(&mut io, proxy, origin, address).await.map(|()| None)
     } else {
-        connect::open(&mut io, proxy, origin, settings).await.map(Some).map_err(NotOpened::from)
+        connect::open(&mut io, proxy, origin, route).await.map(Some).map_err(NotOpened::from)
     };
     match opened {
         Ok(fields) => Ok((io, fields)),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dunlin_codec::{Leniency, Limits};
 use dunlin_core::{Body, BoxError, ResponseHead};
 use dunlin_multipart::Form;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, EXPECT};
@@ -357,6 +358,23 @@ impl RequestBuilder {
     /// Called with every interim response, such as `103 Early Hints`.
     pub fn on_interim(self, hook: impl Fn(&ResponseHead) + Send + Sync + 'static) -> Self {
         self.set(|settings| settings.on_interim = Some(Arc::new(hook)))
+    }
+
+    /// Bounds of what is parsed. Default: the client's. Shares no connection with requests of others.
+    pub fn limits(self, limits: Limits) -> Self {
+        self.set(|settings| Arc::make_mut(&mut settings.route).limits = Arc::new(limits))
+    }
+
+    /// Faults of response heads to overlook. Default: the client's. Shares no connection with requests
+    /// that overlook others.
+    pub fn leniency(self, leniency: Leniency) -> Self {
+        self.set(|settings| Arc::make_mut(&mut settings.route).leniency = leniency)
+    }
+
+    /// Whether a URL by `http` is an error, also where a redirect leads. Default: the client's, where
+    /// it is none.
+    pub fn https_only(self, https_only: bool) -> Self {
+        self.set(|settings| settings.https_only = https_only)
     }
 
     /// Attaches a value for middleware and tracers to find.
