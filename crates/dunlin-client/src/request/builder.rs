@@ -23,6 +23,7 @@ use crate::proxy::Proxy;
 use crate::redirect::Redirects;
 use crate::response::Response;
 use crate::settings::Settings;
+use crate::sse::EventSource;
 use crate::timeouts::Timeouts;
 use crate::trace::Tracer;
 use crate::url::IntoUrl;
@@ -392,6 +393,24 @@ impl RequestBuilder {
     /// What was wrong in the calls before.
     pub fn build(self) -> Result<Request, Error> {
         self.request
+    }
+
+    /// The server-sent events of the URL, asked for when the first is awaited.
+    ///
+    /// # Errors
+    ///
+    /// What was wrong in the calls before.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), dunlin_client::Error> {
+    /// let mut birds = dunlin_client::Client::new().get("https://example.com/birds").events()?;
+    /// while let Some(event) = birds.next().await {
+    ///     println!("{}", event?.data);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn events(self) -> Result<EventSource, Error> {
+        Ok(EventSource::new(self.client, self.request?))
     }
 
     /// Sends the request and waits for the head of its response.
