@@ -21,7 +21,7 @@ pub use self::filter::AddressFilter;
 use crate::conn::{ConnInfo, Connection, Transport};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::pool::Key;
-use crate::proxy::Proxy;
+use crate::proxy::{Again, NotOpened, Proxy};
 use crate::settings::Route;
 use crate::trace::Traces;
 use crate::url::Origin;
@@ -97,8 +97,8 @@ impl Connector {
         };
         let at = |error: Error| error.with_origin(proxy.origin());
         let mut targets = targets.into_iter();
+        let (mut target, mut has_answered) = (targets.next().flatten(), false);
         loop {
-            let target = targets.next().flatten();
             let mut io = self.dial(proxy.origin(), key, traces).await.map_err(at)?;
             if proxy.origin().is_tls() {
                 io = shake_hands_with_proxy(io, proxy, &key.route).await.map_err(at)?;
@@ -114,7 +114,12 @@ impl Connector {
                     return Ok(io);
                 }
                 // A proxy closes a connection on which it has refused, so the next needs another.
-                Err(refused) if refused.is_of_address && targets.len() > 0 => {}
+                Err(NotOpened { again: Again::AtAnotherAddress, .. }) if targets.len() > 0 => {
+                    target = targets.next().flatten();
+                }
+                Err(NotOpened { again: Again::OnAnother, .. }) if !has_answered => {
+                    has_answered = true;
+                }
                 Err(refused) => return Err(at(refused.error)),
             }
         }

@@ -7,11 +7,13 @@
 //! ```
 //!
 //! [`config`] says what a proxy is, [`select`] and [`env`] which one is taken, [`no_proxy`] where none
-//! is; [`connect`] and [`socks`] ask for a tunnel over a connection that is open already. Credentials
-//! of a proxy are sent to it alone: through a tunnel nothing of them goes.
+//! is; [`connect`] and [`socks`] ask for a tunnel over a connection that is open already, [`digest`]
+//! answers a proxy that wants more than Basic. Credentials of a proxy are sent to it alone: through a
+//! tunnel nothing of them goes.
 
 mod config;
 mod connect;
+mod digest;
 mod env;
 mod no_proxy;
 mod select;
@@ -22,6 +24,7 @@ use std::net::SocketAddr;
 use dunlin_core::Headers;
 
 pub use self::config::Proxy;
+pub(crate) use self::digest::Asked;
 pub use self::no_proxy::NoProxy;
 pub(crate) use self::select::Proxies;
 
@@ -34,13 +37,22 @@ use crate::url::Origin;
 #[derive(Debug)]
 pub(crate) struct NotOpened {
     pub(crate) error: Error,
+    pub(crate) again: Again,
+}
+
+/// Whether it is worth another connection to the proxy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Again {
+    No,
     /// It could not reach the address, and may reach another one.
-    pub(crate) is_of_address: bool,
+    AtAnotherAddress,
+    /// It closed this one, and what it asked for will be sent at once on another.
+    OnAnother,
 }
 
 impl From<Error> for NotOpened {
     fn from(error: Error) -> Self {
-        Self { error, is_of_address: false }
+        Self { error, again: Again::No }
     }
 }
 
@@ -57,13 +69,11 @@ pub(crate) async fn tunnel(
     let opened = if proxy.is_socks() {
         socks::open(&mut io, proxy, origin, address).await.map(|()| None)
     } else {
-        connect::open(&mut io, proxy, origin, route).await.map(Some).map_err(NotOpened::from)
+        connect::open(&mut io, proxy, origin, route).await.map(Some)
     };
     match opened {
         Ok(fields) => Ok((io, fields)),
-        Err(NotOpened { error, is_of_address }) => {
-            Err(NotOpened { error: error.with_peer(peer), is_of_address })
-        }
+        Err(NotOpened { error, again }) => Err(NotOpened { error: error.with_peer(peer), again }),
     }
 }
 
