@@ -243,3 +243,23 @@ async fn deadlines_too_far_to_be_told_are_none() {
     let request = Client::new().get(server.url("/")).timeouts(timeouts);
     assert_eq!(request.send().await.unwrap().bytes().await.unwrap().len(), 20_000);
 }
+
+#[tokio::test]
+async fn an_upload_that_goes_on_behind_its_answer_meets_the_write_deadline() {
+    let server = Server::start(|mut conn| async move {
+        conn.head().await;
+        let _ = conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+        tokio::time::sleep(ms(3_000)).await;
+    })
+    .await;
+    let timeouts = Timeouts { write: SHORT, ..Timeouts::NONE };
+    let body = Body::from_stream(futures_util::stream::repeat_with(|| {
+        Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 1 << 16]))
+    }));
+    let sent = async {
+        let request = Client::new().post(server.url("/")).body(body).timeouts(timeouts);
+        request.send().await?.bytes().await
+    };
+    let error = tokio::time::timeout(ms(2_000), sent).await.expect("a deadline").unwrap_err();
+    assert!(error.to_string().contains("(write timeout)"), "{error}");
+}

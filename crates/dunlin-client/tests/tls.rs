@@ -12,7 +12,8 @@ use std::time::Duration;
 use dunlin_client::cache::{Cache, MemoryStore};
 use dunlin_client::sse::EventSource;
 use dunlin_client::{
-    Client, Connect, Connecting, Error, ErrorKind, Hsts, Phase, RequestBuilder, Retry, TlsConfig,
+    Client, Connect, Connecting, Error, ErrorKind, Hsts, Phase, RequestBuilder, Retry, Timeouts,
+    TlsConfig,
 };
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData};
 use rustls::RootCertStore;
@@ -88,11 +89,7 @@ impl TlsServer {
         Self::start_with(leaf, None, Some(answer)).await
     }
 
-    async fn start_with(
-        leaf: &Leaf,
-        client_authority: Option<&Authority>,
-        instead: Option<&'static str>,
-    ) -> Self {
+    fn acceptor(leaf: &Leaf, client_authority: Option<&Authority>) -> TlsAcceptor {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -109,7 +106,15 @@ impl TlsServer {
         let key = PrivateKeyDer::try_from(leaf.key.serialize_der()).unwrap();
         let mut config = builder.with_single_cert(vec![leaf.chain.clone()], key).unwrap();
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    async fn start_with(
+        leaf: &Leaf,
+        client_authority: Option<&Authority>,
+        instead: Option<&'static str>,
+    ) -> Self {
+        let acceptor = Self::acceptor(leaf, client_authority);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (connections, heads) =
@@ -481,5 +486,49 @@ impl Connect for MovingTo {
             let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
             Ok(Box::pin(stream) as std::pin::Pin<Box<dyn dunlin_core::Io>>)
         })
+    }
+}
+
+/// A server by a pipe of one KiB, that reads this many bytes every 20 ms until it has all of a request.
+struct Narrow {
+    acceptor: TlsAcceptor,
+    len: usize,
+    at_a_time: usize,
+}
+
+impl Connect for Narrow {
+    fn connect(&self, _: &str, _: u16) -> Connecting {
+        let (near, far) = tokio::io::duplex(1024);
+        let (acceptor, len, at_a_time) = (self.acceptor.clone(), self.len, self.at_a_time);
+        tokio::spawn(async move {
+            let mut stream = acceptor.accept(far).await.unwrap();
+            let (mut read, mut piece) = (0, vec![0; at_a_time]);
+            while read < len {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                read += stream.read(&mut piece).await.unwrap();
+            }
+            let _ = stream.write_all(&ok("")).await;
+            let _ = stream.flush().await;
+        });
+        Box::pin(async move { Ok(Box::pin(near) as std::pin::Pin<Box<dyn dunlin_core::Io>>) })
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_nothing_of_what_tls_holds_meets_the_write_deadline() {
+    let authority = Authority::new();
+    let acceptor = TlsServer::acceptor(&authority.sign(&["a.test"], 2999), None);
+    let body = vec![b'x'; 120_000];
+    for (at_a_time, done) in [(4096, true), (0, false)] {
+        let narrow = Narrow { acceptor: acceptor.clone(), len: body.len(), at_a_time };
+        let client = Client::builder().tls(authority.tls()).connector(narrow).build().unwrap();
+        let write = Some(Duration::from_millis(150));
+        let timeouts = Timeouts { write, ..Timeouts::NONE };
+        let sent = client.post("https://a.test/").body(body.clone()).timeouts(timeouts).send();
+        let sent = tokio::time::timeout(Duration::from_secs(5), sent).await.expect("a deadline");
+        match sent {
+            Ok(response) => assert!(done && response.status() == 200),
+            Err(error) => assert!(!done && error.to_string().contains("write timeout"), "{error}"),
+        }
     }
 }

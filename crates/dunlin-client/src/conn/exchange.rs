@@ -312,7 +312,7 @@ impl<'e> Exchange<'e> {
     /// Looks at the clocks; wakes the task when the next of them has run out.
     fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         let timeouts = &self.terms.timeouts;
-        let is_writing = !self.conn.unsent.is_empty();
+        let is_writing = self.conn.is_writing();
         let set = |slot: &mut Option<Instant>, wanted: bool, timeout, anew| match timeout {
             Some(timeout) if wanted => {
                 if slot.is_none() || anew {

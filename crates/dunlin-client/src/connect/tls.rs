@@ -17,7 +17,7 @@ use rustls_platform_verifier::Verifier;
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsConnector;
 
-use crate::conn::Transport;
+use crate::conn::{Counted, Transport};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::url::Origin;
 
@@ -138,7 +138,10 @@ impl TlsConfig {
                 .map_err(|error| failed(error.into()))?,
         };
         let connector = TlsConnector::from(self.rustls()?);
-        let tls = connector.connect(name, io).await.map_err(|error| failed(explain(error)))?;
+        let tls = connector
+            .connect(name, Counted::from(io))
+            .await
+            .map_err(|error| failed(explain(error)))?;
         let certificate = tls
             .get_ref()
             .1
