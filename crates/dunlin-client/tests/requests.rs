@@ -329,6 +329,12 @@ async fn json_and_forms_name_their_type_unless_one_is_set() {
             "application/x-www-form-urlencoded a=1+%26&a=%C3%A4",
         ),
         (post().body("text"), "- text"),
+        // The last counts, in whatever order they are said.
+        (post().json(&1).header("content-type", "text/x"), "text/x 1"),
+        (post().json(&1).form(&[("a", 1)]), "application/x-www-form-urlencoded a=1"),
+        (post().form(&[("a", 1)]).json(&1), "application/json 1"),
+        (post().multipart(Form::new()).json(&1), "application/json 1"),
+        (post().json(&1).body("text"), "- text"),
     ] {
         assert_eq!(mirrored(request.send().await).await, seen);
     }

@@ -46,6 +46,10 @@ use crate::url::IntoUrl;
 pub struct RequestBuilder {
     client: Client,
     request: Result<Request, Error>,
+    /// What the body is by itself, where no field says otherwise.
+    content_type: Option<HeaderValue>,
+    #[cfg(feature = "compress")]
+    coding: Option<crate::compress::Coding>,
 }
 
 impl RequestBuilder {
@@ -53,7 +57,13 @@ impl RequestBuilder {
         let request = url
             .into_url(client.base_url())
             .map(|url| Request::new(method, url, Arc::clone(client.settings())));
-        Self { client, request }
+        Self {
+            client,
+            request,
+            content_type: None,
+            #[cfg(feature = "compress")]
+            coding: None,
+        }
     }
 
     fn edit(mut self, edit: impl FnOnce(&mut Request) -> Result<(), Error>) -> Self {
@@ -166,8 +176,10 @@ impl RequestBuilder {
         })
     }
 
-    /// Sets the body: bytes, text, or a [`Body`] that streams.
-    pub fn body(self, body: impl Into<RequestBody>) -> Self {
+    /// Sets the body: bytes, text, or a [`Body`] that streams. Of several calls that set one the last
+    /// counts.
+    pub fn body(mut self, body: impl Into<RequestBody>) -> Self {
+        self.content_type = None;
         self.edit(|request| {
             request.body = body.into();
             Ok(())
@@ -184,7 +196,7 @@ impl RequestBuilder {
         self.body(Body::from_stream(stream))
     }
 
-    /// Sends the value as JSON.
+    /// Sends the value as JSON, and says so where no `Content-Type` is set.
     pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Self {
         self.typed("application/json", || {
             serde_json::to_vec(value)
@@ -192,7 +204,8 @@ impl RequestBuilder {
         })
     }
 
-    /// Sends pairs, a map or a struct as a form, `application/x-www-form-urlencoded`.
+    /// Sends pairs, a map or a struct as a form, `application/x-www-form-urlencoded`, and says so where
+    /// no `Content-Type` is set.
     pub fn form<T: Serialize + ?Sized>(self, form: &T) -> Self {
         self.typed("application/x-www-form-urlencoded", || {
             serde_html_form::to_string(form)
@@ -202,23 +215,23 @@ impl RequestBuilder {
     }
 
     fn typed(
-        self,
+        mut self,
         content_type: &'static str,
         bytes: impl FnOnce() -> Result<Vec<u8>, Error>,
     ) -> Self {
+        self.content_type = Some(HeaderValue::from_static(content_type));
         self.edit(|request| {
             request.body = bytes()?.into();
-            if !request.headers.contains("content-type") {
-                request.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-            }
             Ok(())
         })
     }
 
-    /// Sends `multipart/form-data`: fields and files, which are streamed.
-    pub fn multipart(self, form: Form) -> Self {
+    /// Sends `multipart/form-data`: fields and files, which are streamed. A `Content-Type` that was set
+    /// before goes, since it knows no boundary.
+    pub fn multipart(mut self, form: Form) -> Self {
+        self.content_type = Some(form.content_type());
         self.edit(|request| {
-            request.headers.insert(CONTENT_TYPE, form.content_type());
+            request.headers.remove(&CONTENT_TYPE);
             request.body = super::body::of_form(form)?;
             Ok(())
         })
@@ -249,10 +262,11 @@ impl RequestBuilder {
         })
     }
 
-    /// Compresses the body and says so in `Content-Encoding`.
+    /// Compresses the body, whenever it is set, and says so in `Content-Encoding`.
     #[cfg(feature = "compress")]
-    pub fn compress(self, coding: crate::compress::Coding) -> Self {
-        self.edit(|request| crate::compress::encode_request(request, coding))
+    pub fn compress(mut self, coding: crate::compress::Coding) -> Self {
+        self.coding = Some(coding);
+        self
     }
 
     /// The deadlines of this request. Default: the client's.
@@ -392,7 +406,20 @@ impl RequestBuilder {
     ///
     /// What was wrong in the calls before.
     pub fn build(self) -> Result<Request, Error> {
-        self.request
+        self.finish().1
+    }
+
+    fn finish(mut self) -> (Client, Result<Request, Error>) {
+        if let (Some(own), Ok(request)) = (self.content_type.take(), &mut self.request)
+            && !request.headers.contains("content-type")
+        {
+            request.headers.insert(CONTENT_TYPE, own);
+        }
+        #[cfg(feature = "compress")]
+        if let Some(coding) = self.coding.take() {
+            self = self.edit(|request| crate::compress::encode_request(request, coding));
+        }
+        (self.client, self.request)
     }
 
     /// The server-sent events of the URL, asked for when the first is awaited.
@@ -410,7 +437,8 @@ impl RequestBuilder {
     /// # Ok(()) }
     /// ```
     pub fn events(self) -> Result<EventSource, Error> {
-        Ok(EventSource::new(self.client, self.request?))
+        let (client, request) = self.finish();
+        Ok(EventSource::new(client, request?))
     }
 
     /// Sends the request and waits for the head of its response.
@@ -421,7 +449,8 @@ impl RequestBuilder {
     ///
     /// [`Error`], whose [phase](Error::phase) says how far it came.
     pub async fn send(self) -> Result<Response, Error> {
-        self.client.execute(self.request?).await
+        let (client, request) = self.finish();
+        client.execute(request?).await
     }
 }
 
