@@ -124,6 +124,12 @@ impl Dns {
         Self { resolver, names: Arc::default(), ttl: TTL, capacity: NAMES }
     }
 
+    /// Asks another resolver, and forgets what the former one said.
+    #[must_use]
+    pub(crate) fn resolver(self, resolver: Arc<dyn Resolve>) -> Self {
+        Self { resolver, names: Arc::default(), ..self }
+    }
+
     /// Sets how long an answer holds; zero caches none.
     #[must_use]
     pub(crate) fn ttl(mut self, ttl: Duration) -> Self {
@@ -188,6 +194,14 @@ impl Dns {
 
     /// Drops the name that was used longest ago, where there are too many.
     fn make_room(names: &mut Names, capacity: usize) {
+        if names.len() < capacity {
+            return;
+        }
+        // A lookup whose runtime has ended, or whose resolver panicked, is not under way.
+        names.retain(|_, entry| match entry {
+            Entry::Known { .. } => true,
+            Entry::Asked(asked) => asked.has_changed().is_ok(),
+        });
         if names.len() < capacity {
             return;
         }
@@ -359,6 +373,24 @@ mod tests {
         }
         assert_eq!(count.load(Ordering::SeqCst), 2);
         assert!(dns.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn lookups_that_ended_without_an_answer_make_room() {
+        struct Ending;
+        impl Resolve for Ending {
+            fn resolve(&self, host: &str) -> Resolving {
+                let host = host.to_owned();
+                Box::pin(async move { panic!("no answer for {host}") })
+            }
+        }
+        let mut dns = Dns::new(Arc::new(Ending));
+        dns.capacity = 3;
+        for n in 0..9 {
+            let error = dns.resolve(&format!("{n}.test"), &Traces::default()).await.unwrap_err();
+            assert!(error.to_string().contains("panicked"), "{error}");
+        }
+        assert!(dns.lock().len() <= 3);
     }
 
     #[tokio::test(start_paused = true)]
