@@ -126,7 +126,7 @@ async fn exchange(
     cx: &Context,
 ) -> Result<Response, Error> {
     let settings = Arc::clone(&request.settings);
-    if settings.https_only && !request.url.origin().is_tls() {
+    if request.is_too_plain() {
         return Err(Error::url(request.url.as_str(), "the client is set to https alone"));
     }
     // Taken here, so that a body that cannot be sent again costs no connection.

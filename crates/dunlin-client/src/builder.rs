@@ -216,7 +216,7 @@ impl ClientBuilder {
         if let Err(error) = Arc::make_mut(&mut self.settings.proxies).add_env(netrc.as_ref()) {
             self.failed = self.failed.or(Some(error));
         }
-        self.settings.netrc = self.settings.netrc.or(netrc.map(Arc::new));
+        self.settings.netrc = self.settings.netrc.or_else(|| netrc.map(Arc::new));
         self
     }
 

@@ -1,5 +1,7 @@
 //! The cache at work: what is kept, where, and for how long.
 
+mod util;
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
@@ -7,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use dunlin_client::auth::DigestAuth;
 use dunlin_client::cache::{Cache, CacheStatus, CacheStore, DiskStore, MemoryStore};
-use dunlin_client::{Client, InProcess, Middleware, Response};
+use dunlin_client::{Client, InProcess, Middleware, Response, SingleFlight};
 use dunlin_core::{Body, Request};
 use futures_util::stream;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, ETAG, VARY, WWW_AUTHENTICATE};
@@ -495,6 +497,20 @@ async fn what_is_private_is_kept_from_who_has_other_cookies() {
     // The server says that it is everybody's.
     assert_eq!(get("/ours", "ada").await, (MISS, "who=ada".into()));
     assert_eq!(get("/ours", "bob").await, (HIT, "who=ada".into()));
+}
+
+#[tokio::test]
+async fn what_came_in_plain_answers_nobody_who_asked_for_tls() {
+    let server = util::Server::answering(|_, _| {
+        util::answer("200 OK", "Cache-Control: max-age=60\r\n", "plain")
+    })
+    .await;
+    let cache = Cache::new(MemoryStore::new(1 << 20));
+    let client = Client::builder().with(cache).with(SingleFlight::new()).build().unwrap();
+    let get = || client.get(server.url("/"));
+    assert_eq!(get().send().await.unwrap().text().await.unwrap(), "plain");
+    assert_eq!(status(&get().send().await.unwrap()), HIT);
+    assert!(get().https_only(true).send().await.unwrap_err().is_request());
 }
 
 #[tokio::test]

@@ -113,6 +113,7 @@ impl Cache {
         let is_head = request.method() == Method::HEAD;
         let passes_by = !(is_head || request.method() == Method::GET)
             || !request.body().is_empty()
+            || request.is_too_plain()
             || PASSED_BY.iter().any(|name| request.headers().contains(*name))
             || asked.has("no-store");
         let only_stored = asked.has("only-if-cached");

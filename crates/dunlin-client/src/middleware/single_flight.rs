@@ -117,6 +117,7 @@ impl SingleFlight {
     fn key(&self, request: &Request, next: &Next) -> Option<Key> {
         let shares = matches!(*request.method(), Method::GET | Method::HEAD)
             && request.body().is_empty()
+            && !request.is_too_plain()
             && !request.headers().contains("upgrade");
         if !shares {
             return None;
