@@ -532,3 +532,12 @@ async fn a_server_that_takes_nothing_of_what_tls_holds_meets_the_write_deadline(
         }
     }
 }
+
+#[tokio::test]
+async fn an_ipv6_address_is_checked_as_such() {
+    let authority = Authority::new();
+    let server = TlsServer::start(&authority.sign(&["::1"], 2999), None, false).await;
+    let client = client(authority.tls());
+    let seen = text(&client, &server.url("[::1]")).await.unwrap();
+    assert!(seen.starts_with("sni=None"), "{seen}");
+}
