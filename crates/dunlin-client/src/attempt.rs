@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use dunlin_core::{Body, RequestHead};
-use http::header::PROXY_AUTHORIZATION;
-use http::{HeaderName, HeaderValue, Method, Uri, Version};
+use http::header::{EXPECT, PROXY_AUTHORIZATION};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::Client;
 use crate::conn::{Answer, ConnBody, ConnInfo, Exchange, Terms};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::pool::{Acquired, Key, Lease};
+use crate::proxy::{Asked, Proxy};
 use crate::request::Request;
 use crate::response::Response;
 use crate::trace::Traces;
@@ -33,7 +34,11 @@ pub(crate) async fn send(
     let url = request.url.clone();
     let may_resend = request.settings.replay && request.body.is_replayable();
     let may_repeat = may_resend && request.is_idempotent();
-    let sent = exchange(client, &mut request, &cx).await;
+    let key = key(&request);
+    let sent = match Objections::to(&request, &key) {
+        None => exchange(client, &mut request, &key, &cx).await,
+        Some(objections) => objections.meet(client, request, &key, &cx).await,
+    };
     sent.map_err(|error| {
         let error = error.with_url(&url);
         // Decided on what was sent, which middleware may have changed.
@@ -41,23 +46,95 @@ pub(crate) async fn send(
     })
 }
 
-async fn exchange(client: &Client, request: &mut Request, cx: &Context) -> Result<Response, Error> {
-    let settings = Arc::clone(&request.settings);
-    if settings.https_only && !request.url.origin().is_tls() {
-        return Err(Error::url(request.url.as_str(), "the client is set to https alone"));
-    }
+fn key(request: &Request) -> Key {
+    let settings = &request.settings;
     let proxy = match settings.route.unix {
         Some(_) => None,
         None => settings.proxies.select(&request.url, &request.headers),
     };
-    let key =
-        Key { origin: request.url.origin().clone(), route: Arc::clone(&settings.route), proxy };
+    Key { origin: request.url.origin().clone(), route: Arc::clone(&settings.route), proxy }
+}
+
+/// What somebody on the way may object to, so that the request is to be sent again in another form: the
+/// expectation (417), and the credentials for a proxy that forwards it (407).
+struct Objections {
+    expects: bool,
+    proxy: Option<Arc<Proxy>>,
+}
+
+impl Objections {
+    /// `None` for most requests.
+    fn to(request: &Request, key: &Key) -> Option<Self> {
+        let expects = request.headers.contains("expect");
+        let proxy = key.proxy.as_ref().filter(|proxy| {
+            proxy.forwards(&key.origin)
+                && proxy.has_login()
+                && !request.headers.contains("proxy-authorization")
+        });
+        (expects || proxy.is_some()).then(|| Self { expects, proxy: proxy.cloned() })
+    }
+
+    async fn meet(
+        mut self,
+        client: &Client,
+        mut request: Request,
+        key: &Key,
+        cx: &Context,
+    ) -> Result<Response, Error> {
+        let (method, target) = (request.method.clone(), request.url.uri().to_string());
+        let body = request.body.clone();
+        let asked = Asked { method: method.as_str(), target: &target, body: body.as_bytes() };
+        if let Some(value) = self.proxy.as_ref().and_then(|proxy| proxy.preempt(asked)) {
+            request.headers.insert(PROXY_AUTHORIZATION, value);
+        }
+        let mut answered = 0;
+        loop {
+            let mut again = request.clone();
+            let response = exchange(client, &mut request, key, cx).await?;
+            if !again.body.is_replayable() {
+                // Given back, where nothing of it has gone out.
+                again.body = request.body;
+            }
+            if !again.body.is_left() {
+                return Ok(response);
+            }
+            match response.status() {
+                // Somebody on the way knows of no expectations (RFC 9110 §10.1.1).
+                StatusCode::EXPECTATION_FAILED if std::mem::take(&mut self.expects) => {
+                    again.headers.remove(&EXPECT);
+                }
+                StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                    let proxy = self.proxy.as_ref();
+                    let answer = proxy.and_then(|p| p.answer(asked, response.headers(), answered));
+                    let Some(answer) = answer else { return Ok(response) };
+                    answered += 1;
+                    again.headers.insert(PROXY_AUTHORIZATION, answer);
+                }
+                _ => return Ok(response),
+            }
+            // Its place in the pool may be the only one.
+            drop(response);
+            request = again;
+        }
+    }
+}
+
+async fn exchange(
+    client: &Client,
+    request: &mut Request,
+    key: &Key,
+    cx: &Context,
+) -> Result<Response, Error> {
+    let settings = Arc::clone(&request.settings);
+    if request.is_too_plain() {
+        return Err(Error::url(request.url.as_str(), "the client is set to https alone"));
+    }
     // Taken here, so that a body that cannot be sent again costs no connection.
     let body = request.body.take().ok_or_else(|| {
         Error::invalid("the request's body", "it is a stream that has been sent already")
     })?;
 
-    let mut lease = connection(client, &key, request, cx).await?;
+    let mut lease = connection(client, key, request, cx).await?;
     let info = Arc::clone(lease.conn().info());
     cx.traces.emit(|trace| trace.connection_ready(info.local, info.peer));
     let head = wire_head(request, &info);
@@ -85,6 +162,13 @@ async fn exchange(client: &Client, request: &mut Request, cx: &Context) -> Resul
 
     let on_interim = settings.on_interim.as_ref();
     let answer = Exchange::new(lease.conn(), &mut outgoing, &terms, on_interim).await?;
+    if let Answer::Whole(head, _) | Answer::Streaming(head, _) = &answer
+        && matches!(head.status.as_u16(), 407 | 417)
+        && let Some(body) = outgoing.unbegun()
+    {
+        // As good as new.
+        request.body = body.into();
+    }
     let url = request.url.clone();
     Ok(match answer {
         Answer::Whole(head, body) => {
@@ -122,7 +206,7 @@ async fn connection(
         }
         Some(Acquired::Place(place)) => {
             cx.traces.emit(|trace| trace.connection_create_start());
-            let open = client.connector().open(key, &request.settings, &cx.traces);
+            let open = client.connector().open(key, &cx.traces);
             let conn =
                 within(open, timeouts.connect, "connect", cx.deadline, request, Phase::Connect)
                     .await??;

@@ -13,7 +13,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use crate::Resolve;
 use crate::client::{Client, Inner};
-use crate::connect::dns::Dns;
 use crate::connect::{AddressFilter, Connect, Connector};
 use crate::cookies::{CookieStore, SameSiteContext};
 use crate::error::Error;
@@ -217,11 +216,12 @@ impl ClientBuilder {
         if let Err(error) = Arc::make_mut(&mut self.settings.proxies).add_env(netrc.as_ref()) {
             self.failed = self.failed.or(Some(error));
         }
-        self.settings.netrc = netrc.map(Arc::new);
+        self.settings.netrc = self.settings.netrc.or_else(|| netrc.map(Arc::new));
         self
     }
 
-    /// Credentials by host, for requests that bring none. Default: none.
+    /// Credentials by host, for requests that bring none; in place of those of the
+    /// [environment](Self::trust_env). Default: none.
     pub fn netrc(mut self, netrc: crate::auth::Netrc) -> Self {
         self.settings.netrc = Some(Arc::new(netrc));
         self
@@ -263,12 +263,11 @@ impl ClientBuilder {
 
     /// Looks names up by this. Default: the system's resolver.
     pub fn resolver(mut self, resolver: impl Resolve) -> Self {
-        self.connector.dns = Dns::new(Arc::new(resolver));
+        self.connector.dns = self.connector.dns.resolver(Arc::new(resolver));
         self
     }
 
-    /// How long a resolved name is kept; zero keeps none. At most 1,000 names are. To be called behind
-    /// [`resolver`](Self::resolver). Default: 10 seconds.
+    /// How long a resolved name is kept; zero keeps none. At most 1,000 names are. Default: 10 seconds.
     pub fn dns_ttl(mut self, ttl: Duration) -> Self {
         self.connector.dns = self.connector.dns.ttl(ttl);
         self
@@ -312,13 +311,13 @@ impl ClientBuilder {
 
     /// Bounds of what is parsed. Default: [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.settings.limits = Arc::new(limits);
+        Arc::make_mut(&mut self.settings.route).limits = Arc::new(limits);
         self
     }
 
     /// Faults of response heads to overlook. Default: none.
     pub fn leniency(mut self, leniency: Leniency) -> Self {
-        self.settings.leniency = leniency;
+        Arc::make_mut(&mut self.settings.route).leniency = leniency;
         self
     }
 
@@ -381,5 +380,40 @@ impl fmt::Debug for ClientBuilder {
             .field("settings", &self.settings)
             .field("pool", &self.pool)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Netrc;
+    use crate::{Resolve, Resolving};
+
+    #[test]
+    fn the_programs_netrc_goes_before_that_of_the_environment() {
+        let own = || Netrc::parse("machine own.test login ada password x").unwrap();
+        for builder in [
+            ClientBuilder::new().netrc(own()).trust_env(),
+            ClientBuilder::new().trust_env().netrc(own()),
+        ] {
+            assert!(builder.settings.netrc.unwrap().find_named("own.test").is_some());
+        }
+    }
+
+    #[test]
+    fn the_order_of_settings_does_not_matter() {
+        struct Nobody;
+        impl Resolve for Nobody {
+            fn resolve(&self, _: &str) -> Resolving {
+                Box::pin(async { Ok(Vec::new()) })
+            }
+        }
+        let ttl = Duration::from_secs(77);
+        for builder in [
+            ClientBuilder::new().dns_ttl(ttl).resolver(Nobody),
+            ClientBuilder::new().resolver(Nobody).dns_ttl(ttl),
+        ] {
+            assert!(format!("{:?}", builder.connector).contains("77s"));
+        }
     }
 }

@@ -229,6 +229,7 @@ impl Client {
     /// TLS; those for any host only to the one that the program asked.
     fn credentials(&self, request: &Request, first: &Url) -> Result<Option<HeaderValue>, Error> {
         let of_url = request.url.credentials();
+        let whose = if of_url.is_some() { "the URL's credentials" } else { "the netrc entry" };
         let found = of_url.or_else(|| {
             let netrc = request.settings.netrc.as_ref()?;
             let (asked, now) = (first.origin(), request.url.origin());
@@ -240,9 +241,8 @@ impl Client {
             Some((entry.login()?.to_owned(), entry.password().unwrap_or_default().to_owned()))
         });
         let Some((user, password)) = found else { return Ok(None) };
-        let value = crate::auth::basic(&user, &password).map_err(|error| {
-            Error::invalid("the URL's credentials", error).with_url(&request.url)
-        })?;
+        let value = crate::auth::basic(&user, &password)
+            .map_err(|error| Error::invalid(whose, error).with_url(&request.url))?;
         Ok(Some(value))
     }
 

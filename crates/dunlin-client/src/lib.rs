@@ -15,7 +15,7 @@
 //! | [`Client`], [`ClientBuilder`] | one pool, one set of defaults; cheap to clone |
 //! | [`RequestBuilder`], [`Request`], [`RequestBody`] | what is asked, each setting overridable |
 //! | [`Response`] | the head at once, the body as it comes: bytes, text, JSON, lines, a file |
-//! | [`Timeouts`], [`PoolLimits`], [`Redirects`], [`Proxy`], [`NoProxy`], [`TlsConfig`] | settings |
+//! | [`Timeouts`], [`PoolLimits`], [`Limits`], [`Redirects`], [`Proxy`], [`NoProxy`], [`TlsConfig`] | settings |
 //! | [`Middleware`], [`Tracer`] | code around each attempt; hooks into what happens |
 //! | [`Retry`], [`RateLimit`], [`SingleFlight`], [`Hsts`] | middleware: again, not too often, once for all, by `https` |
 //! | [`InProcess`], [`Recorder`], [`Replay`] | middleware in place of a server: an app, a recording |
@@ -84,4 +84,5 @@ pub use self::timeouts::Timeouts;
 pub use self::trace::{Trace, Tracer};
 pub use self::url::{IntoUrl, Origin, Url};
 
+pub use dunlin_codec::{Leniency, Limits};
 pub use dunlin_multipart as multipart;

@@ -1,6 +1,7 @@
 //! What a client is set to, and each request of its own accord.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,8 +40,6 @@ pub(crate) struct Settings {
     pub(crate) middleware: Arc<[Arc<dyn Middleware>]>,
     pub(crate) tracers: Arc<[Arc<dyn Tracer>]>,
     pub(crate) on_interim: Option<OnInterim>,
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) leniency: Leniency,
 }
 
 /// What is told of interim responses.
@@ -66,8 +65,6 @@ impl Default for Settings {
             middleware: Arc::new([]),
             tracers: Arc::new([]),
             on_interim: None,
-            limits: Arc::default(),
-            leniency: Leniency::default(),
         }
     }
 }
@@ -86,13 +83,26 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// Everything besides the URL that decides who is at the other end of a connection, and by which way:
-/// part of the pool's key, so that no request gets a connection that was opened on other terms.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Hash)]
+/// Everything besides the URL that decides who is at the other end of a connection, by which way, and
+/// how it is read: part of the pool's key, so that no request gets a connection that was opened on other
+/// terms.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Route {
     /// Connect here and not to the URL's host.
     pub(crate) unix: Option<PathBuf>,
     pub(crate) local: Option<IpAddr>,
     #[cfg(feature = "tls")]
     pub(crate) tls: TlsConfig,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) leniency: Leniency,
+}
+
+/// The way alone: few routes differ in the rest.
+impl Hash for Route {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.unix.hash(state);
+        self.local.hash(state);
+        #[cfg(feature = "tls")]
+        self.tls.hash(state);
+    }
 }

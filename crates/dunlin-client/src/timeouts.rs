@@ -28,7 +28,8 @@ pub struct Timeouts {
     /// The longest silence of the server while something is awaited of it, the head too; the wait of a
     /// program that does not read is not counted. Default: none.
     pub read: Option<Duration>,
-    /// The longest time in which the server takes no byte of the request. Default: none.
+    /// The longest time in which the server takes no byte of the request, not of what TLS holds either.
+    /// Default: none.
     pub write: Option<Duration>,
     /// How long a body waits for `100 Continue` before it is sent all the same (RFC 9110 §10.1.1).
     /// Default: 1 second.

@@ -56,6 +56,9 @@ async fn netrc_fills_in_by_host_where_nothing_else_is_said() {
     assert_eq!(text(client.get("http://known.test/").bearer_auth("x")).await, "Bearer x");
     assert_eq!(text(client.get("http://u:p@known.test/")).await, "Basic dTpw");
     assert_eq!(text(Client::new().get(server.url("/"))).await, "none");
+    let bad = Netrc::parse("machine known.test login a:b password c").unwrap();
+    let error = client.get("http://known.test/").netrc(bad).send().await.unwrap_err();
+    assert!(error.is_request() && error.to_string().contains("the netrc entry"), "{error}");
 }
 
 #[tokio::test]

@@ -1,15 +1,18 @@
 //! The cache at work: what is kept, where, and for how long.
 
+mod util;
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
+use dunlin_client::auth::DigestAuth;
 use dunlin_client::cache::{Cache, CacheStatus, CacheStore, DiskStore, MemoryStore};
-use dunlin_client::{Client, InProcess, Response};
+use dunlin_client::{Client, InProcess, Middleware, Response, SingleFlight};
 use dunlin_core::{Body, Request};
 use futures_util::stream;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, ETAG};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, ETAG, VARY, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 type Answer = dunlin_core::Response;
@@ -474,4 +477,167 @@ async fn what_comes_by_the_network_in_pieces_is_kept_and_told_from_what_broke_of
         assert_eq!(response.text().await.unwrap(), "abcd");
     }
     server.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_private_is_kept_from_who_has_other_cookies() {
+    let setup = Setup::new(|_, req| {
+        let whose = req.headers().get_str("cookie").unwrap_or("nobody").to_owned();
+        let control = if req.path() == "/mine" { "private, max-age=60" } else { "max-age=60" };
+        Answer::new(whose).with_header(CACHE_CONTROL, HeaderValue::from_static(control))
+    });
+    let get = async |path: &str, whose: &str| {
+        let request = setup.client.get(format!("http://a{path}")).cookie("who", whose);
+        let response = request.send().await.unwrap();
+        (status(&response), response.text().await.unwrap())
+    };
+    assert_eq!(get("/mine", "ada").await, (MISS, "who=ada".into()));
+    assert_eq!(get("/mine", "bob").await, (MISS, "who=bob".into()));
+    assert_eq!(get("/mine", "ada").await, (HIT, "who=ada".into()));
+    // The server says that it is everybody's.
+    assert_eq!(get("/ours", "ada").await, (MISS, "who=ada".into()));
+    assert_eq!(get("/ours", "bob").await, (HIT, "who=ada".into()));
+}
+
+#[tokio::test]
+async fn what_came_in_plain_answers_nobody_who_asked_for_tls() {
+    let server = util::Server::answering(|_, _| {
+        util::answer("200 OK", "Cache-Control: max-age=60\r\n", "plain")
+    })
+    .await;
+    let cache = Cache::new(MemoryStore::new(1 << 20));
+    let client = Client::builder().with(cache).with(SingleFlight::new()).build().unwrap();
+    let get = || client.get(server.url("/"));
+    assert_eq!(get().send().await.unwrap().text().await.unwrap(), "plain");
+    assert_eq!(status(&get().send().await.unwrap()), HIT);
+    assert!(get().https_only(true).send().await.unwrap_err().is_request());
+}
+
+#[tokio::test]
+async fn who_logs_in_behind_the_cache_has_answers_of_their_own() {
+    let setup = Setup::new(|_, _| Answer::new(""));
+    let service: Arc<dyn Middleware> = Arc::new(InProcess::new(move |req: Request| {
+        let answer = match req.headers().get_str("authorization") {
+            Some(value) => fresh(value.split('"').nth(1).unwrap().to_owned()),
+            None => Answer::new("").with_status(StatusCode::UNAUTHORIZED).with_header(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Digest realm=\"r\", nonce=\"n\", qop=\"auth\""),
+            ),
+        };
+        async { answer }
+    }));
+    let cache: Arc<dyn Middleware> = Arc::new(setup.cache.clone());
+    let get = async |who: &str| {
+        let login: Arc<dyn Middleware> = Arc::new(DigestAuth::new(who, "x").unwrap());
+        let chain = [Arc::clone(&cache), login, Arc::clone(&service)];
+        let response = setup.client.get("http://a/me").middleware(chain).send().await.unwrap();
+        (status(&response), response.text().await.unwrap())
+    };
+    assert_eq!(get("ada").await, (MISS, "ada".into()));
+    assert_eq!(get("bob").await, (MISS, "bob".into()));
+    assert_eq!(get("ada").await, (HIT, "ada".into()));
+    assert_eq!(get("bob").await, (HIT, "bob".into()));
+}
+
+#[tokio::test]
+async fn a_304_that_forbids_to_store_removes_what_it_confirms() {
+    let setup = Setup::new(|n, _| {
+        let control = if n == 2 { "no-store, max-age=60" } else { "max-age=60" };
+        let answer = Answer::new(if n == 2 { String::new() } else { n.to_string() })
+            .with_header(CACHE_CONTROL, HeaderValue::from_static(control))
+            .with_header(ETAG, HeaderValue::from_static("\"v\""));
+        if n == 2 { answer.with_status(StatusCode::NOT_MODIFIED) } else { answer }
+    });
+    setup.get("http://a/").await;
+    setup.wait(60);
+    assert_eq!(setup.get("http://a/").await, (Some(CacheStatus::Revalidated), "1".into()));
+    assert_eq!(setup.get("http://a/").await, (MISS, "3".into()));
+}
+
+#[tokio::test]
+async fn a_304_that_varies_by_more_holds_for_the_request_that_got_it() {
+    let setup = Setup::new(|n, _| {
+        let mut answer = fresh(if n == 2 { String::new() } else { n.to_string() })
+            .with_header(ETAG, HeaderValue::from_static("\"v\""));
+        if n > 1 {
+            answer = answer.with_header(VARY, HeaderValue::from_static("accept-language"));
+        }
+        if n == 2 { answer.with_status(StatusCode::NOT_MODIFIED) } else { answer }
+    });
+    let get = async |language: &'static str| {
+        let request = setup.client.get("http://a/").header("accept-language", language);
+        let response = request.send().await.unwrap();
+        (status(&response), response.text().await.unwrap())
+    };
+    get("de").await;
+    setup.wait(60);
+    assert_eq!(get("de").await, (Some(CacheStatus::Revalidated), "1".into()));
+    assert_eq!(get("fr").await, (MISS, "3".into()));
+    assert_eq!(get("de").await, (HIT, "1".into()));
+}
+
+#[tokio::test]
+async fn what_was_stored_by_a_clock_that_ran_ahead_is_asked_again() {
+    let setup = Setup::new(|n, _| fresh(n.to_string()));
+    setup.wait(100_000_000);
+    assert_eq!(setup.get("http://a/").await, (MISS, "1".into()));
+    setup.clock.fetch_sub(100_000_000, Ordering::Relaxed);
+    assert_eq!(setup.get("http://a/").await, (MISS, "2".into()));
+    assert_eq!(setup.get("http://a/").await, (HIT, "2".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_under_way_while_it_was_changed_is_not_stored() {
+    let state = Arc::new(AtomicUsize::new(0));
+    let service = move |req: Request| {
+        let seen = match *req.method() {
+            Method::GET => state.load(Ordering::SeqCst),
+            _ => state.fetch_add(1, Ordering::SeqCst) + 1,
+        };
+        let is_get = req.method() == Method::GET;
+        async move {
+            // Made before the change, and on its way for longer.
+            tokio::time::sleep(Duration::from_millis(if is_get { 1_000 } else { 10 })).await;
+            fresh(seen.to_string())
+        }
+    };
+    let cache = Cache::new(MemoryStore::new(1 << 20));
+    let client = Client::builder().with(cache).with(InProcess::new(service)).build().unwrap();
+    let get = async || client.get("http://a/").send().await.unwrap().text().await.unwrap();
+    let change = async || {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        client.post("http://a/").send().await.unwrap()
+    };
+    let (before, _) = tokio::join!(get(), change());
+    assert_eq!(before, "0");
+    assert_eq!(get().await, "1", "the change was made by this very client");
+}
+
+#[tokio::test]
+async fn the_longest_deadline_is_none_and_no_panic() {
+    let control = HeaderValue::from_static("max-age=60, stale-while-revalidate=600");
+    let setup = Setup::new(move |n, _| {
+        Answer::new(n.to_string()).with_header(CACHE_CONTROL, control.clone())
+    });
+    for expected in [MISS, Some(CacheStatus::Stale)] {
+        let request = setup.client.get("http://a/").timeout(Duration::MAX);
+        let response = request.send().await.unwrap();
+        assert_eq!(status(&response), expected);
+        response.bytes().await.unwrap();
+        setup.wait(61);
+    }
+    while setup.sent() < 2 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_status_is_no_success() {
+    let setup = Setup::new(|n, _| fresh(n.to_string()).with_status(StatusCode::NOT_FOUND));
+    setup.get("http://a/").await;
+    let index = setup.store.get("http://a/").await.unwrap();
+    let damaged = String::from_utf8(index.to_vec()).unwrap().replace(":404", ":40");
+    setup.store.put("http://a/", damaged.into()).await;
+    let response = setup.client.get("http://a/").send().await.unwrap();
+    assert_eq!((status(&response), response.status()), (MISS, StatusCode::NOT_FOUND));
 }

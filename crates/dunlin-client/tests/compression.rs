@@ -192,3 +192,21 @@ async fn what_has_been_sent_is_decoded_before_there_is_more() {
     assert_eq!(lines.next().await.unwrap().unwrap(), "two");
     assert_eq!(lines.next().await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_body_is_compressed_whenever_it_is_set() {
+    let server = mirror().await;
+    let text = "dunlin ".repeat(500);
+    let post = || Client::new().post(server.url("/"));
+    for request in [
+        post().compress(Coding::Gzip).body(text.clone()),
+        post().body("other").compress(Coding::Brotli).body(text.clone()),
+        post().compress(Coding::Brotli).body(text.clone()).compress(Coding::Zstd),
+    ] {
+        let response = request.send().await.unwrap();
+        assert_ne!(response.header("content-encoding"), Some("identity"));
+        let sent: usize = response.header("content-length").unwrap().parse().unwrap();
+        assert!(sent < 500);
+        assert_eq!(response.text().await.unwrap(), text);
+    }
+}

@@ -1,12 +1,15 @@
 //! Exchanges written down and played back.
 
+use std::future::poll_fn;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use dunlin_client::{Client, ErrorKind, InProcess, RecordError, Recorder, Replay, ReplayError};
-use dunlin_core::{Request, Response};
+use dunlin_core::{Body, Request, Response};
 use futures_util::stream;
 use http::{HeaderName, HeaderValue, StatusCode};
+use http_body::Body as _;
 
 #[derive(Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);
@@ -166,4 +169,49 @@ fn a_line_that_is_no_exchange_is_named() {
         assert!(matches!(error, ReplayError::Line { line: 2, .. }), "{error}");
     }
     assert!(matches!(Replay::load("/none/at/all"), Err(ReplayError::Io(_))));
+}
+
+#[tokio::test]
+async fn fields_behind_the_body_of_a_request_are_sent_while_it_is_recorded() {
+    let service = |req: Request| async move {
+        let mut body = std::pin::pin!(req.into_body());
+        let mut sum = None;
+        while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+            if let Ok(trailers) = frame.unwrap().into_trailers() {
+                sum = trailers.get("x-sum").cloned();
+            }
+        }
+        Response::new(format!("{sum:?}"))
+    };
+    let client = Client::builder()
+        .with(Recorder::new(Buffer::default()))
+        .with(InProcess::new(service))
+        .build()
+        .unwrap();
+    let mut trailers = http::HeaderMap::new();
+    trailers.insert("x-sum", HeaderValue::from_static("6"));
+    let (mut sender, body) = Body::channel(64);
+    sender.push(Bytes::from_static(b"abc")).unwrap();
+    sender.finish_with_trailers(trailers);
+    let text = client.put("http://a/").body(body).send().await.unwrap().text().await.unwrap();
+    assert_eq!(text, "Some(\"6\")");
+}
+
+#[test]
+fn a_status_that_is_none_is_told_and_is_no_success() {
+    for status in ["0", "99", "1000"] {
+        let line = format!(
+            r#"{{"request":{{"method":"GET","url":"http://a/"}},"response":{{"status":{status}}}}}"#
+        );
+        let error = Replay::parse(&line).unwrap_err();
+        assert!(matches!(error, ReplayError::Line { line: 1, .. }), "{status}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_replay_shows_what_is_left() {
+    let line = r#"{"request":{"method":"GET","url":"http://a/"},"response":{"status":204}}"#;
+    let replay = Replay::parse(&[line, line].join("\n")).unwrap();
+    replaying(&replay).get("http://a/").send().await.unwrap();
+    assert_eq!(format!("{replay:?}"), "Replay { lines: 2, left: 1, repeat: false, .. }");
 }

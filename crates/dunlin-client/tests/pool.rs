@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use dunlin_client::{Client, Phase, PoolLimits, Timeouts};
-use util::{Server, ok};
+use dunlin_client::{Client, Leniency, Limits, Phase, PoolLimits, Timeouts};
+use util::{Server, ok, target};
 
 fn limited(total: usize) -> Client {
     let limits = PoolLimits { total, ..PoolLimits::default() };
@@ -297,4 +297,32 @@ async fn unsolicited_bytes_are_seen_before_the_runtime_has_heard_of_them() {
         evil.recv().unwrap();
     }
     assert_eq!(client.pool_metrics().reused, 0);
+}
+
+#[tokio::test]
+async fn a_request_that_is_read_by_other_rules_has_a_connection_of_its_own() {
+    let server = Server::answering(|head, _| match target(head) {
+        "/folds" => b"HTTP/1.1 200 OK\r\nX-A: 1\r\n 2\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        _ => ok(""),
+    })
+    .await;
+    let client = Client::new();
+    let strict = |path| client.get(server.url(path));
+    let folding = |path| {
+        let mut leniency = Leniency::default();
+        leniency.obs_fold = true;
+        strict(path).leniency(leniency)
+    };
+    let short = || strict("/").limits(Limits::default().max_head_bytes(20));
+    for _ in 0..2 {
+        assert_eq!(strict("/").send().await.unwrap().status(), 200);
+        assert_eq!(folding("/").send().await.unwrap().status(), 200);
+    }
+    assert_eq!(server.connections(), 2);
+    assert!(short().send().await.is_err());
+    assert!(strict("/folds").send().await.is_err());
+    assert_eq!(folding("/folds").send().await.unwrap().header("x-a"), Some("1 2"));
+    assert_eq!(server.connections(), 3);
+    let error = strict("/").https_only(true).send().await.unwrap_err();
+    assert!(error.is_request() && error.to_string().contains("https alone"), "{error}");
 }

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use dunlin_client::{AddressFilter, Client, ErrorKind, NoProxy, Phase, Proxy, Timeouts};
 use tokio::io::AsyncWriteExt;
 
-use self::proxies_common::{Server, answer, http_proxy, origin, read_head, saying, socks_proxy};
+use self::proxies_common::{
+    Server, answer, digest_proxy, http_proxy, origin, read_head, saying, socks_proxy,
+};
 
 fn by(scheme: &str, server: &Server) -> Proxy {
     Proxy::new(format!("{scheme}://{}", server.at)).unwrap()
@@ -202,6 +204,46 @@ async fn a_407_to_a_forwarded_request_is_its_response() {
     let proxy = http_proxy(None, "127.0.0.1:1".parse().unwrap(), Some("Basic x")).await;
     let response = client(by("http", &proxy)).get("http://t.example/").send().await.unwrap();
     assert_eq!(response.status(), 407);
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_digest_gets_it_for_what_it_forwards_and_what_it_tunnels() {
+    let origin = origin(None).await;
+    for closes in [false, true] {
+        let proxy = digest_proxy(origin.at, closes).await;
+        let login = || Proxy::new(format!("http://ada:secret@{}", proxy.at)).unwrap();
+        let client_of = client(login());
+        let post = |body: &'static str| client_of.post("http://t.example/x?y").body(body);
+        for body in ["one", "two"] {
+            let response = post(body).send().await.unwrap();
+            assert_eq!(
+                (response.status().as_u16(), response.text().await.unwrap().as_str()),
+                (200, body)
+            );
+        }
+        let all = proxy.notes.all();
+        assert!(all[0].contains("proxy-authorization: basic "), "{all:?}");
+        assert!(all[1].contains(r#"uri="http://t.example/x?y""#) && all[1].contains("nc=00000001"));
+        // It is known by now what the proxy wants.
+        assert!(all[2].contains("nc=00000002") && all.len() == 3, "{all:?}");
+        let once = futures_util::stream::iter([Ok::<_, std::io::Error>(&b"x"[..])]);
+        let once = client_of.post("http://t.example/").stream(once).header("content-length", "1");
+        assert_eq!(once.send().await.unwrap().status(), 200);
+
+        let tunnelled = client(login().always_tunnel());
+        assert_eq!(text(&tunnelled, "http://u.example/").await, "from the origin");
+        assert_eq!(text(&tunnelled, "http://v.example/").await, "from the origin");
+        let all = proxy.notes.all();
+        assert_eq!(all.len(), 4 + 3, "{all:?}");
+        assert!(!origin.notes.all().concat().contains("proxy-authorization"));
+
+        let wrong = Proxy::new(format!("http://bob:secret@{}", proxy.at)).unwrap();
+        let response = client(wrong.clone()).get("http://t.example/").send().await.unwrap();
+        assert_eq!(response.status(), 407);
+        let error =
+            client(wrong.always_tunnel()).get("http://t.example/").send().await.unwrap_err();
+        assert_eq!(error.status().unwrap(), 407);
+    }
 }
 
 #[tokio::test]

@@ -255,7 +255,10 @@ async fn squid_with_a_password_by_digest() {
     );
     let Some(proxy) = squid(&config).await else { return };
     works(by("http", "ada:secret@", &proxy).always_tunnel(), "127.0.0.1").await;
-    let error = failure(by("http", "ada:wrong@", &proxy).always_tunnel()).await;
+    works(by("http", "ada:secret@", &proxy), "127.0.0.1").await;
+    let wrong = by("http", "ada:wrong@", &proxy);
+    assert_eq!(forwarded_status(wrong.clone()).await, 407);
+    let error = failure(wrong.always_tunnel()).await;
     assert_eq!(error.status().unwrap(), 407);
 }
 

@@ -329,6 +329,12 @@ async fn json_and_forms_name_their_type_unless_one_is_set() {
             "application/x-www-form-urlencoded a=1+%26&a=%C3%A4",
         ),
         (post().body("text"), "- text"),
+        // The last counts, in whatever order they are said.
+        (post().json(&1).header("content-type", "text/x"), "text/x 1"),
+        (post().json(&1).form(&[("a", 1)]), "application/x-www-form-urlencoded a=1"),
+        (post().form(&[("a", 1)]).json(&1), "application/json 1"),
+        (post().multipart(Form::new()).json(&1), "application/json 1"),
+        (post().json(&1).body("text"), "- text"),
     ] {
         assert_eq!(mirrored(request.send().await).await, seen);
     }
@@ -518,11 +524,11 @@ async fn a_held_body_goes_once_it_is_asked_for() {
 
 #[tokio::test]
 async fn a_held_body_stays_where_the_final_status_comes_first() {
-    let refusal = b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
+    let refusal = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n";
     let (server, got) = expecting(refusal, Duration::ZERO).await;
     let client = Client::new();
     let response = client.post(server.url("/")).body("body").expect_continue().send().await;
-    assert_eq!(response.unwrap().status(), 417);
+    assert_eq!(response.unwrap().status(), 413);
     // The server may wait for a body that never comes.
     assert_eq!(client.pool_metrics().open, 0);
     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -541,4 +547,48 @@ async fn a_held_body_goes_by_itself_where_nobody_answers() {
     assert_eq!(mirrored(request.expect_continue().send().await).await, "done");
     assert!(start.elapsed() >= Duration::from_millis(60));
     assert_eq!(&got.lock().unwrap()[..], b"body");
+}
+
+#[tokio::test]
+async fn an_expectation_that_nobody_meets_is_given_up() {
+    for (nobody, then) in [("", ""), ("Connection: close\r\n", "Connection: close\r\n")] {
+        let server = Server::start(move |mut conn| async move {
+            while let Some(head) = conn.head().await {
+                if field(&head, "expect").is_some() {
+                    conn.send(&answer("417 Expectation Failed", nobody, "")).await.unwrap();
+                    if !nobody.is_empty() {
+                        return;
+                    }
+                    continue;
+                }
+                let body = conn.exactly(4).await.unwrap();
+                let body = String::from_utf8(body).unwrap();
+                conn.send(&answer("200 OK", then, &body)).await.unwrap();
+            }
+        })
+        .await;
+        let client = Client::new();
+        let post = || client.post(server.url("/")).expect_continue();
+        let response = post().body("many").send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.text().await.unwrap(), "many");
+        // A stream of which nothing has gone out is as good as new.
+        let (mut sender, once) = Body::channel_with_len(64, Some(4));
+        sender.push(Bytes::from_static(b"once")).unwrap();
+        sender.finish();
+        let response = post().body(once).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.text().await.unwrap(), "once");
+        assert_eq!(server.seen.requests.load(std::sync::atomic::Ordering::SeqCst), 4);
+    }
+}
+
+#[tokio::test]
+async fn a_417_that_nobody_expected_is_the_answer() {
+    let server = Server::answering(|_, _| answer("417 Expectation Failed", "", "")).await;
+    let client = Client::new();
+    for request in [client.post(server.url("/")), client.post(server.url("/")).expect_continue()] {
+        assert_eq!(request.body("x").send().await.unwrap().status(), 417);
+    }
+    assert_eq!(server.seen.requests.load(std::sync::atomic::Ordering::SeqCst), 3);
 }

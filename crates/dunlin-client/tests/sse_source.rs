@@ -88,8 +88,7 @@ fn source(script: &'static [Does]) -> (EventSource, Seen) {
         .with(InProcess::new(service))
         .build()
         .unwrap();
-    let request = client.get("http://a/").build().unwrap();
-    (EventSource::new(client, request).jitter(|| 1.0), seen)
+    (client.get("http://a/").events().unwrap().jitter(|| 1.0), seen)
 }
 
 fn taken(seen: &Seen) -> Vec<(u128, Option<String>)> {

@@ -220,3 +220,46 @@ async fn a_request_that_is_given_up_anywhere_leaves_nothing_open() {
     tokio::time::sleep(ms(50)).await;
     assert_eq!(server.seen.open.load(SeqCst), 0);
 }
+
+#[tokio::test]
+async fn deadlines_too_far_to_be_told_are_none() {
+    let server = Server::start(|mut conn| async move {
+        conn.head().await;
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        conn.send(&[b'x'; 20_000]).await.unwrap();
+    })
+    .await;
+    let far = Some(Duration::MAX);
+    let timeouts = Timeouts {
+        total: far,
+        pool: far,
+        connect: far,
+        head: far,
+        read: far,
+        write: far,
+        expect_continue: Duration::MAX,
+    };
+    let request = Client::new().get(server.url("/")).timeouts(timeouts);
+    assert_eq!(request.send().await.unwrap().bytes().await.unwrap().len(), 20_000);
+}
+
+#[tokio::test]
+async fn an_upload_that_goes_on_behind_its_answer_meets_the_write_deadline() {
+    let server = Server::start(|mut conn| async move {
+        conn.head().await;
+        let _ = conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+        tokio::time::sleep(ms(3_000)).await;
+    })
+    .await;
+    let timeouts = Timeouts { write: SHORT, ..Timeouts::NONE };
+    let body = Body::from_stream(futures_util::stream::repeat_with(|| {
+        Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 1 << 16]))
+    }));
+    let sent = async {
+        let request = Client::new().post(server.url("/")).body(body).timeouts(timeouts);
+        request.send().await?.bytes().await
+    };
+    let error = tokio::time::timeout(ms(2_000), sent).await.expect("a deadline").unwrap_err();
+    assert!(error.to_string().contains("(write timeout)"), "{error}");
+}

@@ -7,8 +7,14 @@ mod util;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use dunlin_client::{Client, Error, ErrorKind, Phase, TlsConfig};
+use dunlin_client::cache::{Cache, MemoryStore};
+use dunlin_client::sse::EventSource;
+use dunlin_client::{
+    Client, Connect, Connecting, Error, ErrorKind, Hsts, Phase, RequestBuilder, Retry, Timeouts,
+    TlsConfig,
+};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData};
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -73,6 +79,17 @@ impl TlsServer {
         client_authority: Option<&Authority>,
         body_until_close: bool,
     ) -> Self {
+        // Without a word of farewell.
+        let instead = body_until_close.then_some("HTTP/1.1 200 OK\r\n\r\nhalf");
+        Self::start_with(leaf, client_authority, instead).await
+    }
+
+    /// A server that says this and closes.
+    async fn saying(leaf: &Leaf, answer: &'static str) -> Self {
+        Self::start_with(leaf, None, Some(answer)).await
+    }
+
+    fn acceptor(leaf: &Leaf, client_authority: Option<&Authority>) -> TlsAcceptor {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -89,7 +106,15 @@ impl TlsServer {
         let key = PrivateKeyDer::try_from(leaf.key.serialize_der()).unwrap();
         let mut config = builder.with_single_cert(vec![leaf.chain.clone()], key).unwrap();
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    async fn start_with(
+        leaf: &Leaf,
+        client_authority: Option<&Authority>,
+        instead: Option<&'static str>,
+    ) -> Self {
+        let acceptor = Self::acceptor(leaf, client_authority);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (connections, heads) =
@@ -112,9 +137,8 @@ impl TlsServer {
                             tls.alpn_protocol().map(String::from_utf8_lossy),
                             tls.peer_certificates().map_or(0, <[_]>::len),
                         );
-                        if body_until_close {
-                            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhalf").await;
-                            // Without a word of farewell.
+                        if let Some(answer) = instead {
+                            let _ = stream.write_all(answer.as_bytes()).await;
                             return;
                         }
                         let _ = stream.write_all(&ok(&text)).await;
@@ -361,4 +385,159 @@ async fn credentials_do_not_go_from_https_to_http() {
     let request = client(authority.tls()).get(format!("https://{address}/")).bearer_auth("secret");
     let head = request.send().await.unwrap().text().await.unwrap();
     assert_eq!(field(&head, "authorization"), None, "{head}");
+}
+
+/// Before the server: hangs up on so many connections in the middle of their handshake.
+async fn hanging_up(first: usize, server: &TlsServer) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, to) = (listener.local_addr().unwrap(), server.address);
+    tokio::spawn(async move {
+        for nth in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            if nth < first {
+                let _ = stream.read(&mut [0; 16]).await;
+                continue;
+            }
+            tokio::spawn(async move {
+                let mut target = tokio::net::TcpStream::connect(to).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut target).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_handshake_that_breaks_off_is_tried_again_and_a_bad_certificate_is_not() {
+    let authority = Authority::new();
+    let server = TlsServer::start(&authority.sign(&["a.test"], 2999), None, false).await;
+    let retry = || Retry::new().backoff(Duration::from_millis(1), Duration::from_millis(1));
+    let client = |tls| {
+        let builder = Client::builder().tls(tls).resolve_to("*", &[[127, 0, 0, 1].into()]);
+        builder.with(retry()).build().unwrap()
+    };
+    let at = hanging_up(2, &server).await;
+    // Not even POST has been seen by anybody.
+    let request = client(authority.tls()).post(format!("https://a.test:{}/", at.port())).body("x");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    assert_eq!(server.connections.load(SeqCst), 1);
+    let error = client(Authority::new().tls()).get(server.url("a.test")).send().await.unwrap_err();
+    refused(&error, "not accepted");
+    assert_eq!(server.connections.load(SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_handshake_that_breaks_off_does_not_end_a_stream_of_events() {
+    let authority = Authority::new();
+    let server = TlsServer::start(&authority.sign(&["a.test"], 2999), None, false).await;
+    let at = hanging_up(2, &server).await;
+    let client = client(authority.tls());
+    let request = client.get(format!("https://a.test:{}/", at.port())).build().unwrap();
+    let mut events = EventSource::new(client, request).retry(Duration::from_millis(100));
+    // The server has no events, but it has been come to.
+    let error = events.next().await.unwrap().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Content { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_anybody_may_have_said_is_neither_believed_nor_kept() {
+    let (liar, honest) = (Authority::new(), Authority::new());
+    let start = async |authority: &Authority, says: &'static str| {
+        let identity = authority.sign(&["a.test"], 2999);
+        TlsServer::saying(&identity, says).await
+    };
+    const LIE: &str = "HTTP/1.1 200 OK\r\nCache-Control: max-age=9\r\n\
+                       Strict-Transport-Security: max-age=9\r\nContent-Length: 3\r\n\r\nlie";
+    const TRUTH: &str = "HTTP/1.1 200 OK\r\nCache-Control: max-age=9\r\n\
+                         Strict-Transport-Security: max-age=9\r\nContent-Length: 5\r\n\r\ntruth";
+    let (liar, server) = (start(&liar, LIE).await, start(&honest, TRUTH).await);
+    let moving = Arc::new(AtomicUsize::new(liar.address.port().into()));
+    let (hsts, port) = (Hsts::new(), Arc::clone(&moving));
+    let client = Client::builder()
+        .tls(honest.tls())
+        .with(hsts.clone())
+        .with(Cache::new(MemoryStore::new(1 << 20)))
+        .connector(MovingTo(port))
+        .build()
+        .unwrap();
+    let insecure = TlsConfig::builder().insecure().build().unwrap();
+    let get = || client.get("https://a.test/");
+    let text = async |request: RequestBuilder| request.send().await.unwrap().text().await.unwrap();
+    assert_eq!(text(get().tls(insecure.clone())).await, "lie");
+    assert!(hsts.is_empty(), "who spoke was anybody");
+    moving.store(server.address.port().into(), SeqCst);
+    assert_eq!(text(get()).await, "truth");
+    assert!(hsts.is_known("a.test"));
+    // Other terms, built anew and equal: what is kept on disk outlives the program.
+    moving.store(1, SeqCst);
+    assert_eq!(text(get().tls(honest.tls())).await, "truth");
+    assert_eq!(text(get().tls(TlsConfig::builder().insecure().build().unwrap())).await, "lie");
+    let pinned = honest.tls().pin_sha256([[0; 32]]);
+    assert!(get().tls(pinned).send().await.unwrap_err().is_connect());
+}
+
+/// Goes to a port of this machine that may change.
+struct MovingTo(Arc<AtomicUsize>);
+
+impl Connect for MovingTo {
+    fn connect(&self, _: &str, _: u16) -> Connecting {
+        let port = u16::try_from(self.0.load(SeqCst)).unwrap();
+        Box::pin(async move {
+            let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+            Ok(Box::pin(stream) as std::pin::Pin<Box<dyn dunlin_core::Io>>)
+        })
+    }
+}
+
+/// A server by a pipe of one KiB, that reads this many bytes every 20 ms until it has all of a request.
+struct Narrow {
+    acceptor: TlsAcceptor,
+    len: usize,
+    at_a_time: usize,
+}
+
+impl Connect for Narrow {
+    fn connect(&self, _: &str, _: u16) -> Connecting {
+        let (near, far) = tokio::io::duplex(1024);
+        let (acceptor, len, at_a_time) = (self.acceptor.clone(), self.len, self.at_a_time);
+        tokio::spawn(async move {
+            let mut stream = acceptor.accept(far).await.unwrap();
+            let (mut read, mut piece) = (0, vec![0; at_a_time]);
+            while read < len {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                read += stream.read(&mut piece).await.unwrap();
+            }
+            let _ = stream.write_all(&ok("")).await;
+            let _ = stream.flush().await;
+        });
+        Box::pin(async move { Ok(Box::pin(near) as std::pin::Pin<Box<dyn dunlin_core::Io>>) })
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_nothing_of_what_tls_holds_meets_the_write_deadline() {
+    let authority = Authority::new();
+    let acceptor = TlsServer::acceptor(&authority.sign(&["a.test"], 2999), None);
+    let body = vec![b'x'; 120_000];
+    for (at_a_time, done) in [(4096, true), (0, false)] {
+        let narrow = Narrow { acceptor: acceptor.clone(), len: body.len(), at_a_time };
+        let client = Client::builder().tls(authority.tls()).connector(narrow).build().unwrap();
+        let write = Some(Duration::from_millis(150));
+        let timeouts = Timeouts { write, ..Timeouts::NONE };
+        let sent = client.post("https://a.test/").body(body.clone()).timeouts(timeouts).send();
+        let sent = tokio::time::timeout(Duration::from_secs(5), sent).await.expect("a deadline");
+        match sent {
+            Ok(response) => assert!(done && response.status() == 200),
+            Err(error) => assert!(!done && error.to_string().contains("write timeout"), "{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_ipv6_address_is_checked_as_such() {
+    let authority = Authority::new();
+    let server = TlsServer::start(&authority.sign(&["::1"], 2999), None, false).await;
+    let client = client(authority.tls());
+    let seen = text(&client, &server.url("[::1]")).await.unwrap();
+    assert!(seen.starts_with("sni=None"), "{seen}");
 }

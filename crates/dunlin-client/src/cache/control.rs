@@ -7,7 +7,7 @@ use dunlin_core::Headers;
 pub(super) struct Directives(Vec<(String, Option<String>)>);
 
 /// More than any server means: the bound of RFC 9111 §1.2.2.
-const MAX_SECONDS: u64 = 1 << 31;
+pub(super) const MAX_SECONDS: u64 = 1 << 31;
 
 impl Directives {
     pub(super) fn of(headers: &Headers) -> Self {

@@ -5,7 +5,15 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::policy::{self, Times};
+use super::policy::{self, IDENTITY, Times};
+
+/// Who asks, as far as it decides which stored response may answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker<'r> {
+    pub(super) headers: &'r Headers,
+    /// What decides besides the fields who asks whom; `None` for nobody in particular.
+    pub(super) identity: Option<&'r str>,
+}
 
 /// Head, times and what the request had in the fields that `Vary` names.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -17,7 +25,7 @@ pub(super) struct Entry {
     reason: Option<String>,
     /// Each byte of a value as the character of that number, since values need not be UTF-8.
     headers: Vec<(String, String)>,
-    /// Names, and hashes of values: they may be secret.
+    /// Names ([`policy::selecting`]), and hashes of values: they may be secret.
     vary: Vec<(String, Option<String>)>,
     requested: u64,
     received: u64,
@@ -45,12 +53,7 @@ const OF_THE_BODY: [&str; 4] =
     ["content-encoding", "content-length", "content-range", "content-type"];
 
 impl Entry {
-    pub(super) fn new(request: &Headers, head: &ResponseHead, times: Times) -> Self {
-        let mut vary: Vec<String> = policy::vary(&head.headers).collect();
-        vary.push("authorization".to_owned());
-        vary.sort();
-        vary.dedup();
-        let vary = vary.into_iter().map(|name| (hash_of(request, &name), name));
+    pub(super) fn new(asker: Asker<'_>, head: &ResponseHead, times: Times) -> Self {
         let reason = head.reason.as_ref().map(|reason| latin1(reason.as_bytes()));
         let mut headers = stored(&head.headers);
         if !head.headers.contains("date") {
@@ -61,16 +64,21 @@ impl Entry {
             status: head.status.as_u16(),
             reason,
             headers,
-            vary: vary.map(|(hash, name)| (name, hash)).collect(),
+            vary: asker.hashes(&head.headers),
             requested: times.requested,
             received: times.received,
             len: 0,
         }
     }
 
-    /// Whether it answers a request with these fields (RFC 9111 §4.1).
-    pub(super) fn matches(&self, request: &Headers) -> bool {
-        self.vary.iter().all(|(name, hash)| hash_of(request, name) == *hash)
+    /// Whether it answers this asker (RFC 9111 §4.1).
+    pub(super) fn matches(&self, asker: Asker<'_>) -> bool {
+        self.vary.iter().all(|(name, hash)| asker.hash_of(name) == *hash)
+    }
+
+    /// Whether it can be what was stored: a store may be damaged.
+    pub(super) fn is_sound(&self) -> bool {
+        StatusCode::from_u16(self.status).is_ok()
     }
 
     /// Whether it answers the same requests as another.
@@ -97,8 +105,8 @@ impl Entry {
         head
     }
 
-    /// Takes over what a response that confirms it says (RFC 9111 §3.2).
-    pub(super) fn freshen(&mut self, headers: &Headers, times: Times) {
+    /// Takes over what a response that confirms it, to this asker, says (RFC 9111 §3.2).
+    pub(super) fn freshen(&mut self, asker: Asker<'_>, headers: &Headers, times: Times) {
         let new: Vec<_> = stored(headers)
             .into_iter()
             .filter(|(name, _)| !OF_THE_BODY.contains(&name.as_str()))
@@ -112,6 +120,8 @@ impl Entry {
         }
         self.headers.extend(new);
         (self.requested, self.received) = (times.requested, times.received);
+        // It may vary by more now.
+        self.vary = asker.hashes(&self.head().headers);
     }
 }
 
@@ -142,17 +152,32 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|c| u8::try_from(c).ok()).collect()
 }
 
-/// Values that differ in nothing but blanks around them are the same.
-fn hash_of(request: &Headers, name: &str) -> Option<String> {
-    let mut hash = None;
-    for value in request.get_all(name) {
-        let hash = hash.get_or_insert_with(Sha256::new);
-        for part in value.split(|&b| b == b',') {
-            hash.update(part.trim_ascii());
-            hash.update(b",");
-        }
+impl Asker<'_> {
+    fn hashes(self, response: &Headers) -> Vec<(String, Option<String>)> {
+        let names = policy::selecting(response).into_iter();
+        names
+            .map(|name| {
+                let hash = self.hash_of(&name);
+                (name, hash)
+            })
+            .collect()
     }
-    hash.map(|hash| hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+
+    /// Values that differ in nothing but blanks around them are the same.
+    fn hash_of(self, name: &str) -> Option<String> {
+        let mut hash = None;
+        if name == IDENTITY {
+            hash = self.identity.map(|identity| Sha256::new().chain_update(identity));
+        }
+        for value in self.headers.get_all(name) {
+            let hash = hash.get_or_insert_with(Sha256::new);
+            for part in value.split(|&b| b == b',') {
+                hash.update(part.trim_ascii());
+                hash.update(b",");
+            }
+        }
+        hash.map(|hash| hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
 }
 
 /// Random enough that two programs over one directory do not meet.

@@ -11,9 +11,9 @@ use http::header::{AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::control::Directives;
-use super::entry::Entry;
+use super::entry::{Asker, Entry};
 use super::policy::{self, Times, Use};
-use super::shelf::Shelves;
+use super::shelf::{Shelves, Ticket};
 use super::store::CacheStore;
 use super::tee::tee;
 use crate::error::Error;
@@ -113,6 +113,7 @@ impl Cache {
         let is_head = request.method() == Method::HEAD;
         let passes_by = !(is_head || request.method() == Method::GET)
             || !request.body().is_empty()
+            || request.is_too_plain()
             || PASSED_BY.iter().any(|name| request.headers().contains(*name))
             || asked.has("no-store");
         let only_stored = asked.has("only-if-cached");
@@ -120,7 +121,8 @@ impl Cache {
             return if only_stored { Ok(not_stored(&request)) } else { next.run(request).await };
         }
         let key = key(&request);
-        let found = self.shelves.find(&key, request.headers()).await;
+        let identity = identity(&request, &next);
+        let found = self.shelves.find(&key, asker(&request, identity.as_deref())).await;
         if let Some(entry) = &found {
             let status = match self.judge(&asked, entry) {
                 Use::Fresh => Some(CacheStatus::Hit),
@@ -193,6 +195,8 @@ impl Cache {
     ) -> Result<Response, Error> {
         let asked = Directives::of_request(request.headers());
         let Some(mut entry) = found else { return self.load(key, request, next).await };
+        let (ticket, identity) = (self.shelves.ticket(key), identity(&request, &next));
+        let asker = asker(&request, identity.as_deref());
         let stored = entry.head().headers;
         let mut conditional = request.clone();
         let conditions = [("etag", IF_NONE_MATCH), ("last-modified", IF_MODIFIED_SINCE)];
@@ -220,14 +224,15 @@ impl Cache {
         let response = result?;
         let times = Times { requested, received: self.now() };
         if !(validates && response.status() == StatusCode::NOT_MODIFIED) {
-            let response = self.keep(key, &request, response, times, Some(&entry)).await;
+            let response = self.keep(ticket, asker, response, times, Some(&entry)).await;
             return Ok(response);
         }
         if confirms(&stored, response.headers()) {
-            entry.freshen(response.headers(), times);
+            entry.freshen(asker, response.headers(), times);
             drop(response);
             self.shelves.update(key, &entry).await;
             let confirmed = self.answer(key, &entry, &request, CacheStatus::Revalidated).await;
+            self.remove_unless_allowed(key, &asked, &entry).await;
             if let Some(response) = confirmed {
                 return Ok(response);
             }
@@ -238,24 +243,34 @@ impl Cache {
 
     /// Asks the server for the whole.
     async fn load(&self, key: &str, request: Request, next: Next) -> Result<Response, Error> {
-        let asked = request.clone();
+        let (ticket, identity) = (self.shelves.ticket(key), identity(&request, &next));
+        let headers = request.headers().clone();
+        let asker = Asker { headers: &headers, identity: identity.as_deref() };
         let requested = self.now();
         let response = next.run(request).await?;
         let times = Times { requested, received: self.now() };
-        Ok(self.keep(key, &asked, response, times, None).await)
+        Ok(self.keep(ticket, asker, response, times, None).await)
+    }
+
+    /// Removes what was confirmed by an answer that forbids to keep it.
+    async fn remove_unless_allowed(&self, key: &str, asked: &Directives, entry: &Entry) {
+        let head = entry.head();
+        if !policy::may_store(asked, head.status, &head.headers) {
+            self.shelves.remove(key, entry).await;
+        }
     }
 
     /// Stores a response as it is read, where that is allowed.
     async fn keep(
         &self,
-        key: &str,
-        request: &Request,
+        ticket: Ticket,
+        asker: Asker<'_>,
         mut response: Response,
         times: Times,
         before: Option<&Entry>,
     ) -> Response {
         response.extensions_mut().insert(CacheStatus::Miss);
-        let asked = Directives::of_request(request.headers());
+        let asked = Directives::of_request(asker.headers);
         let may = policy::may_store(&asked, response.status(), response.headers())
             && !response.is_upgraded()
             && response.content_length().is_none_or(|len| len <= self.max_body as u64);
@@ -264,20 +279,20 @@ impl Cache {
             if let Some(before) = before
                 && !response.status().is_server_error()
             {
-                self.shelves.remove(key, before).await;
+                self.shelves.remove(ticket.key(), before).await;
             }
             return response;
         }
-        let entry = Entry::new(request.headers(), response.head(), times);
+        let entry = Entry::new(asker, response.head(), times);
         match std::mem::take(response.body_mut()).try_into_whole() {
             Ok(bytes) => {
-                self.shelves.insert(key, entry, bytes.clone()).await;
+                self.shelves.insert(ticket, entry, bytes.clone()).await;
                 *response.body_mut() = bytes.into();
             }
             Err(body) => {
-                let (shelves, key) = (self.shelves.clone(), key.to_owned());
+                let shelves = self.shelves.clone();
                 let store = move |bytes: Bytes| -> BoxFuture<'static, ()> {
-                    Box::pin(async move { shelves.insert(&key, entry, bytes).await })
+                    Box::pin(async move { shelves.insert(ticket, entry, bytes).await })
                 };
                 *response.body_mut() = tee(body, self.max_body, Box::new(store));
             }
@@ -293,6 +308,8 @@ impl Cache {
         request: Request,
         next: Next,
     ) -> Result<Response, Error> {
+        let (headers, identity) = (request.headers().clone(), identity(&request, &next));
+        let asker = Asker { headers: &headers, identity: identity.as_deref() };
         let requested = self.now();
         let mut response = next.run(request).await?;
         let times = Times { requested, received: self.now() };
@@ -307,8 +324,9 @@ impl Cache {
                 && same_length
                 && confirms(&stored.headers, response.headers())
             {
-                entry.freshen(response.headers(), times);
+                entry.freshen(asker, response.headers(), times);
                 self.shelves.update(key, &entry).await;
+                self.remove_unless_allowed(key, &Directives::default(), &entry).await;
             } else {
                 self.shelves.remove(key, &entry).await;
             }
@@ -404,6 +422,28 @@ fn not_stored(request: &Request) -> Response {
 
 fn key(request: &Request) -> String {
     key_of(request.url(), &place(request))
+}
+
+fn asker<'r>(request: &'r Request, identity: Option<&'r str>) -> Asker<'r> {
+    Asker { headers: request.headers(), identity }
+}
+
+/// By whose credentials the request is sent that are added behind the cache, and by which means it is
+/// known who answers: what a request without verification brought is not for one with it.
+fn identity(request: &Request, next: &Next) -> Option<String> {
+    let mut parts = next.identities();
+    parts.extend(terms_of_tls(request));
+    (!parts.is_empty()).then(|| parts.join("\n"))
+}
+
+#[cfg(feature = "tls")]
+fn terms_of_tls(request: &Request) -> Option<String> {
+    request.settings.route.tls.identity().filter(|_| request.url().origin().is_tls())
+}
+
+#[cfg(not(feature = "tls"))]
+fn terms_of_tls(_: &Request) -> Option<String> {
+    None
 }
 
 /// A name at a Unix socket is another server than the same name elsewhere.

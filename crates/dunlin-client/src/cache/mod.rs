@@ -25,18 +25,23 @@
 //!
 //! Responses to GET that their server and request allow, each once it has been read to its end; one
 //! that is dropped before, or breaks off, is not. Partial content is not, nor what says `Vary: *`.
-//! `Set-Cookie` is taken out: the cookies were set when the response came. Each `Authorization` has
-//! responses of its own, although a private cache need not see to that: a program may act for several
-//! people.
+//! `Set-Cookie` is taken out: the cookies were set when the response came. What was under way while its
+//! URL was changed by this client is not kept.
+//!
+//! A private cache is one person's, and a program may act for several people. So each `Authorization`
+//! has responses of its own, each login that middleware behind the cache [adds](crate::Middleware::identity),
+//! each [`TlsConfig`](crate::TlsConfig), and each `Cookie` where a response says `private`. Who is told
+//! apart by other means needs a cache of their own, unless the server says `Vary`.
 //!
 //! # What is asked again
 //!
 //! A stored response is used while it is fresh: `max-age`, `Expires`, or a tenth of the time since
 //! `Last-Modified`. After that it is validated by `ETag` and `Last-Modified`; a 304 makes it fresh
-//! again. `stale-while-revalidate` answers at once and validates behind it, `stale-if-error` answers
-//! where the server fails. A request's `no-store`, `no-cache`, `max-age`, `max-stale`, `min-fresh` and
-//! `only-if-cached` are kept to. Successful requests by unsafe methods remove what is stored for their
-//! URL, and for `Location` and `Content-Location` of the same origin.
+//! again. What was stored by a clock that was set back since is stale. `stale-while-revalidate` answers
+//! at once and validates behind it, `stale-if-error` answers where the server fails. A request's
+//! `no-store`, `no-cache`, `max-age`, `max-stale`, `min-fresh` and `only-if-cached` are kept to.
+//! Successful requests by unsafe methods remove what is stored for their URL, and for `Location` and
+//! `Content-Location` of the same origin.
 //!
 //! Requests with `Range` or conditions of their own pass by. The order matters: middleware before the
 //! cache sees every request, middleware behind it those that are sent. Digest credentials and retries

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use dunlin_core::Headers;
 use http::StatusCode;
 
-use super::control::{Directives, seconds};
+use super::control::{Directives, MAX_SECONDS, seconds};
 
 /// When a response was asked for and came.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +68,24 @@ pub(super) fn vary(headers: &Headers) -> impl Iterator<Item = String> + '_ {
         .filter(|name| !name.is_empty())
 }
 
+/// The names of what a stored response may only be used with again: those of `Vary`; the credentials,
+/// which a private cache need not look at (§3.5), but whose program may act for several people; and the
+/// cookies where the response is one person's (§5.2.2.7), since they may be all that tells whose.
+pub(super) fn selecting(headers: &Headers) -> Vec<String> {
+    let mut names: Vec<String> = vary(headers).collect();
+    names.extend(["authorization", IDENTITY].map(str::to_owned));
+    if Directives::of(headers).has("private") {
+        names.push("cookie".to_owned());
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Stands among names of fields for [`Asker::identity`](super::entry::Asker::identity); no field is
+/// called so.
+pub(super) const IDENTITY: &str = ":identity";
+
 fn date(headers: &Headers, name: &str) -> Option<u64> {
     let time = httpdate::parse_http_date(headers.get_str(name)?).ok()?;
     time.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
@@ -105,7 +123,8 @@ pub(super) fn age(headers: &Headers, times: Times, now: u64) -> u64 {
     let told = headers.get_str("age").and_then(|value| seconds(value.split(',').next()?.trim()));
     let delay = times.received.saturating_sub(times.requested);
     let initial = apparent.max(told.unwrap_or(0).saturating_add(delay));
-    initial.saturating_add(now.saturating_sub(times.received))
+    // By a clock that was set back since, nobody knows.
+    initial.saturating_add(now.checked_sub(times.received).unwrap_or(MAX_SECONDS))
 }
 
 /// Whether a stored response answers a request (RFC 9111 §4.2 and §5.2.1).

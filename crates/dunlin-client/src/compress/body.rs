@@ -372,5 +372,24 @@ mod tests {
         }
     }
 
+    /// A window of up to 1 GiB would be made by the first bytes of a short body.
+    #[tokio::test]
+    async fn windows_past_those_of_rfc_7932_are_refused() {
+        for (bits, fits) in [(24, true), (25, false), (30, false)] {
+            let mut state = BrotliEncoderStateStruct::new(StandardAlloc::default());
+            state.params.lgwin = bits;
+            state.params.large_window = bits > 24;
+            let mut encoder = Encoder::Brotli(Box::new(state));
+            let mut wire = vec![0; 64 * 1024];
+            let step = encoder.step(&[7; 100], &mut wire, Input::End).unwrap();
+            assert!(step.ended && step.used == 100);
+            wire.truncate(step.made);
+            let body = decoded(wire.into(), &named("br"), None);
+            assert_eq!(body.bytes().await.is_ok(), fits, "{bits}");
+        }
+    }
+
+    use brotli::enc::StandardAlloc;
+    use brotli::enc::encode::BrotliEncoderStateStruct;
     use flate2::Compress;
 }

@@ -52,7 +52,8 @@ impl Decoder {
         Ok(match coding {
             Coding::Gzip => Self::Flate { state: Decompress::new_gzip(15), is_gzip: true },
             Coding::Deflate => Self::Deflate,
-            Coding::Brotli => Self::Brotli(Box::new(BrotliState::new(
+            // Strict: no window past the 16 MiB of RFC 7932.
+            Coding::Brotli => Self::Brotli(Box::new(BrotliState::new_strict(
                 StandardAlloc::default(),
                 StandardAlloc::default(),
                 StandardAlloc::default(),

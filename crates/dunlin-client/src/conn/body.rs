@@ -41,6 +41,8 @@ pub(crate) struct ConnBody {
     /// Read and not decoded.
     input: Bytes,
     silent_since: Option<Instant>,
+    /// When the server began to take nothing of what is left of the request.
+    stuck_since: Option<Instant>,
 }
 
 impl ConnBody {
@@ -63,6 +65,7 @@ impl ConnBody {
             buf: BytesMut::new(),
             input,
             silent_since: None,
+            stuck_since: None,
         }
     }
 
@@ -128,8 +131,21 @@ impl ConnBody {
         match conn.poll_send(&mut self.outgoing, &self.terms, cx) {
             Poll::Ready(sent) => Poll::Ready(sent),
             Poll::Pending => {
-                ready!(conn.timer.poll(cx, self.terms.deadline));
-                Poll::Ready(Err(self.late()))
+                let timeouts = &self.terms.timeouts;
+                if std::mem::take(&mut conn.progress) || !conn.is_writing() {
+                    self.stuck_since = None;
+                }
+                let write = timeouts.write.filter(|_| conn.is_writing()).and_then(|timeout| {
+                    let since = self.stuck_since.get_or_insert_with(Instant::now);
+                    since.checked_add(timeout)
+                });
+                let next = [self.terms.deadline, write].into_iter().flatten().min();
+                ready!(conn.timer.poll(cx, next));
+                if next == self.terms.deadline {
+                    return Poll::Ready(Err(self.late()));
+                }
+                let after = timeouts.write.unwrap_or_default();
+                Poll::Ready(Err(Error::timeout(Phase::Body, "write", after)))
             }
         }
     }
@@ -187,9 +203,10 @@ impl ConnBody {
             Poll::Pending => {
                 self.input = self.buf.split().freeze();
                 let timeouts = &self.terms.timeouts;
-                let read = timeouts
-                    .read
-                    .map(|timeout| *self.silent_since.get_or_insert_with(Instant::now) + timeout);
+                let read = timeouts.read.and_then(|timeout| {
+                    let since = self.silent_since.get_or_insert_with(Instant::now);
+                    since.checked_add(timeout)
+                });
                 let next = [self.terms.deadline, read].into_iter().flatten().min();
                 ready!(conn.timer.poll(cx, next));
                 let (setting, after) = match next == self.terms.deadline {

@@ -42,9 +42,16 @@ const WHOLE_MAX: usize = 16 * 1024;
 pub(crate) struct Outgoing {
     body: Option<Body>,
     trailers: Option<Box<HeaderMap>>,
+    /// Whether the body was asked for a piece.
+    begun: bool,
 }
 
 impl Outgoing {
+    /// The body, where it was held back until now; it is not sent then.
+    pub(crate) fn unbegun(&mut self) -> Option<Body> {
+        self.body.take_if(|_| !self.begun)
+    }
+
     /// Whether nothing is left to send but what the connection has rendered.
     pub(crate) fn is_sent(&self) -> bool {
         self.body.is_none()
@@ -126,16 +133,16 @@ impl Connection {
                     _ => BodyLen::Unknown,
                 };
                 self.proto.send_head(head, len, ctx, out).map_err(bad)?;
-                let body = match body.try_into_whole() {
+                let (body, begun) = match body.try_into_whole() {
                     // What is here goes along with the head, from where it is.
                     Ok(whole) if is_plain => {
                         self.push(whole).map_err(bad)?;
-                        Body::default()
+                        (Body::default(), true)
                     }
-                    Ok(whole) => whole.into(),
-                    Err(body) => body,
+                    Ok(whole) => (whole.into(), false),
+                    Err(body) => (body, false),
                 };
-                outgoing = Outgoing { body: Some(body), trailers };
+                outgoing = Outgoing { body: Some(body), trailers, begun };
             }
         }
         self.requests += 1;
@@ -187,6 +194,7 @@ impl Connection {
                 return Poll::Pending;
             }
             let Some(body) = &mut outgoing.body else { return Poll::Ready(Ok(())) };
+            outgoing.begun = true;
             let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
             let sent = match frame {
                 Some(Ok(frame)) => match frame.into_data() {
@@ -320,7 +328,7 @@ impl<'e> Exchange<'e> {
     /// Looks at the clocks; wakes the task when the next of them has run out.
     fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         let timeouts = &self.terms.timeouts;
-        let is_writing = !self.conn.unsent.is_empty();
+        let is_writing = self.conn.is_writing();
         let set = |slot: &mut Option<Instant>, wanted: bool, timeout, anew| match timeout {
             Some(timeout) if wanted => {
                 if slot.is_none() || anew {

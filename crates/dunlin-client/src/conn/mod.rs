@@ -27,6 +27,8 @@ pub(crate) use self::body::ConnBody;
 pub(crate) use self::exchange::{Answer, Exchange, Terms};
 pub(crate) use self::held::Held;
 use self::timer::Timer;
+#[cfg(feature = "tls")]
+pub(crate) use self::transport::Counted;
 pub(crate) use self::transport::{Peek, Transport};
 
 /// A connection, idle or with one request under way.
@@ -37,6 +39,8 @@ pub(crate) struct Connection {
     /// Read and not yet used.
     rest: BytesMut,
     unsent: Unsent,
+    /// What had left TLS when it was last found to hold something back; `None` where it does not.
+    held_by_tls: Option<u64>,
     /// Bytes went either way since the last wait began.
     progress: bool,
     /// The peer takes no more of the request; what it answered may still be read.
@@ -91,6 +95,7 @@ impl Connection {
             timer: Timer::default(),
             rest: BytesMut::new(),
             unsent: Unsent::default(),
+            held_by_tls: None,
             progress: false,
             write_failed: None,
             info: Arc::new(info),
@@ -156,7 +161,7 @@ impl Connection {
 
     /// Writes what is rendered and not yet sent.
     fn poll_unsent(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        let Self { io, unsent, progress, sent, .. } = self;
+        let Self { io, unsent, held_by_tls, progress, sent, .. } = self;
         while !unsent.is_empty() {
             let n = std::task::ready!(poll_write(
                 io,
@@ -177,8 +182,20 @@ impl Connection {
             unsent.head = Vec::new();
             unsent.at = 0;
         }
+        if !io.is_tls() {
+            return Poll::Ready(Ok(()));
+        }
         // TLS may hold records back.
-        if io.is_tls() { Pin::new(io).poll_flush(cx) } else { Poll::Ready(Ok(())) }
+        let flushed = Pin::new(&mut *io).poll_flush(cx);
+        let held = flushed.is_pending().then(|| io.left_tls()).flatten();
+        *progress |= held_by_tls.is_some() && *held_by_tls != held;
+        *held_by_tls = held;
+        flushed
+    }
+
+    /// Whether the peer has to take something before there is more to send.
+    fn is_writing(&self) -> bool {
+        !self.unsent.is_empty() || self.held_by_tls.is_some()
     }
 
     /// Takes the connection apart, for another protocol.

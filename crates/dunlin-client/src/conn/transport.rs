@@ -19,9 +19,16 @@ pub(crate) enum Transport {
     #[cfg(unix)]
     Unix(UnixStream),
     #[cfg(feature = "tls")]
-    Tls(Box<TlsStream<Self>>),
+    Tls(Box<TlsStream<Counted>>),
     /// What a program brings.
     Other(Pin<Box<dyn Io>>),
+}
+
+/// What TLS runs over, with the number of bytes that it took: what TLS takes itself it may still hold.
+#[cfg(feature = "tls")]
+pub(crate) struct Counted {
+    io: Transport,
+    written: u64,
 }
 
 /// What a look at an idle socket shows.
@@ -43,7 +50,7 @@ impl Transport {
             #[cfg(unix)]
             Self::Unix(_) => (None, None),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.get_ref().0.addresses(),
+            Self::Tls(tls) => tls.get_ref().0.io.addresses(),
             Self::Other(_) => (None, None),
         }
     }
@@ -55,6 +62,19 @@ impl Transport {
         false
     }
 
+    /// How many bytes have left TLS, where it is that.
+    #[cfg(feature = "tls")]
+    pub(super) fn left_tls(&self) -> Option<u64> {
+        let Self::Tls(tls) = self else { return None };
+        let beneath = tls.get_ref().0;
+        Some(beneath.io.left_tls().unwrap_or(beneath.written))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    pub(super) fn left_tls(&self) -> Option<u64> {
+        None
+    }
+
     /// Asks the system, and not what the runtime has heard of it by now, what waits to be read.
     pub(crate) fn peek(&self) -> Peek {
         let mut byte = [std::mem::MaybeUninit::uninit(); 1];
@@ -63,7 +83,7 @@ impl Transport {
             #[cfg(unix)]
             Self::Unix(unix) => socket2::SockRef::from(unix).peek(&mut byte),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => return tls.get_ref().0.peek(),
+            Self::Tls(tls) => return tls.get_ref().0.io.peek(),
             Self::Other(_) => return Peek::Unknown,
         };
         match peeked {
@@ -136,5 +156,68 @@ impl AsyncWrite for Transport {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, io => Pin::new(io).poll_shutdown(cx))
+    }
+}
+
+#[cfg(feature = "tls")]
+impl From<Transport> for Counted {
+    fn from(io: Transport) -> Self {
+        Self { io, written: 0 }
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Counted {
+    fn count(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(n)) = written {
+            self.written += n as u64;
+        }
+        written
+    }
+}
+
+#[cfg(feature = "tls")]
+impl AsyncRead for Counted {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_read(cx, buf)
+    }
+}
+
+#[cfg(feature = "tls")]
+impl AsyncWrite for Counted {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.io).poll_write(cx, buf);
+        this.count(written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.io).poll_write_vectored(cx, bufs);
+        this.count(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
     }
 }

@@ -89,14 +89,19 @@ const NAMES: usize = 1_000;
 /// How long an answer holds unless set otherwise.
 const TTL: Duration = Duration::from_secs(10);
 
+/// Longest that a resolver is waited for: nobody may be waiting any more, and lookups that never end
+/// would add up.
+const LOOKUP: Duration = Duration::from_secs(120);
+
 /// What a time that cannot be told counts for.
 const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
 
 /// A resolver with what it said lately.
 ///
-/// Answers are handed out rotated by one each time, so that the load spreads over the addresses;
-/// requests for a name that is being looked up share one lookup, which goes on although some of them
-/// are given up.
+/// Answers are handed out rotated by one each time, so that the load spreads over the addresses; each
+/// family for itself, since which goes first is the resolver's choice (RFC 6724). Requests for a name
+/// that is being looked up share one lookup, which goes on although some of them are given up, for
+/// [`LOOKUP`] at most.
 #[derive(Clone)]
 pub(crate) struct Dns {
     resolver: Arc<dyn Resolve>,
@@ -117,6 +122,12 @@ type Answer = Result<Arc<[IpAddr]>, Arc<dyn std::error::Error + Send + Sync>>;
 impl Dns {
     pub(crate) fn new(resolver: Arc<dyn Resolve>) -> Self {
         Self { resolver, names: Arc::default(), ttl: TTL, capacity: NAMES }
+    }
+
+    /// Asks another resolver, and forgets what the former one said.
+    #[must_use]
+    pub(crate) fn resolver(self, resolver: Arc<dyn Resolve>) -> Self {
+        Self { resolver, names: Arc::default(), ..self }
     }
 
     /// Sets how long an answer holds; zero caches none.
@@ -166,9 +177,8 @@ impl Dns {
         match names.get_mut(host) {
             Some(Entry::Known { addresses, until, used, turn }) if *until > now => {
                 *used = now;
-                *turn = (*turn + 1) % addresses.len().max(1);
-                let (front, back) = addresses.split_at(*turn);
-                return Ok(back.iter().chain(front).copied().collect());
+                *turn = turn.wrapping_add(1);
+                return Ok(rotated(addresses, *turn));
             }
             // A lookup whose runtime ended answers nobody.
             Some(Entry::Asked(asked)) if asked.has_changed().is_ok() => return Err(asked.clone()),
@@ -187,6 +197,14 @@ impl Dns {
         if names.len() < capacity {
             return;
         }
+        // A lookup whose runtime has ended, or whose resolver panicked, is not under way.
+        names.retain(|_, entry| match entry {
+            Entry::Known { .. } => true,
+            Entry::Asked(asked) => asked.has_changed().is_ok(),
+        });
+        if names.len() < capacity {
+            return;
+        }
         let oldest = names
             .iter()
             .filter_map(|(name, entry)| match entry {
@@ -201,10 +219,12 @@ impl Dns {
     }
 
     async fn ask(self, host: Box<str>, answer: watch::Sender<Option<Answer>>) {
-        let found: Answer = match self.resolver.resolve(&host).await {
-            Ok(addresses) if addresses.is_empty() => Err(Arc::new(NoAddress)),
-            Ok(addresses) => Ok(addresses.into()),
-            Err(error) => Err(error.into()),
+        let looked_up = tokio::time::timeout(LOOKUP, self.resolver.resolve(&host)).await;
+        let found: Answer = match looked_up {
+            Ok(Ok(addresses)) if addresses.is_empty() => Err(Arc::new(NoAddress)),
+            Ok(Ok(addresses)) => Ok(addresses.into()),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(Arc::new(NoAnswer)),
         };
         {
             let mut names = self.lock();
@@ -222,6 +242,21 @@ impl Dns {
     }
 }
 
+/// The addresses with each family turned by so many of its own, on the places that it has.
+fn rotated(addresses: &[IpAddr], turn: usize) -> Arc<[IpAddr]> {
+    let family = |is_ipv6| addresses.iter().filter(move |ip| ip.is_ipv6() == is_ipv6);
+    let turned = |is_ipv6| {
+        let len = family(is_ipv6).count();
+        family(is_ipv6).cycle().skip(turn.checked_rem(len).unwrap_or(0))
+    };
+    let (mut v4, mut v6) = (turned(false), turned(true));
+    addresses
+        .iter()
+        .filter_map(|ip| if ip.is_ipv6() { v6.next() } else { v4.next() })
+        .copied()
+        .collect()
+}
+
 impl fmt::Debug for Dns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dns").field("names", &self.lock().len()).field("ttl", &self.ttl).finish()
@@ -231,6 +266,10 @@ impl fmt::Debug for Dns {
 #[derive(Debug, thiserror::Error)]
 #[error("the name has no address")]
 struct NoAddress;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the resolver gave no answer within {LOOKUP:?}")]
+struct NoAnswer;
 
 #[derive(Debug, thiserror::Error)]
 #[error("the lookup was given up: its runtime has ended, or the resolver panicked")]
@@ -289,6 +328,42 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_family_that_is_to_go_first_stays_first() {
+        struct Both;
+        impl Resolve for Both {
+            fn resolve(&self, _: &str) -> Resolving {
+                let found = ["2001:db8::1", "2001:db8::2", "10.0.0.1", "10.0.0.2", "10.0.0.3"];
+                Box::pin(async move { Ok(found.map(|ip| ip.parse().unwrap()).to_vec()) })
+            }
+        }
+        let dns = Dns::new(Arc::new(Both));
+        let mut firsts = std::collections::HashSet::new();
+        for _ in 0..12 {
+            let found = dns.resolve("a.test", &Traces::default()).await.unwrap();
+            let families: Vec<_> = found.iter().map(IpAddr::is_ipv6).collect();
+            assert_eq!(families, [true, true, false, false, false], "RFC 6724, RFC 8305 section 4");
+            firsts.insert((found[0], found[2]));
+        }
+        assert_eq!(firsts.len(), 6, "each turns by itself");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lookup_that_never_ends_is_given_up() {
+        struct Silent;
+        impl Resolve for Silent {
+            fn resolve(&self, _: &str) -> Resolving {
+                Box::pin(std::future::pending())
+            }
+        }
+        let dns = Dns::new(Arc::new(Silent));
+        let none = Traces::default();
+        let error = dns.resolve("a.test", &none);
+        let error = tokio::time::timeout(Duration::from_secs(3600), error).await;
+        assert!(error.expect("a bound").unwrap_err().to_string().contains("no answer"));
+        assert!(dns.lock().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn failures_are_told_and_not_kept() {
         let (dns, count) = counted();
         let none = Traces::default();
@@ -298,6 +373,24 @@ mod tests {
         }
         assert_eq!(count.load(Ordering::SeqCst), 2);
         assert!(dns.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn lookups_that_ended_without_an_answer_make_room() {
+        struct Ending;
+        impl Resolve for Ending {
+            fn resolve(&self, host: &str) -> Resolving {
+                let host = host.to_owned();
+                Box::pin(async move { panic!("no answer for {host}") })
+            }
+        }
+        let mut dns = Dns::new(Arc::new(Ending));
+        dns.capacity = 3;
+        for n in 0..9 {
+            let error = dns.resolve(&format!("{n}.test"), &Traces::default()).await.unwrap_err();
+            assert!(error.to_string().contains("panicked"), "{error}");
+        }
+        assert!(dns.lock().len() <= 3);
     }
 
     #[tokio::test(start_paused = true)]

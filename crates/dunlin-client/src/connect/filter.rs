@@ -34,13 +34,14 @@ impl AddressFilter {
         Self { allows: Arc::new(|address| is_public(address.ip())), reason: "not a public address" }
     }
 
-    /// Addresses for which the function says yes.
+    /// Addresses for which the function says yes. An IPv4 address that is spelt as one of IPv6
+    /// (`::ffff:10.0.0.1`) is shown as what is connected to, IPv4.
     pub fn new(allows: impl Fn(&SocketAddr) -> bool + Send + Sync + 'static) -> Self {
         Self { allows: Arc::new(allows), reason: "the client's address filter says no" }
     }
 
     pub(super) fn allows(&self, address: &SocketAddr) -> bool {
-        (self.allows)(address)
+        (self.allows)(&SocketAddr::new(address.ip().to_canonical(), address.port()))
     }
 
     pub(super) fn reason(&self, address: &SocketAddr) -> String {
@@ -102,6 +103,22 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_function_is_shown_the_address_that_is_connected_to() {
+        let filter = AddressFilter::new(|address| match address.ip() {
+            IpAddr::V4(ip) => !ip.is_private(),
+            IpAddr::V6(_) => true,
+        });
+        for (address, allowed) in [
+            ("10.0.0.1:80", false),
+            ("[::ffff:10.0.0.1]:80", false),
+            ("[::ffff:8.8.8.8]:80", true),
+            ("[2606:4700::1111]:80", true),
+        ] {
+            assert_eq!(filter.allows(&address.parse().unwrap()), allowed, "{address}");
+        }
+    }
 
     #[test]
     fn addresses_that_are_not_of_the_internet_are_not_public() {

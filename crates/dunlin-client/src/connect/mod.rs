@@ -21,8 +21,8 @@ pub use self::filter::AddressFilter;
 use crate::conn::{ConnInfo, Connection, Transport};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::pool::Key;
-use crate::proxy::Proxy;
-use crate::settings::{Route, Settings};
+use crate::proxy::{Again, NotOpened, Proxy};
+use crate::settings::Route;
 use crate::trace::Traces;
 use crate::url::Origin;
 
@@ -61,15 +61,10 @@ impl Default for Connector {
 
 impl Connector {
     /// Opens a connection on which requests of this key may be sent.
-    pub(crate) async fn open(
-        &self,
-        key: &Key,
-        settings: &Settings,
-        traces: &Traces,
-    ) -> Result<Connection, Error> {
+    pub(crate) async fn open(&self, key: &Key, traces: &Traces) -> Result<Connection, Error> {
         let mut info = ConnInfo::default();
         let opened = match &key.proxy {
-            Some(proxy) => self.open_by(proxy, key, settings, traces, &mut info).await?,
+            Some(proxy) => self.open_by(proxy, key, traces, &mut info).await?,
             None => self.dial(&key.origin, key, traces).await?,
         };
         let io = if key.origin.is_tls() {
@@ -79,14 +74,14 @@ impl Connector {
         } else {
             opened
         };
-        Ok(Connection::new(io, Arc::clone(&settings.limits), info).lenient(settings.leniency))
+        let Route { limits, leniency, .. } = &*key.route;
+        Ok(Connection::new(io, Arc::clone(limits), info).lenient(*leniency))
     }
 
     async fn open_by(
         &self,
         proxy: &Proxy,
         key: &Key,
-        settings: &Settings,
         traces: &Traces,
         info: &mut ConnInfo,
     ) -> Result<Transport, Error> {
@@ -102,8 +97,8 @@ impl Connector {
         };
         let at = |error: Error| error.with_origin(proxy.origin());
         let mut targets = targets.into_iter();
+        let (mut target, mut has_answered) = (targets.next().flatten(), false);
         loop {
-            let target = targets.next().flatten();
             let mut io = self.dial(proxy.origin(), key, traces).await.map_err(at)?;
             if proxy.origin().is_tls() {
                 io = shake_hands_with_proxy(io, proxy, &key.route).await.map_err(at)?;
@@ -113,13 +108,18 @@ impl Connector {
                 info.forward_fields = proxy.fields();
                 return Ok(io);
             }
-            match crate::proxy::tunnel(io, proxy, &key.origin, target, settings).await {
+            match crate::proxy::tunnel(io, proxy, &key.origin, target, &key.route).await {
                 Ok((io, headers)) => {
                     info.proxy_headers = headers.map(Arc::new);
                     return Ok(io);
                 }
                 // A proxy closes a connection on which it has refused, so the next needs another.
-                Err(refused) if refused.is_of_address && targets.len() > 0 => {}
+                Err(NotOpened { again: Again::AtAnotherAddress, .. }) if targets.len() > 0 => {
+                    target = targets.next().flatten();
+                }
+                Err(NotOpened { again: Again::OnAnother, .. }) if !has_answered => {
+                    has_answered = true;
+                }
                 Err(refused) => return Err(at(refused.error)),
             }
         }

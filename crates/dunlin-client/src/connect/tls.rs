@@ -1,7 +1,8 @@
 //! TLS by rustls: whose certificates are trusted, and what is shown of one's own.
 
+use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -16,7 +17,7 @@ use rustls_platform_verifier::Verifier;
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsConnector;
 
-use crate::conn::Transport;
+use crate::conn::{Counted, Transport};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::url::Origin;
 
@@ -37,6 +38,15 @@ pub struct TlsConfig {
     rustls: Option<Arc<ClientConfig>>,
     server_name: Option<ServerName<'static>>,
     pins: Option<Arc<[[u8; 32]]>>,
+    /// What [`rustls`](Self::rustls) was built from.
+    origin: Option<BuiltFrom>,
+}
+
+/// Tells terms apart beyond the program's end, and the unsafe ones from others.
+#[derive(Clone, Copy)]
+struct BuiltFrom {
+    digest: [u8; 32],
+    insecure: bool,
 }
 
 impl TlsConfig {
@@ -48,7 +58,11 @@ impl TlsConfig {
     /// A configuration of rustls as it is, its crypto provider and ALPN included. It should offer no
     /// protocol but `http/1.1`.
     pub fn from_rustls(config: impl Into<Arc<ClientConfig>>) -> Self {
-        Self { rustls: Some(config.into()), ..Self::default() }
+        // What it was built from cannot be told: it is like no other.
+        let random = || RandomState::new().build_hasher().finish().to_be_bytes();
+        let digest = Sha256::new().chain_update(random()).chain_update(random()).finalize().into();
+        let origin = Some(BuiltFrom { digest, insecure: false });
+        Self { rustls: Some(config.into()), origin, ..Self::default() }
     }
 
     /// Asks for, and expects the certificate of, this name in place of the URL's host.
@@ -74,7 +88,29 @@ impl TlsConfig {
 
     /// The same for somebody on the way: the server's name and pins are not theirs.
     pub(crate) fn for_proxy(&self) -> Self {
-        Self { rustls: self.rustls.clone(), server_name: None, pins: None }
+        let (rustls, origin) = (self.rustls.clone(), self.origin);
+        Self { rustls, origin, server_name: None, pins: None }
+    }
+
+    /// Whether anybody may be at the other end.
+    pub(crate) fn is_insecure(&self) -> bool {
+        self.origin.is_some_and(|origin| origin.insecure) && self.pins.is_none()
+    }
+
+    /// The same for terms that are the same, also in another run of the program; `None` for the
+    /// default.
+    pub(crate) fn identity(&self) -> Option<String> {
+        if self.origin.is_none() && self.server_name.is_none() && self.pins.is_none() {
+            return None;
+        }
+        let mut hash = Sha256::new();
+        hash.update(self.origin.map_or([0; 32], |origin| origin.digest));
+        hash.update(format!("{:?}", self.server_name));
+        for pin in self.pins.iter().flat_map(|pins| pins.iter()) {
+            hash.update(pin);
+        }
+        let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Some(format!("tls {hex}"))
     }
 
     fn rustls(&self) -> Result<Arc<ClientConfig>, Error> {
@@ -102,7 +138,10 @@ impl TlsConfig {
                 .map_err(|error| failed(error.into()))?,
         };
         let connector = TlsConnector::from(self.rustls()?);
-        let tls = connector.connect(name, io).await.map_err(|error| failed(explain(error)))?;
+        let tls = connector
+            .connect(name, Counted::from(io))
+            .await
+            .map_err(|error| failed(explain(error)))?;
         let certificate = tls
             .get_ref()
             .1
@@ -257,7 +296,22 @@ impl TlsBuilder {
     ///
     /// Where a root or the identity is not usable, or the platform's roots cannot be read.
     pub fn build(self) -> Result<TlsConfig, Error> {
-        Ok(TlsConfig { rustls: Some(self.config()?), ..TlsConfig::default() })
+        let origin = Some(BuiltFrom { digest: self.digest(), insecure: self.insecure });
+        Ok(TlsConfig { rustls: Some(self.config()?), origin, ..TlsConfig::default() })
+    }
+
+    /// Of all that decides who is trusted, and who one is oneself.
+    fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update([u8::from(self.no_platform_roots), u8::from(self.insecure)]);
+        let chain = self.identity.iter().flat_map(|(chain, _)| chain);
+        for (kind, certificate) in
+            self.extra_roots.iter().map(|root| (0, root)).chain(chain.map(|own| (1, own)))
+        {
+            hash.update([kind]);
+            hash.update(Sha256::digest(certificate));
+        }
+        hash.finalize().into()
     }
 
     fn config(self) -> Result<Arc<ClientConfig>, Error> {

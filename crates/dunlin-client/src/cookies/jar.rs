@@ -99,7 +99,8 @@ impl CookieJar {
         self.lock().put(cookie, true, limits, now)
     }
 
-    /// Takes one cookie from a file, its life cut to what the jar allows.
+    /// Takes one cookie from a file, its life cut to what the jar allows; one that has expired is passed
+    /// over.
     pub(super) fn restore(
         &self,
         buckets: &mut Buckets,
@@ -109,6 +110,10 @@ impl CookieJar {
         readmit(&cookie)?;
         if is_ip(&cookie.domain) && !self.settings.ip_hosts {
             return Err(AddError::IpHost);
+        }
+        if cookie.is_expired(now) {
+            // Put in, it would delete the one that it names.
+            return Ok(());
         }
         let limits = &self.settings.limits;
         cookie.expires = cookie.expires.map(|expires| expires.min(now.after(limits.max_lifetime)));

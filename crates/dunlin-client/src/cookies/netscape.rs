@@ -265,6 +265,15 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_has_expired_takes_nothing_away() {
+        let jar = CookieJar::new();
+        let url = "https://example.com/".parse().unwrap();
+        jar.add(SetCookie::new("id", "live").unwrap(), &url).unwrap();
+        assert_eq!(jar.load_netscape(b"example.com\tFALSE\t/\tTRUE\t1\tid\told"), []);
+        assert_eq!(jar.cookies()[0].value(), "live");
+    }
+
+    #[test]
     fn addresses_and_localhost_become_host_only() {
         let jar = CookieJar::new();
         let text = b".localhost\tTRUE\t/\tFALSE\t0\ta\t1\n127.0.0.1\tTRUE\t/\tFALSE\t0\ta\t1";

@@ -57,6 +57,11 @@ impl Middleware for DigestAuth {
             }
         })
     }
+
+    /// The login.
+    fn identity(&self) -> Option<String> {
+        Some(format!("digest {}", self.login()))
+    }
 }
 
 impl DigestAuth {

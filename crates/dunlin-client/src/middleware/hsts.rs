@@ -20,8 +20,9 @@ use crate::url::{IntoUrl, Url};
 /// Remembers hosts that said `Strict-Transport-Security`, and asks them by `https` from then on.
 ///
 /// A request for `http` to such a host is changed before it leaves the program: port 80 becomes 443,
-/// another port stays. The field counts in answers over `https` alone, and never for hosts that are
-/// addresses. The store is shared by clones and bounded by [`max_hosts`](Self::max_hosts).
+/// another port stays. The field counts in answers over `https` alone, where the certificate was
+/// looked at, and never for hosts that are addresses. The store is shared by clones and bounded by
+/// [`max_hosts`](Self::max_hosts).
 ///
 /// ```
 /// use std::time::Duration;
@@ -262,10 +263,24 @@ impl Middleware for Hsts {
                 take_cookies_of(&mut request, &url);
                 request.set_url(url);
             }
+            let is_known_who = is_known_who(&request);
             let response = next.run(request).await?;
-            self.note(&response);
+            if is_known_who {
+                self.note(&response);
+            }
             Ok(response)
         })
+    }
+}
+
+/// Whether TLS says who answers: what anybody may have said does not count (RFC 6797 §8.1).
+fn is_known_who(request: &Request) -> bool {
+    #[cfg(feature = "tls")]
+    return !request.settings.route.tls.is_insecure();
+    #[cfg(not(feature = "tls"))]
+    {
+        let _ = request;
+        true
     }
 }
 

@@ -59,6 +59,13 @@ use crate::response::Response;
 pub trait Middleware: Send + Sync + 'static {
     /// Handles one attempt.
     fn handle(&self, request: Request, next: Next) -> BoxFuture<'_, Result<Response, Error>>;
+
+    /// Whom it sends requests for, where it adds credentials. What one is answered, a
+    /// [`Cache`](crate::cache::Cache) in front of it keeps from others. It may be written to disk, as a
+    /// hash. Default: nobody in particular.
+    fn identity(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<F, Fut> Middleware for F
@@ -106,8 +113,18 @@ impl Next {
 
     /// The same with time of its own, for a request that outlives the one it was made for.
     pub(crate) fn with_deadline(mut self, total: Option<std::time::Duration>) -> Self {
-        self.attempt.deadline = total.map(|total| tokio::time::Instant::now() + total);
+        self.attempt.deadline = total.and_then(|t| tokio::time::Instant::now().checked_add(t));
         self
+    }
+
+    /// Whom the rest of the chain sends requests for.
+    pub(crate) fn identities(&self) -> Vec<String> {
+        self.chain[self.at..].iter().filter_map(|middleware| middleware.identity()).collect()
+    }
+
+    /// All of the chain, what has run of it too.
+    pub(crate) fn chain(&self) -> Arc<[Arc<dyn Middleware>]> {
+        Arc::clone(&self.chain)
     }
 
     /// The client that the request was made with, for requests of one's own.

@@ -82,7 +82,7 @@ impl RateLimit {
     pub fn new(requests: u32, per: Duration) -> Self {
         let requests = requests.max(1);
         Self {
-            terms: Terms { each: per / requests, burst: requests },
+            terms: Terms { each: (per / requests).min(FOR_EVER), burst: requests },
             max_wait: None,
             max_origins: None,
             buckets: Arc::default(),
@@ -164,11 +164,15 @@ impl Bucket {
         }
         let now = Instant::now();
         let full_at = now.checked_add(self.debt(now).saturating_add(terms.each));
-        // A time that cannot be told lies too far ahead for any wait.
-        *self.full_at.lock().unwrap_or_else(PoisonError::into_inner) = full_at.or(Some(now));
+        // A time that cannot be told lies ahead for longer than anybody waits.
+        let full_at = full_at.unwrap_or(now + FOR_EVER);
+        *self.full_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(full_at);
         Ok(())
     }
 }
+
+/// Longer than anybody waits, and short enough to be reckoned with.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// A place in the queue, given up when it is dropped.
 struct Place<'b> {
@@ -229,6 +233,14 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(!Arc::ptr_eq(&limit.bucket(&origin(2000)), &limit.buckets.shared));
         assert_eq!(limit.buckets.own.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_without_end_lets_no_second_request_go() {
+        let limit = RateLimit::new(1, Duration::MAX).max_wait(Duration::from_secs(3600));
+        let take = || limit.buckets.shared.take(limit.terms, limit.max_wait);
+        take().await.unwrap();
+        assert!(take().await.is_err());
     }
 
     #[tokio::test(start_paused = true)]

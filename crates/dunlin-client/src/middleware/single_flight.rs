@@ -12,19 +12,23 @@ use tokio::sync::watch;
 
 use super::whole::{Gathered, gather, with_trailers};
 use super::{Middleware, Next};
+use crate::cookies::CookieStore;
 use crate::error::{Error, ErrorKind};
 use crate::proxy::Proxies;
 use crate::request::Request;
 use crate::response::Response;
 use crate::settings::Route;
+use crate::timeouts::Timeouts;
 use crate::url::Url;
 
 /// Lets equal requests that are under way at the same time share one exchange.
 ///
 /// Equal are GET and HEAD requests without body whose method, URL and [fields](Self::fields) are the
-/// same. The first is sent; those that come before its answer wait, and then have the same response or
-/// the same error. Nothing is kept after that: this is no cache. Where the first is
-/// cancelled or runs out of its own time, the next one that waits is sent.
+/// same, and that go by the same middleware, cookie store, proxies and terms of TLS: whose credentials
+/// are added behind this has answers of their own. The first is sent; those that come before its answer
+/// wait, and then have the same response or the same error. Nothing is kept after that: this is no
+/// cache. Where the first is cancelled or runs out of time that the others have, the next one that
+/// waits is sent.
 ///
 /// A response that others wait for is read whole before anyone has it. One that is longer than
 /// [`max_body`](Self::max_body), or an endless `text/event-stream`, goes to the first alone, and the
@@ -53,19 +57,30 @@ struct Key {
     url: Url,
     fields: Vec<(Vec<u8>, Vec<u8>)>,
     route: Arc<Route>,
-    proxies: SameProxies,
+    proxies: Same<Proxies>,
+    /// Where what the answer sets is kept.
+    cookies: Option<Same<dyn CookieStore>>,
+    /// What may add credentials behind this.
+    chain: Same<[Arc<dyn Middleware>]>,
 }
 
-/// Requests of one client share their proxies, so that these are the same or unknown to be.
-#[derive(Clone)]
-struct SameProxies(Arc<Proxies>);
+/// Requests of one client share these, so that two are the same or unknown to be.
+struct Same<T: ?Sized>(Arc<T>);
 
 #[derive(Clone)]
 enum State {
     UnderWay,
     /// Not to be shared.
     Alone,
-    Done(Result<Arc<Shared>, Error>),
+    Done(Result<Arc<Shared>, Failed>),
+}
+
+/// Why the first has no response.
+#[derive(Clone)]
+struct Failed {
+    error: Error,
+    /// Those of the first.
+    timeouts: Timeouts,
 }
 
 struct Shared {
@@ -99,9 +114,10 @@ impl SingleFlight {
     }
 
     /// `None` for a request that no other is equal to.
-    fn key(&self, request: &Request) -> Option<Key> {
+    fn key(&self, request: &Request, next: &Next) -> Option<Key> {
         let shares = matches!(*request.method(), Method::GET | Method::HEAD)
             && request.body().is_empty()
+            && !request.is_too_plain()
             && !request.headers().contains("upgrade");
         if !shares {
             return None;
@@ -122,7 +138,9 @@ impl SingleFlight {
             url: request.url().with_fragment(None),
             fields,
             route: Arc::clone(&request.settings.route),
-            proxies: SameProxies(Arc::clone(&request.settings.proxies)),
+            proxies: Same(Arc::clone(&request.settings.proxies)),
+            cookies: request.settings.cookies.clone().map(Same),
+            chain: Same(next.chain()),
         })
     }
 
@@ -143,14 +161,12 @@ impl SingleFlight {
         request: Request,
         next: Next,
     ) -> Result<Response, Error> {
+        let timeouts = request.settings.timeouts;
+        let failed = |error: &Error| State::Done(Err(Failed { error: error.clone(), timeouts }));
         let mut response = match next.run(request).await {
             Ok(response) => response,
             Err(error) => {
-                // The others may have more time than this one had.
-                let own = matches!(error.kind(), ErrorKind::Timeout { setting: "total", .. });
-                if !own {
-                    leader.finish(State::Done(Err(error.clone())));
-                }
+                leader.finish(failed(&error));
                 return Err(error);
             }
         };
@@ -182,7 +198,7 @@ impl SingleFlight {
             }
             Err(error) => {
                 let error = response.locate(error.into());
-                leader.finish(State::Done(Err(error.clone())));
+                leader.finish(failed(&error));
                 Err(error)
             }
         }
@@ -198,8 +214,8 @@ impl Default for SingleFlight {
 impl Middleware for SingleFlight {
     fn handle(&self, request: Request, next: Next) -> BoxFuture<'_, Result<Response, Error>> {
         Box::pin(async move {
-            let Some(key) = self.key(&request) else { return next.run(request).await };
-            loop {
+            let Some(key) = self.key(&request, &next) else { return next.run(request).await };
+            'board: loop {
                 let mut told = match self.board(&key) {
                     Ok(leader) => return self.lead(leader, request, next).await,
                     Err(told) => told,
@@ -210,11 +226,27 @@ impl Middleware for SingleFlight {
                     match state {
                         State::UnderWay => {}
                         State::Alone => return next.run(request).await,
-                        State::Done(result) => return result.map(|shared| shared.response()),
+                        State::Done(Ok(shared)) => return Ok(shared.response()),
+                        State::Done(Err(failed)) if !failed.holds_for(&request) => continue 'board,
+                        State::Done(Err(failed)) => return Err(failed.error),
                     }
                 }
             }
         })
+    }
+}
+
+impl Failed {
+    /// Whether the request would have failed too: it may have more time than the first had.
+    fn holds_for(&self, request: &Request) -> bool {
+        let without_total = |timeouts| Timeouts { total: None, ..timeouts };
+        match self.error.kind() {
+            ErrorKind::Timeout { setting: "total", .. } => false,
+            ErrorKind::Timeout { .. } => {
+                without_total(self.timeouts) == without_total(request.settings.timeouts)
+            }
+            _ => true,
+        }
     }
 }
 
@@ -273,17 +305,23 @@ fn lock(flights: &Flights) -> MutexGuard<'_, HashMap<Key, watch::Receiver<State>
     flights.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl PartialEq for SameProxies {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+impl<T: ?Sized> Clone for Same<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 
-impl Eq for SameProxies {}
+impl<T: ?Sized> PartialEq for Same<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::as_ptr(&self.0).cast::<()>() == Arc::as_ptr(&other.0).cast::<()>()
+    }
+}
 
-impl Hash for SameProxies {
+impl<T: ?Sized> Eq for Same<T> {}
+
+impl<T: ?Sized> Hash for Same<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.0).hash(state);
+        Arc::as_ptr(&self.0).cast::<()>().hash(state);
     }
 }
 

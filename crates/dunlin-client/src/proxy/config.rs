@@ -11,6 +11,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::digest::Digest;
 use super::{NoProxy, refused};
 use crate::error::{Error, ErrorKind};
 use crate::url::{Origin, Url};
@@ -27,8 +28,8 @@ use crate::url::{Origin, Url};
 /// | `socks5h://` | SOCKS5 | the proxy |
 ///
 /// The port is that of the scheme where the URL names none: 80, 443, and 1080 for SOCKS. User and
-/// password of the URL are percent-decoded; they are sent as `Proxy-Authorization: Basic`, or by
-/// RFC 1929 over SOCKS5. A URL without a scheme is taken for `http://`.
+/// password of the URL are percent-decoded; they are sent as `Proxy-Authorization: Basic`, by Digest
+/// (RFC 7616) from then on where the proxy asks for that, or by RFC 1929 over SOCKS5. A URL without a scheme is taken for `http://`.
 ///
 /// ```
 /// use dunlin_client::{Client, NoProxy, Proxy};
@@ -54,6 +55,7 @@ pub struct Proxy {
     always_tunnel: bool,
     #[cfg(feature = "tls")]
     tls: Option<crate::TlsConfig>,
+    pub(super) digest: Digest,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -133,6 +135,7 @@ impl Proxy {
             always_tunnel: false,
             #[cfg(feature = "tls")]
             tls: None,
+            digest: Digest::default(),
         })
     }
 
@@ -149,7 +152,7 @@ impl Proxy {
     ) -> Result<Self, Error> {
         let login = Login { user: user.into(), password: password.into() };
         self.kind.check(&login).map_err(|reason| Error::invalid("proxy credentials", reason))?;
-        self.login = Some(login);
+        (self.login, self.digest) = (Some(login), Digest::default());
         Ok(self)
     }
 
@@ -241,11 +244,21 @@ impl Proxy {
         self.login.as_ref()
     }
 
+    /// Whether it has user and password.
+    pub(crate) fn has_login(&self) -> bool {
+        self.login.is_some()
+    }
+
+    /// Whether a field holds the credentials, in place of the login.
+    pub(super) fn has_own_credentials(&self) -> bool {
+        self.fields.contains_key(PROXY_AUTHORIZATION)
+    }
+
     /// Takes this login where it has none by now, neither of its URL nor as a field.
     pub(super) fn with_login_unless_any(mut self, login: Login) -> Result<Self, String> {
-        if self.login.is_none() && !self.fields.contains_key(PROXY_AUTHORIZATION) {
+        if self.login.is_none() && !self.has_own_credentials() {
             self.kind.check(&login)?;
-            self.login = Some(login);
+            (self.login, self.digest) = (Some(login), Digest::default());
         }
         Ok(self)
     }

@@ -1,18 +1,19 @@
 //! Tunnels by CONNECT (RFC 9110 §9.3.6).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use dunlin_codec::{ClientConn, ClientError, ClientEvent, RequestCtx};
 use dunlin_core::{Headers, RequestHead, ResponseHead};
 use http::header::PROXY_AUTHORIZATION;
-use http::{HeaderValue, Method, StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::{Proxy, broken, refused};
-use crate::auth::{DigestAuth, challenges};
+use super::digest::{Asked, asked_for};
+use super::{Again, NotOpened, Proxy, broken, refused};
 use crate::error::{Error, ErrorKind, Phase};
-use crate::settings::Settings;
+use crate::settings::Route;
 use crate::url::Origin;
 
 /// Read at a time.
@@ -30,56 +31,52 @@ const BODY_KEPT: usize = 4 * 1024;
 /// Asks for a tunnel; returns the fields of the answer.
 ///
 /// A login is sent at once, as Basic. Where the proxy answers that with a Digest challenge, it gets
-/// that answered too if it keeps the connection open.
+/// that answered too, on another connection if it closes this one.
 pub(super) async fn open<T: AsyncRead + AsyncWrite + Unpin>(
     io: &mut T,
     proxy: &Proxy,
     origin: &Origin,
-    settings: &Settings,
-) -> Result<Headers, Error> {
+    route: &Route,
+) -> Result<Headers, NotOpened> {
     let target = origin.authority();
     let uri = Uri::try_from(&target).map_err(|error| Error::url(&target, error))?;
     let mut fields = proxy.fields().as_deref().cloned().unwrap_or_default();
     let mut asking = Asking {
         io,
-        conn: ClientConn::new(settings.limits.clone()).lenient(settings.leniency),
+        conn: ClientConn::new(Arc::clone(&route.limits)).lenient(route.leniency),
         input: BytesMut::new(),
     };
-    let digest = proxy.login().and_then(|login| DigestAuth::new(&login.user, &login.password).ok());
-    let mut answered = 0;
-    loop {
+    let asked = Asked { method: Method::CONNECT.as_str(), target: &target, body: Some(b"") };
+    if let Some(value) = proxy.preempt(asked) {
+        fields.insert(PROXY_AUTHORIZATION, value);
+    }
+    for answered in 0.. {
         let mut head = RequestHead::new(Method::CONNECT, uri.clone());
         *head.headers_mut() = fields.clone();
         asking.send(&head).await?;
         let (head, body) = match asking.answer().await? {
             Answer::Open(_) if !asking.input.is_empty() => {
                 // Whoever is behind the tunnel waits to be spoken to: the bytes are the proxy's.
-                return Err(refused("it sent something by itself through the tunnel"));
+                return Err(refused("it sent something by itself through the tunnel").into());
             }
             Answer::Open(head) => return Ok(head.headers),
             Answer::Refused { head, body } => (head, body),
         };
-        if head.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
-            && asking.conn.is_reusable()
-            && let Some(digest) = &digest
-        {
-            let asked = wanted(&head.headers);
-            if DigestAuth::may_answer(answered, &asked)
-                && let Ok(value) = digest.respond(
-                    &proxy.origin().to_string(),
-                    Method::CONNECT.as_str(),
-                    &target,
-                    Some(b""),
-                    &asked,
-                )
-            {
-                answered += 1;
-                fields.insert(PROXY_AUTHORIZATION, value);
-                continue;
+        let answer = (head.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED)
+            .then(|| proxy.answer(asked, &head.headers, answered))
+            .flatten();
+        match answer {
+            Some(value) if asking.conn.is_reusable() => fields.insert(PROXY_AUTHORIZATION, value),
+            again => {
+                let may = match again {
+                    Some(_) => Again::OnAnother,
+                    None => Again::No,
+                };
+                return Err(NotOpened { error: refusal(&head, &body, proxy), again: may });
             }
         }
-        return Err(refusal(&head, &body, proxy));
     }
+    unreachable!("no challenge is answered for ever")
 }
 
 /// A request under way on a connection to a proxy.
@@ -178,19 +175,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Asking<'_, T> {
     }
 }
 
-fn wanted(headers: &Headers) -> Vec<crate::auth::Challenge> {
-    let values: Vec<_> = headers
-        .get_all("proxy-authenticate")
-        .filter_map(|value| HeaderValue::from_bytes(value).ok())
-        .collect();
-    challenges(&values)
-}
-
 /// What a status other than 2xx means, in words.
 fn refusal(head: &ResponseHead, body: &[u8], proxy: &Proxy) -> Error {
     let mut reason = head.status.to_string();
     if head.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-        let asked = wanted(&head.headers);
+        let asked = asked_for(&head.headers);
         let schemes: Vec<_> = asked.iter().map(crate::auth::Challenge::scheme).collect();
         reason.push_str(match proxy.fields() {
             Some(fields) if fields.contains(PROXY_AUTHORIZATION) => {
@@ -251,7 +240,8 @@ mod tests {
         far.shutdown().await.unwrap();
         let proxy = Proxy::new(proxy).unwrap().header("x-team", "birds").unwrap();
         let origin = Url::parse(url).unwrap().origin().clone();
-        let opened = open(&mut near, &proxy, &origin, &Settings::default()).await;
+        let opened = open(&mut near, &proxy, &origin, &Route::default()).await;
+        let opened = opened.map_err(|not| not.error);
         drop(near);
         let mut sent = String::new();
         far.read_to_string(&mut sent).await.unwrap();
@@ -332,7 +322,7 @@ mod tests {
         let (mut near, mut far) = duplex(64 * 1024);
         let proxy = Proxy::new("http://ada:secret@p").unwrap();
         let origin = Url::parse("https://t/").unwrap().origin().clone();
-        let settings = Settings::default();
+        let route = Route::default();
         let served = async {
             let mut seen = Vec::new();
             for answer in [asks, "HTTP/1.1 200 OK\r\n\r\n"] {
@@ -345,7 +335,7 @@ mod tests {
             }
             seen
         };
-        let (opened, seen) = tokio::join!(open(&mut near, &proxy, &origin, &settings), served);
+        let (opened, seen) = tokio::join!(open(&mut near, &proxy, &origin, &route), served);
         opened.unwrap();
         assert!(seen[0].contains("Basic "), "{seen:?}");
         assert!(seen[1].contains("Digest ") && seen[1].contains(r#"uri="t:443""#), "{seen:?}");

@@ -7,11 +7,13 @@
 //! ```
 //!
 //! [`config`] says what a proxy is, [`select`] and [`env`] which one is taken, [`no_proxy`] where none
-//! is; [`connect`] and [`socks`] ask for a tunnel over a connection that is open already. Credentials
-//! of a proxy are sent to it alone: through a tunnel nothing of them goes.
+//! is; [`connect`] and [`socks`] ask for a tunnel over a connection that is open already, [`digest`]
+//! answers a proxy that wants more than Basic. Credentials of a proxy are sent to it alone: through a
+//! tunnel nothing of them goes.
 
 mod config;
 mod connect;
+mod digest;
 mod env;
 mod no_proxy;
 mod select;
@@ -22,25 +24,35 @@ use std::net::SocketAddr;
 use dunlin_core::Headers;
 
 pub use self::config::Proxy;
+pub(crate) use self::digest::Asked;
 pub use self::no_proxy::NoProxy;
 pub(crate) use self::select::Proxies;
 
 use crate::conn::Transport;
 use crate::error::{Error, ErrorKind, Phase};
-use crate::settings::Settings;
+use crate::settings::Route;
 use crate::url::Origin;
 
 /// Why a proxy opened no tunnel.
 #[derive(Debug)]
 pub(crate) struct NotOpened {
     pub(crate) error: Error,
+    pub(crate) again: Again,
+}
+
+/// Whether it is worth another connection to the proxy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Again {
+    No,
     /// It could not reach the address, and may reach another one.
-    pub(crate) is_of_address: bool,
+    AtAnotherAddress,
+    /// It closed this one, and what it asked for will be sent at once on another.
+    OnAnother,
 }
 
 impl From<Error> for NotOpened {
     fn from(error: Error) -> Self {
-        Self { error, is_of_address: false }
+        Self { error, again: Again::No }
     }
 }
 
@@ -51,19 +63,17 @@ pub(crate) async fn tunnel(
     proxy: &Proxy,
     origin: &Origin,
     address: Option<SocketAddr>,
-    settings: &Settings,
+    route: &Route,
 ) -> Result<(Transport, Option<Headers>), NotOpened> {
     let peer = io.addresses().1;
     let opened = if proxy.is_socks() {
         socks::open(&mut io, proxy, origin, address).await.map(|()| None)
     } else {
-        connect::open(&mut io, proxy, origin, settings).await.map(Some).map_err(NotOpened::from)
+        connect::open(&mut io, proxy, origin, route).await.map(Some)
     };
     match opened {
         Ok(fields) => Ok((io, fields)),
-        Err(NotOpened { error, is_of_address }) => {
-            Err(NotOpened { error: error.with_peer(peer), is_of_address })
-        }
+        Err(NotOpened { error, again }) => Err(NotOpened { error: error.with_peer(peer), again }),
     }
 }
 

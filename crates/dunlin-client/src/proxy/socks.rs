@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::config::{Kind, Login};
-use super::{NotOpened, Proxy, broken, refused};
+use super::{Again, NotOpened, Proxy, broken, refused};
 use crate::error::Error;
 use crate::url::Origin;
 
@@ -87,7 +87,7 @@ async fn open_4<T: AsyncRead + AsyncWrite + Unpin>(
         93 => "identd names another user",
         _ => return Err(refused(format!("SOCKS4 reply {code}, which stands for nothing")).into()),
     };
-    Err(NotOpened { error: refused(reason), is_of_address: code == 91 })
+    Err(NotOpened { error: refused(reason), again: at_another_if(code == 91) })
 }
 
 /// Ways to log in.
@@ -202,7 +202,11 @@ fn failed(reply: u8) -> NotOpened {
             return refused(reason).into();
         }
     };
-    NotOpened { error: refused(reason), is_of_address: matches!(reply, 1 | 3..=6 | 8) }
+    NotOpened { error: refused(reason), again: at_another_if(matches!(reply, 1 | 3..=6 | 8)) }
+}
+
+fn at_another_if(is_of_address: bool) -> Again {
+    if is_of_address { Again::AtAnotherAddress } else { Again::No }
 }
 
 #[cfg(test)]
@@ -336,7 +340,7 @@ mod tests {
             let error = &refused.error;
             assert!(matches!(error.kind(), ErrorKind::Proxy { status: None, .. }), "{error}");
             assert!(error.to_string().contains(expected), "{error}");
-            assert_eq!(refused.is_of_address, is_of_address, "{error}");
+            assert_eq!(refused.again == Again::AtAnotherAddress, is_of_address, "{error}");
             assert_eq!(error.phase(), Phase::Proxy);
         }
         let (sent, opened, _) = ask("socks4a://p", "http://[::1]/", None, b"").await;

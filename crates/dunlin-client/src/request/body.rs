@@ -57,6 +57,16 @@ impl RequestBody {
         }
     }
 
+    /// Whether there is one to [`take`](Self::take).
+    pub(crate) fn is_left(&self) -> bool {
+        match &self.0 {
+            Kind::Empty | Kind::Whole(_) | Kind::Source(_) => true,
+            Kind::Once(body) => {
+                body.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_some()
+            }
+        }
+    }
+
     /// A body to send now; `None` where it goes out once and has gone.
     pub fn take(&self) -> Option<Body> {
         match &self.0 {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dunlin_codec::{Leniency, Limits};
 use dunlin_core::{Body, BoxError, ResponseHead};
 use dunlin_multipart::Form;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, EXPECT};
@@ -22,6 +23,7 @@ use crate::proxy::Proxy;
 use crate::redirect::Redirects;
 use crate::response::Response;
 use crate::settings::Settings;
+use crate::sse::EventSource;
 use crate::timeouts::Timeouts;
 use crate::trace::Tracer;
 use crate::url::IntoUrl;
@@ -44,6 +46,10 @@ use crate::url::IntoUrl;
 pub struct RequestBuilder {
     client: Client,
     request: Result<Request, Error>,
+    /// What the body is by itself, where no field says otherwise.
+    content_type: Option<HeaderValue>,
+    #[cfg(feature = "compress")]
+    coding: Option<crate::compress::Coding>,
 }
 
 impl RequestBuilder {
@@ -51,7 +57,13 @@ impl RequestBuilder {
         let request = url
             .into_url(client.base_url())
             .map(|url| Request::new(method, url, Arc::clone(client.settings())));
-        Self { client, request }
+        Self {
+            client,
+            request,
+            content_type: None,
+            #[cfg(feature = "compress")]
+            coding: None,
+        }
     }
 
     fn edit(mut self, edit: impl FnOnce(&mut Request) -> Result<(), Error>) -> Self {
@@ -164,8 +176,10 @@ impl RequestBuilder {
         })
     }
 
-    /// Sets the body: bytes, text, or a [`Body`] that streams.
-    pub fn body(self, body: impl Into<RequestBody>) -> Self {
+    /// Sets the body: bytes, text, or a [`Body`] that streams. Of several calls that set one the last
+    /// counts.
+    pub fn body(mut self, body: impl Into<RequestBody>) -> Self {
+        self.content_type = None;
         self.edit(|request| {
             request.body = body.into();
             Ok(())
@@ -182,7 +196,7 @@ impl RequestBuilder {
         self.body(Body::from_stream(stream))
     }
 
-    /// Sends the value as JSON.
+    /// Sends the value as JSON, and says so where no `Content-Type` is set.
     pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Self {
         self.typed("application/json", || {
             serde_json::to_vec(value)
@@ -190,7 +204,8 @@ impl RequestBuilder {
         })
     }
 
-    /// Sends pairs, a map or a struct as a form, `application/x-www-form-urlencoded`.
+    /// Sends pairs, a map or a struct as a form, `application/x-www-form-urlencoded`, and says so where
+    /// no `Content-Type` is set.
     pub fn form<T: Serialize + ?Sized>(self, form: &T) -> Self {
         self.typed("application/x-www-form-urlencoded", || {
             serde_html_form::to_string(form)
@@ -200,23 +215,23 @@ impl RequestBuilder {
     }
 
     fn typed(
-        self,
+        mut self,
         content_type: &'static str,
         bytes: impl FnOnce() -> Result<Vec<u8>, Error>,
     ) -> Self {
+        self.content_type = Some(HeaderValue::from_static(content_type));
         self.edit(|request| {
             request.body = bytes()?.into();
-            if !request.headers.contains("content-type") {
-                request.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-            }
             Ok(())
         })
     }
 
-    /// Sends `multipart/form-data`: fields and files, which are streamed.
-    pub fn multipart(self, form: Form) -> Self {
+    /// Sends `multipart/form-data`: fields and files, which are streamed. A `Content-Type` that was set
+    /// before goes, since it knows no boundary.
+    pub fn multipart(mut self, form: Form) -> Self {
+        self.content_type = Some(form.content_type());
         self.edit(|request| {
-            request.headers.insert(CONTENT_TYPE, form.content_type());
+            request.headers.remove(&CONTENT_TYPE);
             request.body = super::body::of_form(form)?;
             Ok(())
         })
@@ -231,7 +246,8 @@ impl RequestBuilder {
     }
 
     /// Holds the body back until the server answers `100 Continue`, or
-    /// [`Timeouts::expect_continue`] has passed.
+    /// [`Timeouts::expect_continue`] has passed. Where it answers 417, the request is sent once more
+    /// without the expectation.
     pub fn expect_continue(self) -> Self {
         self.header(EXPECT, HeaderValue::from_static("100-continue"))
     }
@@ -246,10 +262,11 @@ impl RequestBuilder {
         })
     }
 
-    /// Compresses the body and says so in `Content-Encoding`.
+    /// Compresses the body, whenever it is set, and says so in `Content-Encoding`.
     #[cfg(feature = "compress")]
-    pub fn compress(self, coding: crate::compress::Coding) -> Self {
-        self.edit(|request| crate::compress::encode_request(request, coding))
+    pub fn compress(mut self, coding: crate::compress::Coding) -> Self {
+        self.coding = Some(coding);
+        self
     }
 
     /// The deadlines of this request. Default: the client's.
@@ -358,6 +375,23 @@ impl RequestBuilder {
         self.set(|settings| settings.on_interim = Some(Arc::new(hook)))
     }
 
+    /// Bounds of what is parsed. Default: the client's. Shares no connection with requests of others.
+    pub fn limits(self, limits: Limits) -> Self {
+        self.set(|settings| Arc::make_mut(&mut settings.route).limits = Arc::new(limits))
+    }
+
+    /// Faults of response heads to overlook. Default: the client's. Shares no connection with requests
+    /// that overlook others.
+    pub fn leniency(self, leniency: Leniency) -> Self {
+        self.set(|settings| Arc::make_mut(&mut settings.route).leniency = leniency)
+    }
+
+    /// Whether a URL by `http` is an error, also where a redirect leads. Default: the client's, where
+    /// it is none.
+    pub fn https_only(self, https_only: bool) -> Self {
+        self.set(|settings| settings.https_only = https_only)
+    }
+
     /// Attaches a value for middleware and tracers to find.
     pub fn extension<T: Clone + Send + Sync + 'static>(self, value: T) -> Self {
         self.edit(|request| {
@@ -372,7 +406,39 @@ impl RequestBuilder {
     ///
     /// What was wrong in the calls before.
     pub fn build(self) -> Result<Request, Error> {
-        self.request
+        self.finish().1
+    }
+
+    fn finish(mut self) -> (Client, Result<Request, Error>) {
+        if let (Some(own), Ok(request)) = (self.content_type.take(), &mut self.request)
+            && !request.headers.contains("content-type")
+        {
+            request.headers.insert(CONTENT_TYPE, own);
+        }
+        #[cfg(feature = "compress")]
+        if let Some(coding) = self.coding.take() {
+            self = self.edit(|request| crate::compress::encode_request(request, coding));
+        }
+        (self.client, self.request)
+    }
+
+    /// The server-sent events of the URL, asked for when the first is awaited.
+    ///
+    /// # Errors
+    ///
+    /// What was wrong in the calls before.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), dunlin_client::Error> {
+    /// let mut birds = dunlin_client::Client::new().get("https://example.com/birds").events()?;
+    /// while let Some(event) = birds.next().await {
+    ///     println!("{}", event?.data);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn events(self) -> Result<EventSource, Error> {
+        let (client, request) = self.finish();
+        Ok(EventSource::new(client, request?))
     }
 
     /// Sends the request and waits for the head of its response.
@@ -383,7 +449,8 @@ impl RequestBuilder {
     ///
     /// [`Error`], whose [phase](Error::phase) says how far it came.
     pub async fn send(self) -> Result<Response, Error> {
-        self.client.execute(self.request?).await
+        let (client, request) = self.finish();
+        client.execute(request?).await
     }
 }
 

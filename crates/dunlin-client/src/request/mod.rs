@@ -102,6 +102,12 @@ impl Request {
         &mut self.extensions
     }
 
+    /// Whether it is for `http` and may go by `https` alone: it fails when it is sent, and has no answer
+    /// from elsewhere before.
+    pub(crate) fn is_too_plain(&self) -> bool {
+        self.settings.https_only && !self.url.origin().is_tls()
+    }
+
     /// Whether the method is one that may be repeated with the effect of one (RFC 9110 §9.2.2), or an
     /// `Idempotency-Key` says that the server sees to it.
     pub fn is_idempotent(&self) -> bool {

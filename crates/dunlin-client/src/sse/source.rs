@@ -46,7 +46,6 @@ use crate::response::Response;
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-/// use dunlin_client::sse::EventSource;
 /// use dunlin_client::{Client, InProcess};
 /// use dunlin_core::{Request, Response};
 /// use http::HeaderValue;
@@ -57,8 +56,7 @@ use crate::response::Response;
 ///         .with_header(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"))
 /// };
 /// let client = Client::builder().with(InProcess::new(service)).build()?;
-/// let request = client.get("http://a/birds").build()?;
-/// let mut birds = EventSource::new(client, request);
+/// let mut birds = client.get("http://a/birds").events()?;
 /// assert_eq!(birds.next().await.unwrap()?.data, "dunlin");
 /// # Ok::<(), dunlin_client::Error>(()) }).unwrap();
 /// ```
@@ -94,7 +92,8 @@ const WAIT: std::ops::RangeInclusive<Duration> =
 const MAX_ID: usize = 4096;
 
 impl EventSource {
-    /// Asks for the events by this request, which needs a body that can be sent again, if any.
+    /// Asks for the events by this request, which [`RequestBuilder`](crate::RequestBuilder::events) does
+    /// too, and which needs a body that can be sent again, if any.
     pub fn new(client: Client, mut request: Request) -> Self {
         let settings = Arc::make_mut(&mut request.settings);
         settings.timeouts.total = None;

@@ -162,6 +162,42 @@ pub(crate) async fn http_proxy(tls: Tls, to: SocketAddr, login: Option<&'static 
     .await
 }
 
+/// The same with a login by Digest, and echoing bodies; with `closes` it ends the connection behind each
+/// refusal.
+pub(crate) async fn digest_proxy(to: SocketAddr, closes: bool) -> Server {
+    Server::start(None, move |mut io, notes| async move {
+        while let Some(head) = read_head(&mut io).await {
+            notes.add(head.clone());
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+            io.read_exact(&mut body).await?;
+            if !head.contains("proxy-authorization: digest username=\"ada\"") {
+                let close = if closes { "Connection: close\r\n" } else { "" };
+                let no = format!(
+                    "HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm=\"p\", nonce=\"n\", \
+                     qop=\"auth\"\r\nContent-Length: 0\r\n{close}\r\n"
+                );
+                io.write_all(no.as_bytes()).await?;
+                if closes {
+                    return io.shutdown().await;
+                }
+                continue;
+            }
+            if head.starts_with("connect ") {
+                let mut target = TcpStream::connect(to).await?;
+                io.write_all(b"HTTP/1.1 200 Open\r\n\r\n").await?;
+                copy_bidirectional(&mut io, &mut target).await?;
+                return Ok(());
+            }
+            let yes = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            io.write_all(yes.as_bytes()).await?;
+            io.write_all(&body).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// A proxy that reads a head, says this, and closes.
 pub(crate) async fn saying(answer: &'static str) -> Server {
     Server::start(None, move |mut io, notes| async move {

@@ -87,6 +87,10 @@ impl DigestAuth {
         self
     }
 
+    pub(crate) fn login(&self) -> &str {
+        &self.login
+    }
+
     /// What to send with a request that was not challenged, if anything.
     ///
     /// To be called for each request, because this also pins the origin: a redirect of the very first

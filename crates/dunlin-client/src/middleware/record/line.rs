@@ -31,7 +31,8 @@ pub(super) struct Asked {
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 struct Answered {
-    status: u16,
+    #[serde(serialize_with = "write_status", deserialize_with = "read_status")]
+    status: StatusCode,
     #[serde(default)]
     headers: Vec<(String, String)>,
     #[serde(default, serialize_with = "write_base64", deserialize_with = "read_base64")]
@@ -51,7 +52,7 @@ impl Line {
 
     pub(super) fn respond(&mut self, response: &Response, body: &[u8], redacted: &[HeaderName]) {
         self.response = Answered {
-            status: response.status().as_u16(),
+            status: response.status(),
             headers: written(response.headers(), redacted),
             body: body.to_vec(),
         };
@@ -60,7 +61,7 @@ impl Line {
     /// The response as it came, without what was redacted and how it was framed.
     pub(super) fn response(&self, url: &Url) -> Response {
         let mut head = ResponseHead::default();
-        head.status = StatusCode::from_u16(self.response.status).unwrap_or_default();
+        head.status = self.response.status;
         for (name, value) in &self.response.headers {
             if value == REDACTED || name == "transfer-encoding" {
                 continue;
@@ -100,4 +101,13 @@ fn write_base64<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
 fn read_base64<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
     let text = String::deserialize(from)?;
     STANDARD.decode(text).map_err(serde::de::Error::custom)
+}
+
+fn write_status<S: Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u16(status.as_u16())
+}
+
+fn read_status<'de, D: Deserializer<'de>>(from: D) -> Result<StatusCode, D::Error> {
+    let status = u16::deserialize(from)?;
+    StatusCode::from_u16(status).map_err(serde::de::Error::custom)
 }

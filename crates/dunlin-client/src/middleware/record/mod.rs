@@ -135,8 +135,11 @@ impl Recorder {
             fail(Error::invalid("the request's body", reason))
         })?;
         match gather(body, self.max_body).await {
-            Ok(Gathered::Whole(bytes, _)) => {
+            Ok(Gathered::Whole(bytes, trailers)) => {
                 request.set_body(bytes.clone());
+                if let Some(trailers) = trailers {
+                    request.trailers.get_or_insert_default().extend(trailers);
+                }
                 Ok(bytes)
             }
             Ok(Gathered::TooLong(_)) => Err(fail(self.too_long())),

@@ -182,9 +182,10 @@ impl Middleware for Replay {
 
 impl fmt::Debug for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (left, lines) = (self.left(), self.lock().len());
         f.debug_struct("Replay")
-            .field("lines", &self.lock().len())
-            .field("left", &self.left())
+            .field("lines", &lines)
+            .field("left", &left)
             .field("repeat", &self.repeat)
             .finish_non_exhaustive()
     }

@@ -6,6 +6,7 @@ mod budget;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +26,7 @@ use crate::response::Response;
 ///
 /// | failure | requests |
 /// | --- | --- |
-/// | no connection came about: name, address, proxy, deadline of connecting | all |
+/// | no connection came about: name, address, proxy, a handshake that broke off, deadline of connecting | all |
 /// | 429 | all: it says that nothing was done |
 /// | 502, 503, 504, and other [statuses](Self::statuses) | [idempotent](Request::is_idempotent) |
 /// | the connection broke, a deadline passed, or the answer is no HTTP | idempotent |
@@ -258,6 +259,10 @@ fn failure(error: &Error) -> Failure {
         ErrorKind::Timeout { setting: "total", .. } => Failure::Lasting,
         ErrorKind::Resolve(_) | ErrorKind::Connect(_) => Failure::Unseen,
         ErrorKind::Proxy { status: None, .. } => Failure::Unseen,
+        // A handshake that broke off, and not one that was carried out and led to nothing.
+        ErrorKind::Tls(source) if source.downcast_ref().is_some_and(has_broken_off) => {
+            Failure::Unseen
+        }
         ErrorKind::Proxy { status: Some(status), .. } if status.is_server_error() => {
             Failure::Unseen
         }
@@ -272,6 +277,19 @@ fn failure(error: &Error) -> Failure {
         }
         _ => Failure::Lasting,
     }
+}
+
+fn has_broken_off(error: &io::Error) -> bool {
+    use io::ErrorKind as K;
+    matches!(
+        error.kind(),
+        K::UnexpectedEof
+            | K::ConnectionReset
+            | K::ConnectionAborted
+            | K::BrokenPipe
+            | K::NotConnected
+            | K::TimedOut
+    )
 }
 
 /// A number from 0 to 1; nothing depends on nobody knowing it.
