@@ -13,8 +13,8 @@ use super::error::{BadProtocol, Refused};
 use super::list::{has_token, is_token, only};
 use super::origin::Origins;
 use super::{Agreed, accept_key};
-use crate::config::{Config, Role};
-use crate::socket::WebSocket;
+use crate::config::Config;
+use crate::socket::{Served, WebSocket};
 
 /// Accepts WebSockets: settings that are made once and held against every request.
 ///
@@ -165,8 +165,11 @@ impl Accepted {
         self.agreed.protocol.as_deref()
     }
 
-    /// The 101, after which `then` has the socket. It runs in the connection's own task, so that a graceful
-    /// end of the server waits for it.
+    /// The 101, after which `then` has the socket. It runs in the connection's own task, which lasts until the
+    /// socket has come to its end, wherever `then` has moved it: a graceful end of the server waits for it.
+    ///
+    /// A socket that `then` drops is closed with 1000, or 1011 where it has panicked; see
+    /// [`WebSocket`](WebSocket#the-end).
     pub fn on_upgrade<F, Fut>(self, then: F) -> Response
     where
         F: FnOnce(WebSocket) -> Fut + Send + 'static,
@@ -180,7 +183,7 @@ impl Accepted {
             (http::header::SEC_WEBSOCKET_EXTENSIONS, extensions),
         ];
         let mut response = Response::upgrade(HeaderValue::from_static("websocket"), move |io| {
-            then(WebSocket::open(io, Role::Server, config, agreed))
+            Served::start(io, config, agreed, then)
         });
         for (name, value) in fields {
             if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {

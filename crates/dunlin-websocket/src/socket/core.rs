@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!            close() ─────▶ Closing ── peer's close, or it failed ──┐
-//!   Open ──┤                   └─────── no answer in time ──┐       │
+//!   Open ──┤  or shutdown      └─────── no answer in time ──┐       │
 //!            peer's close, or it failed ──▶ Ending ◀─────────────────┘
 //!                                             └── TCP ended ──▶ Ended
 //! ```
@@ -11,7 +11,8 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Weak;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +21,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::ending::Ending;
 use super::heartbeat::{Beat, Heartbeat};
+use super::served::Home;
 use super::transport::{Filled, Transport};
 use crate::close::{CloseCode, CloseFrame};
 use crate::config::{Config, Role};
@@ -51,6 +53,8 @@ struct Rest {
     is_compressed: bool,
     close_frame: Option<CloseFrame>,
     pings: u64,
+    /// Whoever sees to the end of a socket that is dropped before it.
+    home: Option<Weak<Home>>,
 }
 
 enum State {
@@ -81,8 +85,27 @@ impl Core {
             heartbeat,
             ping: None,
             rtt: None,
-            rest: Box::new(Rest { config, protocol, is_compressed, close_frame: None, pings: 0 }),
+            rest: Box::new(Rest {
+                config,
+                protocol,
+                is_compressed,
+                close_frame: None,
+                pings: 0,
+                home: None,
+            }),
         }
+    }
+
+    pub(super) fn set_home(&mut self, home: Weak<Home>) {
+        self.rest.home = Some(home);
+    }
+
+    /// What is left behind by one that goes home.
+    fn ended(role: Role) -> Self {
+        let io = Upgraded::new(tokio::io::empty(), Bytes::new());
+        let mut core = Self::new(io, role, Config::default(), Agreed::default());
+        core.end();
+        core
     }
 
     pub(super) fn protocol(&self) -> Option<&str> {
@@ -162,6 +185,7 @@ impl Core {
     /// There is no whole frame: writes what is queued, then reads. The whole order of things that keeps
     /// many answers in one write, and silence from being told before what has come is looked at.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Part>, Error>> {
+        self.take_leave();
         match self.transport.poll_write(cx, &mut self.out, 0) {
             Poll::Ready(Err(error)) if self.is_open() => {
                 return Poll::Ready(Err(Error::Io(error)));
@@ -200,6 +224,11 @@ impl Core {
         if let State::Closing(timer) = &mut self.state {
             ready!(timer.as_mut().poll(cx));
             return Poll::Ready(Err(Error::CloseTimeout));
+        }
+        if self.transport.poll_going_away(cx).is_ready() {
+            self.take_leave();
+            // To be polled again, and write it.
+            return Poll::Ready(Ok(None));
         }
         let Some(heartbeat) = &mut self.heartbeat else { return Poll::Pending };
         match ready!(heartbeat.poll(cx)) {
@@ -265,8 +294,23 @@ impl Core {
         self.heartbeat = None;
     }
 
+    /// Says close where the server shuts down.
+    fn take_leave(&mut self) {
+        if self.transport.is_going_away() {
+            self.start_close(CloseCode::GOING_AWAY, "");
+        }
+    }
+
+    /// Says close as far as it can be written at once, and ends.
+    pub(super) fn cut(&mut self, code: CloseCode) {
+        self.start_close(code, "");
+        let _ = self.poll_flush(&mut Context::from_waker(Waker::noop()));
+        self.end();
+    }
+
     /// Waits until there is room in the queue.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.take_leave();
         if !self.is_open() {
             return Poll::Ready(Err(Error::Closed));
         }
@@ -339,6 +383,16 @@ impl Core {
                 Some(Err(error)) => return Poll::Ready(Err(error)),
             }
         }
+    }
+}
+
+/// A socket of a server goes home, to be closed there as it should.
+impl Drop for Core {
+    fn drop(&mut self) {
+        let Some(home) = self.rest.home.take().and_then(|home| home.upgrade()) else { return };
+        let is_over = matches!(self.state, State::Ended);
+        let core = (!is_over).then(|| Box::new(std::mem::replace(self, Self::ended(self.role))));
+        home.come_back(core);
     }
 }
 
