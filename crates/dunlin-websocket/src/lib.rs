@@ -69,7 +69,7 @@ pub use self::deflate::Deflate;
 pub use self::error::Error;
 pub use self::handshake::{
     Accepted, BadProtocol, ClientHandshake, Confirmed, HandshakeError, Origins, Refused,
-    ServerHandshake, can_upgrade,
+    ServerHandshake, can_upgrade, check_upgrade,
 };
 pub use self::message::{Message, Part, Text};
 pub use self::proto::{Compress, ProtocolError};
