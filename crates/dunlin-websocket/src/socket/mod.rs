@@ -277,6 +277,11 @@ impl WebSocket {
         self.core.rtt()
     }
 
+    /// Takes a place in a room.
+    pub(crate) fn sit(&mut self, seat: std::sync::Arc<crate::room::Seat>) {
+        self.core.sit(seat);
+    }
+
     /// Two halves for two tasks. The receiver answers pings and close frames and keeps the heartbeat, so it
     /// has to be polled even where nothing is expected.
     pub fn split(self) -> (Sender, Receiver) {
