@@ -1,7 +1,7 @@
 //! Applications for Dunlin: routes, handlers, extractors, middleware, state, lifecycle.
 //!
-//! An [`App`] says which function answers what; a server runs it. This crate knows no socket and no
-//! runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
+//! An [`App`] says which function answers what; a server runs it. This crate knows no socket and, without
+//! the feature `websocket`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
 //!
 //! ```
 //! use dunlin_core::{Request, Service, StateKey};

@@ -186,6 +186,17 @@ async fn a_closed_room_closes_its_members_after_what_was_said() {
 }
 
 #[tokio::test]
+async fn a_socket_that_is_closed_cannot_stay() {
+    let room = Room::default();
+    let (server, client) = duplex(1000);
+    let mut ws = WebSocket::new(server, Role::Server, Config::default());
+    drop(client);
+    assert!(ws.receive().await.unwrap().is_err());
+    let membership = room.join(&mut ws);
+    assert_eq!((room.broadcast("unheard"), membership.queued()), (0, 0));
+}
+
+#[tokio::test]
 async fn members_are_told_1001_when_their_server_shuts_down() {
     let room = Room::default();
     let own = room.clone();

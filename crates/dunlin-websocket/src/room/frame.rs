@@ -99,3 +99,68 @@ impl Encoded {
         out.push(self.payload.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+
+    use super::*;
+
+    /// Where the pieces lie that two members are sent.
+    fn places(append: impl Fn(&mut Outbox)) -> [Vec<*const u8>; 2] {
+        [(); 2].map(|()| {
+            let mut out = Outbox::default();
+            append(&mut out);
+            let mut slices = [IoSlice::new(b""); 8];
+            let filled = out.slices(&mut slices);
+            slices[..filled].iter().map(|slice| slice.as_ptr()).collect()
+        })
+    }
+
+    #[test]
+    fn a_long_message_is_sent_from_where_it_lies() {
+        let payload = Bytes::from(vec![7; COPY_MAX + 1]);
+        let frame = SharedFrame::new(Message::from(payload.clone()), Compress::Auto);
+        let [one, other] = places(|out| frame.append_plain(out));
+        assert_eq!((one[1], other[1]), (payload.as_ptr(), payload.as_ptr()));
+    }
+
+    #[test]
+    fn a_short_message_is_kept_once() {
+        let frame = SharedFrame::new(Message::from("short"), Compress::Auto);
+        assert_eq!(frame.message(), Message::from("short"));
+        assert_eq!(frame.payload.as_ptr(), frame.plain.start[2..].as_ptr());
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn a_message_is_compressed_once_for_each_size_of_window() {
+        use crate::deflate::DeflateParams;
+
+        let compressor = |out_bits, out_takeover| {
+            let (level, in_takeover, keeps_state) = (1, false, false);
+            let params = DeflateParams {
+                level,
+                threshold: 0,
+                out_bits,
+                out_takeover,
+                in_takeover,
+                keeps_state,
+            };
+            Compressor::new(&params).unwrap()
+        };
+        let words: String =
+            (0..20_000u64).map(|n| format!("{:x} ", n * n * 2_654_435_761)).collect();
+        let frame = SharedFrame::new(Message::from(words), Compress::Auto);
+        let of = |bits, takeover| {
+            let compressor = compressor(bits, takeover);
+            places(|out| assert!(frame.append_deflated(&compressor, out)))[0][1]
+        };
+        assert_eq!(of(15, false), of(15, true), "whatever was agreed on takeover");
+        assert_ne!(of(15, false), of(10, false));
+        let mut keys = crate::proto::Keys::new();
+        let noise: Vec<u8> = (0..1000).flat_map(|_| keys.next().to_ne_bytes()).collect();
+        let frame = SharedFrame::new(Message::from(noise), Compress::Auto);
+        assert!(!frame.append_deflated(&compressor(15, false), &mut Outbox::default()));
+    }
+}

@@ -307,6 +307,9 @@ impl Core {
 
     pub(super) fn sit(&mut self, seat: Arc<Seat>) {
         self.rest.seats.push(seat);
+        if !self.is_open() {
+            self.leave_rooms();
+        }
     }
 
     /// Takes what is said in its rooms, as far as there is room in the queue: one message of each in turn, so
