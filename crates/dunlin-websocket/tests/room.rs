@@ -141,6 +141,22 @@ async fn more_than_fits_the_sockets_queue_is_sent_all_the_same() {
     }
 }
 
+#[tokio::test]
+async fn who_does_not_read_is_still_listened_to() {
+    let room = Room::new(RoomConfig { slow: SlowPolicy::DropOldest, ..RoomConfig::default() });
+    let mut slow = bare(&room, 1000);
+    let mut other = member(&room, Config::default());
+    for _ in 0..10 {
+        room.broadcast(vec![7; 50_000]);
+        other.receive_binary().await.unwrap().unwrap();
+    }
+    for _ in 0..3 {
+        slow.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i']).await.unwrap();
+        let heard = tokio::time::timeout(Duration::from_secs(30), text(&mut other)).await;
+        assert_eq!(heard.expect("it is not listened to"), "hi");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_is_too_slow_is_closed_with_1013() {
     let room = Room::new(RoomConfig { max_queued: 10_000, slow: SlowPolicy::Close });

@@ -58,6 +58,8 @@ struct Rest {
     home: Option<Weak<Home>>,
     /// Its places in rooms.
     seats: Vec<Arc<Seat>>,
+    /// Bytes of theirs that were queued since the queue was empty.
+    heard: usize,
 }
 
 enum State {
@@ -96,6 +98,7 @@ impl Core {
                 pings: 0,
                 home: None,
                 seats: Vec::new(),
+                heard: 0,
             }),
         }
     }
@@ -197,11 +200,14 @@ impl Core {
                 return Poll::Ready(Err(Error::Io(error)));
             }
             // A peer that has its close frame may be gone already.
-            Poll::Ready(_) => is_written = true,
+            Poll::Ready(_) => {
+                self.rest.heard = 0;
+                is_written = true;
+            }
             Poll::Pending => {
                 // What reading would add to the queue are pongs: a peer that pings and never reads must not
-                // make it grow.
-                if self.out.len() > self.rest.config.high_water {
+                // make it grow. One that is told more than it reads is still listened to.
+                if self.out.len() > self.rest.config.high_water + self.rest.heard {
                     return self.poll_deadlines(cx);
                 }
             }
@@ -312,17 +318,17 @@ impl Core {
         }
     }
 
-    /// Takes what is said in its rooms, as far as there is room in the queue: one message of each in turn, so
-    /// that a busy room does not keep the others waiting. Tells whether the queue is full now.
+    /// Takes what is said in its rooms, as far as half of the queue goes: one message of each in turn, so that a
+    /// busy room does not keep the others waiting. Tells whether there was no room for more.
     fn hear(&mut self, cx: &Context<'_>) -> bool {
         let (mut is_over, mut close) = (false, None);
         while !is_over && self.is_open() {
             is_over = true;
             let (encoder, out) = (&mut self.encoder, &mut self.out);
-            let high_water = self.rest.config.high_water.max(1);
+            let (limit, before) = ((self.rest.config.high_water / 2).max(1), out.len());
             self.rest.seats.retain(|seat| {
                 // Between the parts of a message there is no place for another.
-                let has_room = out.len() < high_water && !encoder.is_in_message();
+                let has_room = out.len() < limit && !encoder.is_in_message();
                 match seat.next(cx, has_room) {
                     Next::Send(frame) => {
                         encoder.shared(&frame, out);
@@ -334,11 +340,12 @@ impl Core {
                 }
                 true
             });
+            self.rest.heard += out.len() - before;
             if let Some(CloseFrame { code, reason }) = close.take() {
                 self.start_close(code, &reason);
             }
         }
-        self.out.len() >= self.rest.config.high_water.max(1)
+        self.out.len() >= (self.rest.config.high_water / 2).max(1)
     }
 
     /// Nothing is said to a socket that does not send any more.
