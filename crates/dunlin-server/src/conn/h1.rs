@@ -20,8 +20,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use dunlin_codec::{Event, Phase, ServerConn};
 use dunlin_core::{
-    BodyError, BodySender, BoxFuture, Connection, Goodbye, OnUpgrade, Refusal, Request, Scratch,
-    Service, Upgraded,
+    BodyError, BodySender, Connection, OnUpgrade, Refusal, Request, Scratch, Service,
 };
 use http::StatusCode;
 use pin_project_lite::pin_project;
@@ -30,6 +29,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::exchange::{Incoming, Outgoing, begin_body};
 use super::input::{HEAD_READ, Input};
 use super::output::{Backlog, Output};
+use super::upgraded::Handed;
 use super::wait::Wait;
 use crate::config::Config;
 use crate::timer::{Slot, Sweep};
@@ -51,23 +51,8 @@ pin_project! {
         service: Arc<S>,
         link: Link<T>,
         rest: Vec<u8>,
-        upgraded: Option<Upgrade>,
+        upgraded: Option<Handed>,
         _tracked: Option<Tracked>,
-    }
-}
-
-/// What the connection was handed over to.
-struct Upgrade {
-    then: BoxFuture<'static, ()>,
-    goodbye: Goodbye,
-}
-
-impl Upgrade {
-    fn poll(&mut self, cx: &mut Context<'_>, closing: bool) -> Poll<()> {
-        if closing {
-            self.goodbye.say();
-        }
-        self.then.as_mut().poll(cx)
     }
 }
 
@@ -229,10 +214,8 @@ where
                     link.park(Wait::Handler);
                     let read_ahead = Bytes::from(turn.input.into_rest());
                     let Some(io) = link.io.take() else { return Poll::Ready(()) };
-                    // From here on it ends by itself, or when the time to shut down is over.
-                    let (io, goodbye) = Upgraded::new(io, read_ahead).with_goodbye();
-                    let upgrade = Upgrade { then: then.run(io), goodbye };
-                    return this.upgraded.insert(upgrade).poll(cx, link.closing);
+                    let handed = Handed::over(then, io, read_ahead);
+                    return this.upgraded.insert(handed).poll(cx, link.closing);
                 }
             }
         }
