@@ -20,7 +20,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use dunlin_codec::{Event, Phase, ServerConn};
 use dunlin_core::{
-    BodyError, BodySender, BoxFuture, Connection, OnUpgrade, Refusal, Request, Scratch, Service,
+    BodyError, BodySender, Connection, OnUpgrade, Refusal, Request, Scratch, Service,
 };
 use http::StatusCode;
 use pin_project_lite::pin_project;
@@ -29,6 +29,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::exchange::{Incoming, Outgoing, begin_body};
 use super::input::{HEAD_READ, Input};
 use super::output::{Backlog, Output};
+use super::upgraded::Handed;
 use super::wait::Wait;
 use crate::config::Config;
 use crate::timer::{Slot, Sweep};
@@ -50,7 +51,7 @@ pin_project! {
         service: Arc<S>,
         link: Link<T>,
         rest: Vec<u8>,
-        upgraded: Option<BoxFuture<'static, ()>>,
+        upgraded: Option<Handed>,
         _tracked: Option<Tracked>,
     }
 }
@@ -155,7 +156,7 @@ where
             Attend::Gone => return Poll::Ready(()),
         };
         if let Some(upgraded) = this.upgraded {
-            return upgraded.as_mut().poll(cx);
+            return upgraded.poll(cx, link.closing);
         }
         // Taken, not borrowed: a handler polled here may drive a connection of its own.
         let mut lent = Scratch::lend();
@@ -213,8 +214,8 @@ where
                     link.park(Wait::Handler);
                     let read_ahead = Bytes::from(turn.input.into_rest());
                     let Some(io) = link.io.take() else { return Poll::Ready(()) };
-                    // From here on it ends by itself, or when the time to shut down is over.
-                    return this.upgraded.insert(then.run(io, read_ahead)).as_mut().poll(cx);
+                    let handed = Handed::over(then, io, read_ahead);
+                    return this.upgraded.insert(handed).poll(cx, link.closing);
                 }
             }
         }

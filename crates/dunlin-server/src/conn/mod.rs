@@ -5,12 +5,14 @@
 //! | `h1` | the HTTP/1.1 driver, a hand-written future |
 //! | `exchange` | one request's answer inside it |
 //! | `input`, `output` | bytes read ahead and bytes not yet written, without a buffer while idle |
+//! | `upgraded` | what a connection was handed over to, and how it learns of the shutdown |
 //! | `wait` | what the connection waits for and for how long |
 
 mod exchange;
 mod h1;
 mod input;
 mod output;
+mod upgraded;
 mod wait;
 
 pub(crate) use self::h1::Http1;
