@@ -14,6 +14,7 @@ use super::list::{has_token, is_token, only};
 use super::origin::Origins;
 use super::{Agreed, accept_key};
 use crate::config::{Config, Role};
+use crate::proto::{Decoder, Encoder};
 use crate::socket::WebSocket;
 
 /// Accepts WebSockets: settings that are made once and held against every request.
@@ -163,6 +164,11 @@ impl Accepted {
     /// The subprotocol that was chosen.
     pub fn protocol(&self) -> Option<&str> {
         self.agreed.protocol.as_deref()
+    }
+
+    /// Both directions of the protocol with what is agreed on, for a transport of one's own.
+    pub fn codec(&self) -> (Decoder, Encoder) {
+        self.agreed.codec(Role::Server, self.config.limits)
     }
 
     /// The 101, after which `then` has the socket. It runs in the connection's own task, so that a graceful

@@ -66,6 +66,20 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn masking_twice_gives_the_data_back(
+            data in prop::collection::vec(any::<u8>(), 0..2000),
+            key: [u8; 4],
+            at in 0usize..40,
+        ) {
+            let mut masked = data.clone();
+            let at = at.min(data.len());
+            // On any alignment.
+            apply_mask(&mut masked[at..], key);
+            prop_assert_eq!(&unmasked(&masked[at..], key), &data[at..]);
+            prop_assert_eq!(&masked[..at], &data[..at]);
+        }
+
         /// Blocks give what a loop over bytes gives, wherever the data is split.
         #[test]
         fn split_points_do_not_matter(
