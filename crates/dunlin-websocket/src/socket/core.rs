@@ -71,7 +71,7 @@ impl Core {
         let protocol = agreed.protocol;
         Self {
             role,
-            transport: Transport::new(io),
+            transport: Transport::new(io, config.write_timeout),
             decoder,
             encoder,
             input: Input::default(),
@@ -163,9 +163,7 @@ impl Core {
     /// many answers in one write, and silence from being told before what has come is looked at.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Part>, Error>> {
         match self.transport.poll_write(cx, &mut self.out, 0) {
-            Poll::Ready(Err(error)) if self.is_open() => {
-                return Poll::Ready(Err(Error::Io(error)));
-            }
+            Poll::Ready(Err(error)) if self.is_open() => return Poll::Ready(Err(error)),
             // A peer that has its close frame may be gone already.
             Poll::Ready(_) => {}
             Poll::Pending => {
@@ -274,10 +272,8 @@ impl Core {
         if self.out.len() < high_water.max(1) {
             return Poll::Ready(Ok(()));
         }
-        match ready!(self.transport.poll_write(cx, &mut self.out, high_water / 2)) {
-            Ok(()) => Poll::Ready(Ok(())),
-            Err(error) => Poll::Ready(Err(Error::Io(error))),
-        }
+        let result = ready!(self.transport.poll_write(cx, &mut self.out, high_water / 2));
+        Poll::Ready(self.give_up_on_timeout(result))
     }
 
     pub(super) fn start_send(&mut self, message: Message, compress: Compress) -> Result<(), Error> {
@@ -319,7 +315,16 @@ impl Core {
         if matches!(self.state, State::Ended) {
             return Poll::Ready(Err(Error::Closed));
         }
-        self.transport.poll_write(cx, &mut self.out, 0).map_err(Error::Io)
+        let result = ready!(self.transport.poll_write(cx, &mut self.out, 0));
+        Poll::Ready(self.give_up_on_timeout(result))
+    }
+
+    /// Ends the connection of a peer that takes nothing: half a frame may have left.
+    fn give_up_on_timeout(&mut self, result: Result<(), Error>) -> Result<(), Error> {
+        if let Err(Error::WriteTimeout) = result {
+            self.end();
+        }
+        result
     }
 
     /// Queues a close frame, unless there was one.

@@ -3,12 +3,15 @@
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::BufMut;
 use dunlin_core::{Scratch, Upgraded};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 use super::read_buffer;
+use crate::error::Error;
 use crate::proto::{Decoder, Event, Input, Outbox, ProtocolError};
 
 /// Slices of one vectored write: headers and payloads of eight large messages.
@@ -25,6 +28,9 @@ pub(super) struct Transport {
     is_dirty: bool,
     /// The last read brought the end of a large message. Who sends one often sends another.
     was_large: bool,
+    write_timeout: Duration,
+    /// Runs while the peer takes nothing of what waits to be written.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 /// What a read has brought.
@@ -38,8 +44,8 @@ pub(super) enum Filled {
 }
 
 impl Transport {
-    pub(super) fn new(io: Upgraded) -> Self {
-        Self { io: Some(io), is_dirty: false, was_large: false }
+    pub(super) fn new(io: Upgraded, write_timeout: Duration) -> Self {
+        Self { io: Some(io), is_dirty: false, was_large: false, write_timeout, stalled: None }
     }
 
     fn io(&mut self) -> io::Result<&mut Upgraded> {
@@ -91,15 +97,42 @@ impl Transport {
     }
 
     /// Writes until no more than `max` bytes wait; with 0 it flushes the transport as well.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], and [`Error::WriteTimeout`] where the peer takes nothing for too long.
     pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         out: &mut Outbox,
         max: usize,
-    ) -> Poll<io::Result<()>> {
+    ) -> Poll<Result<(), Error>> {
         if out.is_empty() && !self.is_dirty {
             return Poll::Ready(Ok(()));
         }
+        let before = out.len();
+        match self.poll_write_all(cx, out, max) {
+            Poll::Ready(result) => {
+                self.stalled = None;
+                Poll::Ready(result.map_err(Error::Io))
+            }
+            Poll::Pending => {
+                if out.len() < before {
+                    self.stalled = None;
+                }
+                let stalled =
+                    self.stalled.get_or_insert_with(|| Box::pin(sleep(self.write_timeout)));
+                stalled.as_mut().poll(cx).map(|()| Err(Error::WriteTimeout))
+            }
+        }
+    }
+
+    fn poll_write_all(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Outbox,
+        max: usize,
+    ) -> Poll<io::Result<()>> {
         let is_dirty = &mut self.is_dirty;
         let io = self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         while out.len() > max {
