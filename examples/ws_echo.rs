@@ -50,7 +50,7 @@ async fn serve(port: u16, config: Config) -> dunlin::Result<()> {
         |addresses: &[std::net::SocketAddr]| drop(writeln!(io::stdout(), "{}", addresses[0]));
     let server = Server::builder()
         .bind(("127.0.0.1", port))
-        // An echo has no end of its own to wait for.
+        // Peers are told 1001 then; one that does not answer is not waited for.
         .shutdown_timeout(Duration::from_secs(1))
         .on_listening(tell);
     Ok(server.serve(service).await?)

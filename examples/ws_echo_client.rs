@@ -3,7 +3,7 @@
 //! Run `cargo run --release --example ws_echo_client -- ws://127.0.0.1:9002/ deflate`.
 
 use dunlin::client::Client;
-use dunlin::websocket::{ClientHandshake, Config, Deflate, Limits};
+use dunlin::websocket::{Config, Deflate, Limits};
 
 const HELP: &str = "\
 ws_echo_client URL [deflate] [--max-message BYTES]
@@ -28,14 +28,7 @@ async fn main() -> dunlin::Result<()> {
             _ => url = Some(arg),
         }
     }
-    // The client speaks of http where WebSocket speaks of ws.
-    let url = url.as_deref().and_then(|url| url.strip_prefix("ws")).ok_or(HELP)?;
-    let handshake = ClientHandshake::new(config);
-    let headers = handshake.headers().into_iter().collect();
-    let response = Client::new().get(format!("http{url}")).headers(headers).send().await?;
-    let confirmed = handshake.check(response.head())?;
-    let connection = response.into_upgraded().map_err(|_| "the server did not switch protocols")?;
-    let mut ws = confirmed.open(connection);
+    let mut ws = Client::new().ws_connect(url.ok_or(HELP)?).config(config).send().await?;
     while let Some(message) = ws.receive().await {
         ws.feed(message?).await?;
     }

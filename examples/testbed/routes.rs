@@ -11,7 +11,10 @@ use bytes::Bytes;
 use dunlin::core::StateKey;
 use dunlin::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, SET_COOKIE, WWW_AUTHENTICATE};
 use dunlin::http::{HeaderName, HeaderValue, StatusCode};
-use dunlin::web::{App, HttpError, Json, Path, Query, Redirect, Result, State, any, get, post};
+use dunlin::web::{
+    App, HttpError, Json, Path, Query, Redirect, Result, State, WsUpgrade, any, get, post,
+};
+use dunlin::websocket::{Config, Deflate, Origins};
 use dunlin::{Body, BoxError, IntoResponse, Request, Response};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
@@ -38,6 +41,7 @@ pub(crate) fn app(root: Arc<Root>) -> App {
         get("/redirect/{n}", redirect),
         get("/stream", stream_query),
         get("/stream/{n}", stream_path),
+        get("/ws", echo_messages),
         get("/basic-auth/{user}/{pass}", basic_auth),
     ])
 }
@@ -183,6 +187,18 @@ fn filler(n: u64) -> Body {
         Ok::<_, BoxError>(piece.slice(..left as usize))
     });
     Body::from_stream(stream::iter(pieces))
+}
+
+/// Sends every message back, to whoever asks: an echo goes by no cookies.
+async fn echo_messages(ws: WsUpgrade) -> Response {
+    let config = Config { deflate: Some(Deflate::default()), ..Config::default() };
+    ws.config(config).origins(Origins::Any).on_upgrade(|mut ws| async move {
+        while let Some(Ok(message)) = ws.receive().await {
+            if ws.feed(message).await.is_err() {
+                break;
+            }
+        }
+    })
 }
 
 async fn basic_auth(Path((user, pass)): Path<(String, String)>, req: Request) -> Response {

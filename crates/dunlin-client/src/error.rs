@@ -187,6 +187,10 @@ pub enum ErrorKind {
         /// The status.
         status: StatusCode,
     },
+    /// The server's answer opens no WebSocket.
+    #[cfg(feature = "websocket")]
+    #[error("no WebSocket: {0}")]
+    Handshake(#[source] Arc<crate::ws::WsRefusal>),
     /// The client was closed.
     #[error("the client is closed")]
     Closed,
@@ -315,6 +319,8 @@ impl Error {
         match &self.0.kind {
             ErrorKind::Status { status } => Some(*status),
             ErrorKind::Proxy { status, .. } => *status,
+            #[cfg(feature = "websocket")]
+            ErrorKind::Handshake(refusal) => Some(refusal.status()),
             _ => None,
         }
     }
@@ -409,6 +415,8 @@ impl std::error::Error for Error {
             Resolve(error) | Connect(error) | Refused(error) | Tls(error) | Redirect(error)
             | Other(error) => Some(&**error),
             Io(error) => Some(&**error),
+            #[cfg(feature = "websocket")]
+            ErrorKind::Handshake(refusal) => Some(&**refusal),
             kind => std::error::Error::source(kind),
         }
     }

@@ -20,6 +20,7 @@
 //! | [`Retry`], [`RateLimit`], [`SingleFlight`], [`Hsts`] | middleware: again, not too often, once for all, by `https` |
 //! | [`InProcess`], [`Recorder`], [`Replay`] | middleware in place of a server: an app, a recording |
 //! | [`cache`] | middleware that keeps responses (RFC 9111), in memory or on disk |
+//! | [`WsBuilder`] | a WebSocket over the same client: [`Client::ws_connect`] (feature `websocket`) |
 //! | [`sse`] | server-sent events: a stream that is asked for again when it ends |
 //! | [`cookies`], [`auth`] | the jar; credentials |
 //! | [`Error`] | what went wrong, in which [`Phase`], with whom |
@@ -31,7 +32,10 @@
 //! along with its head it allocates once. An idle connection holds no buffer.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(not(feature = "tls"), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(feature = "tls", feature = "websocket")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 mod attempt;
 pub mod auth;
@@ -57,6 +61,8 @@ pub mod sse;
 mod timeouts;
 mod trace;
 mod url;
+#[cfg(feature = "websocket")]
+mod ws;
 
 pub use self::builder::ClientBuilder;
 pub use self::client::Client;
@@ -83,5 +89,9 @@ pub use self::response::{LINE_MAX, Lines, Link, Response};
 pub use self::timeouts::Timeouts;
 pub use self::trace::{Trace, Tracer};
 pub use self::url::{IntoUrl, Origin, Url};
+#[cfg(feature = "websocket")]
+pub use self::ws::{WsBuilder, WsRefusal};
 
 pub use dunlin_multipart as multipart;
+#[cfg(feature = "websocket")]
+pub use dunlin_websocket as websocket;

@@ -15,7 +15,7 @@ fn every_test_that_the_guide_names_is_there() {
         let Some((file, test)) = word.split_once(".rs::") else { continue };
         let folder = match file.split('/').next() {
             Some("src") => client.to_owned(),
-            Some("dunlin-multipart") => client.join(".."),
+            Some(other) if other.starts_with("dunlin-") => client.join(".."),
             _ => client.join("tests"),
         };
         let path = folder.join(file).with_extension("rs");

@@ -65,4 +65,4 @@ pub use self::scope::{Captures, Scope, StateKey};
 pub use self::scratch::{Lent, SCRATCH_LEN, Scratch};
 pub use self::service::{BoxFuture, DynService, IntoService, Service};
 #[cfg(feature = "io")]
-pub use self::upgrade::{Io, OnUpgrade, Upgraded};
+pub use self::upgrade::{Goodbye, Io, OnUpgrade, Upgraded};

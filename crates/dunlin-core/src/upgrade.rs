@@ -1,9 +1,11 @@
 //! Handing a connection over to another protocol (RFC 9110 §7.8).
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use http::header::{CONNECTION, UPGRADE};
@@ -24,19 +26,69 @@ impl<T: AsyncRead + AsyncWrite + Send> Io for T {}
 pub struct Upgraded {
     read_ahead: Bytes,
     io: Mutex<Pin<Box<dyn Io>>>,
+    notice: Option<Arc<Notice>>,
 }
 
 impl Upgraded {
     /// A connection that was handed over; for drivers.
     pub fn new(io: impl Io + 'static, read_ahead: Bytes) -> Self {
-        Self { read_ahead, io: Mutex::new(Box::pin(io)) }
+        Self { read_ahead, io: Mutex::new(Box::pin(io)), notice: None }
     }
-}
 
-impl Upgraded {
+    /// The same, and what tells it that its server shuts down; for drivers of servers.
+    pub fn with_goodbye(self) -> (Self, Goodbye) {
+        let notice = Arc::new(Notice::default());
+        (Self { notice: Some(Arc::clone(&notice)), ..self }, Goodbye(notice))
+    }
+
+    /// Whether the server that the connection belongs to shuts down: time to take leave of the peer. What
+    /// still runs when the server's shutdown timeout is over is cut. A client's connection never is.
+    pub fn is_going_away(&self) -> bool {
+        self.notice.as_ref().is_some_and(|notice| notice.is_given.load(Ordering::Acquire))
+    }
+
+    /// Ready once [`is_going_away`](Self::is_going_away) holds. The task that polled last is woken.
+    pub fn poll_going_away(&self, cx: &Context<'_>) -> Poll<()> {
+        let Some(notice) = &self.notice else { return Poll::Pending };
+        match &mut *notice.waker.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(waker) => waker.clone_from(cx.waker()),
+            empty => *empty = Some(cx.waker().clone()),
+        }
+        // After the waker is there, so that a notice between the two is not missed.
+        if self.is_going_away() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Waits until the server shuts down; see [`is_going_away`](Self::is_going_away).
+    pub async fn going_away(&self) {
+        poll_fn(|cx| self.poll_going_away(cx)).await;
+    }
+
     fn io(&mut self) -> Pin<&mut dyn Io> {
         self.io.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut()
     }
+}
+
+/// Tells whoever has an [`Upgraded`] connection that the server shuts down; for drivers.
+#[derive(Debug)]
+pub struct Goodbye(Arc<Notice>);
+
+impl Goodbye {
+    /// Tells it; once is enough.
+    pub fn say(&self) {
+        if !self.0.is_given.swap(true, Ordering::AcqRel) {
+            let waker = self.0.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}
+
+/// What the driver and the connection share.
+#[derive(Debug, Default)]
+struct Notice {
+    is_given: AtomicBool,
+    waker: Mutex<Option<Waker>>,
 }
 
 type Then = Box<dyn FnOnce(Upgraded) -> BoxFuture<'static, ()> + Send>;
@@ -47,9 +99,17 @@ pub struct OnUpgrade(Mutex<Then>);
 
 impl OnUpgrade {
     /// Runs it; for drivers.
-    pub fn run(self, io: impl Io + 'static, read_ahead: Bytes) -> BoxFuture<'static, ()> {
+    pub fn run(self, io: Upgraded) -> BoxFuture<'static, ()> {
         let then = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        then(Upgraded::new(io, read_ahead))
+        then(io)
+    }
+
+    /// The same with something around what runs, such as a watch for panics.
+    pub fn map<F>(self, around: F) -> Self
+    where
+        F: FnOnce(BoxFuture<'static, ()>) -> BoxFuture<'static, ()> + Send + 'static,
+    {
+        Self(Mutex::new(Box::new(move |io| around(self.run(io)))))
     }
 }
 
@@ -146,8 +206,24 @@ mod tests {
             io.read_to_string(&mut text).await.unwrap();
             done.send(text).unwrap();
         });
-        response.body_mut().take_upgrade().unwrap().run(io, Bytes::from_static(b"hello")).await;
+        let io = Upgraded::new(io, Bytes::from_static(b"hello"));
+        response.body_mut().take_upgrade().unwrap().run(io).await;
         assert_eq!(got.await.unwrap(), "hello world");
         assert!(response.body_mut().take_upgrade().is_none());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_the_end_of_the_server_is_told() {
+        let (io, goodbye) = Upgraded::new(tokio::io::empty(), Bytes::new()).with_goodbye();
+        assert!(!io.is_going_away());
+        let waiting = tokio::spawn(async move {
+            io.going_away().await;
+            io.is_going_away()
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        goodbye.say();
+        goodbye.say();
+        assert!(waiting.await.unwrap());
     }
 }

@@ -57,8 +57,8 @@
 //! `OPTIONS` has to be registered; `OPTIONS *` is 200.
 //!
 //! **Handlers** are plain `async fn`s: see [`Handler`]. Arguments are [`Path`], [`Query`], `Json`
-//! (feature `json`), [`Form`], [`State`], [`Peer`], [`Urls`]; `Method`, `Uri`, `Version`,
-//! `HeaderMap` and `RequestHead`; and last of all what reads the body: `Request`, `Body`, `Bytes`,
+//! (feature `json`), [`Form`], [`State`], [`Peer`], [`Urls`], `WsUpgrade` (feature `websocket`);
+//! `Method`, `Uri`, `Version`, `HeaderMap` and `RequestHead`; and last of all what reads the body: `Request`, `Body`, `Bytes`,
 //! `Vec<u8>`, `String`. In an `Option` or a `Result` an argument's rejection is the handler's to
 //! judge. Results are whatever implements [`IntoResponse`](dunlin_core::IntoResponse).
 //!
@@ -69,6 +69,9 @@
 //! **Middleware** is an `async fn(Request, Next)`: see [`Middleware`].
 //!
 //! **State** is kept under typed keys, checked when the app is built: see [`State`].
+//!
+//! **WebSockets** are opened by a handler that takes `WsUpgrade`; they are closed with 1001 when the
+//! server shuts down, and with 1011 where what runs on them panics, which is told as any other panic.
 //!
 //! **Lifecycle.** [`App::on_startup`], [`App::cleanup_ctx`], [`App::on_shutdown`] and
 //! [`App::on_cleanup`]; state may be set while the app starts.
@@ -106,10 +109,15 @@ mod middleware;
 mod respond;
 mod route;
 
+#[cfg(feature = "websocket")]
+pub use dunlin_websocket as websocket;
+
 pub use dunlin_signals::{IntoSignalResult, SignalErrors, Teardown};
 
 pub use self::app::{App, AppRef, BuildError, BuildErrors, BuiltApp, Startup};
 pub use self::error::{Accepts, ErrorView, HttpError, Panic, Result};
+#[cfg(feature = "websocket")]
+pub use self::extract::WsUpgrade;
 pub use self::extract::{Form, Path, Peer, Query, State, Urls};
 pub use self::handler::Handler;
 pub use self::middleware::{Middleware, Next, Run};

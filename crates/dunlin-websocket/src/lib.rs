@@ -31,6 +31,7 @@
 //! | [`WebSocket`], [`Sender`], [`Receiver`] | the connection, whole or in halves |
 //! | [`Message`], [`Text`], [`Part`] | what is sent and received, whole or in parts |
 //! | [`ServerHandshake`], [`ClientHandshake`] | how it is opened: keys, origins, subprotocols, extensions |
+//! | [`Room`], [`Membership`] | one message for many, encoded once |
 //! | [`Config`], [`Limits`], `Deflate` | settings |
 //! | [`CloseCode`], [`CloseFrame`] | how it ends |
 //! | [`Error`], [`ProtocolError`], [`Refused`], [`HandshakeError`] | what went wrong |
@@ -60,6 +61,7 @@ mod error;
 mod handshake;
 mod message;
 pub mod proto;
+pub mod room;
 mod socket;
 
 pub use self::close::{CloseCode, CloseFrame};
@@ -69,8 +71,9 @@ pub use self::deflate::Deflate;
 pub use self::error::Error;
 pub use self::handshake::{
     Accepted, BadProtocol, ClientHandshake, Confirmed, HandshakeError, Origins, Refused,
-    ServerHandshake, can_upgrade,
+    ServerHandshake, can_upgrade, check_upgrade,
 };
 pub use self::message::{Message, Part, Text};
 pub use self::proto::{Compress, ProtocolError};
+pub use self::room::{Membership, Room, RoomConfig, SlowPolicy};
 pub use self::socket::{Receiver, Sender, WebSocket};

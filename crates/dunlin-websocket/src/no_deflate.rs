@@ -45,6 +45,18 @@ impl Compressor {
         match *self {}
     }
 
+    pub(crate) fn bits(&self) -> u8 {
+        match *self {}
+    }
+
+    pub(crate) fn squeeze(&self, _: &[u8]) -> Option<Vec<u8>> {
+        match *self {}
+    }
+
+    pub(crate) fn forget(&mut self) {
+        match *self {}
+    }
+
     pub(crate) fn part(&mut self, _: &[u8], _: bool, _: &mut Vec<u8>) {
         match *self {}
     }

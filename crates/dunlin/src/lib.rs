@@ -32,7 +32,7 @@
 //! | --- | --- | --- |
 //! | `server` | yes | [`web`], [`server`], [`run_app`] |
 //! | `client` | yes | [`client`] |
-//! | `websocket` | yes | [`websocket`] |
+//! | `websocket` | yes | [`websocket`], [`web::WsUpgrade`], [`client::Client::ws_connect`] |
 //! | `tls` | yes | `https` in the client |
 //! | `compress` | yes | decoding of compressed responses, encoding of requests, compression of WebSocket messages |
 //! | `json` | yes | [`web::Json`], JSON in WebSocket messages |

@@ -90,7 +90,7 @@ impl InProcess {
         *response.extensions_mut() = extensions;
         if let Some(upgrade) = upgrade {
             let (ours, theirs) = tokio::io::duplex(DUPLEX);
-            tokio::spawn(upgrade.run(theirs, bytes::Bytes::new()));
+            tokio::spawn(upgrade.run(Upgraded::new(theirs, bytes::Bytes::new())));
             response.set_upgraded(Upgraded::new(ours, bytes::Bytes::new()));
         }
         Ok(response)

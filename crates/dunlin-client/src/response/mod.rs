@@ -91,6 +91,12 @@ impl Response {
         self.upgraded = Some(upgraded);
     }
 
+    /// Takes the connection and leaves the rest.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn take_upgraded(&mut self) -> Option<Upgraded> {
+        self.upgraded.take()
+    }
+
     /// Whether there is a connection to hand over and no body.
     pub(crate) fn is_upgraded(&self) -> bool {
         self.upgraded.is_some()

@@ -130,8 +130,10 @@ impl Body {
         Self { kind: Kind::Stream(Box::new(Streaming::new(inner))), limit: 0 }
     }
 
+    /// The body of a response that hands its connection over: what
+    /// [`take_upgrade`](Self::take_upgrade) gives back.
     #[cfg(feature = "io")]
-    pub(crate) fn from_upgrade(upgrade: OnUpgrade) -> Self {
+    pub fn from_upgrade(upgrade: OnUpgrade) -> Self {
         Self { kind: Kind::Upgrade(Box::new(upgrade)), limit: 0 }
     }
 

@@ -20,7 +20,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use dunlin_codec::{Event, Phase, ServerConn};
 use dunlin_core::{
-    BodyError, BodySender, BoxFuture, Connection, OnUpgrade, Refusal, Request, Scratch, Service,
+    BodyError, BodySender, BoxFuture, Connection, Goodbye, OnUpgrade, Refusal, Request, Scratch,
+    Service, Upgraded,
 };
 use http::StatusCode;
 use pin_project_lite::pin_project;
@@ -50,8 +51,23 @@ pin_project! {
         service: Arc<S>,
         link: Link<T>,
         rest: Vec<u8>,
-        upgraded: Option<BoxFuture<'static, ()>>,
+        upgraded: Option<Upgrade>,
         _tracked: Option<Tracked>,
+    }
+}
+
+/// What the connection was handed over to.
+struct Upgrade {
+    then: BoxFuture<'static, ()>,
+    goodbye: Goodbye,
+}
+
+impl Upgrade {
+    fn poll(&mut self, cx: &mut Context<'_>, closing: bool) -> Poll<()> {
+        if closing {
+            self.goodbye.say();
+        }
+        self.then.as_mut().poll(cx)
     }
 }
 
@@ -155,7 +171,7 @@ where
             Attend::Gone => return Poll::Ready(()),
         };
         if let Some(upgraded) = this.upgraded {
-            return upgraded.as_mut().poll(cx);
+            return upgraded.poll(cx, link.closing);
         }
         // Taken, not borrowed: a handler polled here may drive a connection of its own.
         let mut lent = Scratch::lend();
@@ -214,7 +230,9 @@ where
                     let read_ahead = Bytes::from(turn.input.into_rest());
                     let Some(io) = link.io.take() else { return Poll::Ready(()) };
                     // From here on it ends by itself, or when the time to shut down is over.
-                    return this.upgraded.insert(then.run(io, read_ahead)).as_mut().poll(cx);
+                    let (io, goodbye) = Upgraded::new(io, read_ahead).with_goodbye();
+                    let upgrade = Upgrade { then: then.run(io), goodbye };
+                    return this.upgraded.insert(upgrade).poll(cx, link.closing);
                 }
             }
         }

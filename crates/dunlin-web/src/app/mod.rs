@@ -233,7 +233,8 @@ impl App {
     }
 
     /// Is told of every error of 5xx, with its cause, in place of the line on stderr that is written
-    /// otherwise. Panics are told here too, after the panic hook has written them.
+    /// otherwise. Panics are told here too, after the panic hook has written them, and so are those of what
+    /// runs on a connection that was handed over, such as a WebSocket (feature `websocket`).
     pub fn on_error(mut self, receiver: impl Fn(&ErrorView<'_>) + Send + Sync + 'static) -> Self {
         self.on_error = Some(Arc::new(receiver));
         self

@@ -10,6 +10,11 @@ use super::HttpError;
 /// A panic that was caught: 500, and the connection is closed, since what the handler shared with
 /// others may be half changed.
 pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Response {
+    of_panic(payload).into_response()
+}
+
+/// The error that tells of a panic.
+pub(crate) fn of_panic(payload: &(dyn std::any::Any + Send)) -> HttpError {
     let message = payload
         .downcast_ref::<&'static str>()
         .map(|text| (*text).to_owned())
@@ -17,7 +22,6 @@ pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Response {
     HttpError::internal()
         .with_header(http::header::CONNECTION, HeaderValue::from_static("close"))
         .with_source(Panic { message: message.unwrap_or_default() })
-        .into_response()
 }
 
 /// A handler or middleware panicked: the cause of the 500 that answered the request.

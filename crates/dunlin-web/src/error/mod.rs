@@ -12,6 +12,8 @@ use http::header::{ALLOW, LINK};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 pub use self::failure::Panic;
+#[cfg(feature = "websocket")]
+pub(crate) use self::failure::of_panic;
 pub(crate) use self::failure::{log, panicked};
 pub use self::render::{Accepts, ErrorView};
 use self::render::{Record, overlay};
@@ -232,6 +234,16 @@ impl From<Refusal> for HttpError {
     }
 }
 
+/// The answer to a handshake that is refused, with its fields.
+#[cfg(feature = "websocket")]
+impl From<dunlin_websocket::Refused> for HttpError {
+    fn from(refused: dunlin_websocket::Refused) -> Self {
+        let error = Self::new(refused.status()).with_message(refused.to_string());
+        let fields = refused.headers().into_iter();
+        fields.fold(error, |error, (name, value)| error.with_header(name, value))
+    }
+}
+
 impl From<StatusCode> for HttpError {
     fn from(status: StatusCode) -> Self {
         Self::new(status)
@@ -253,6 +265,8 @@ macro_rules! from_failure {
 from_failure!(BoxError, UrlError, std::io::Error, fmt::Error, http::Error);
 #[cfg(feature = "json")]
 from_failure!(serde_json::Error);
+#[cfg(feature = "websocket")]
+from_failure!(dunlin_websocket::BadProtocol);
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {

@@ -8,6 +8,8 @@ mod probe;
 mod query;
 mod state;
 mod urls;
+#[cfg(feature = "websocket")]
+mod ws;
 
 pub use self::form::Form;
 pub use self::path::Path;
@@ -15,6 +17,8 @@ pub use self::peer::Peer;
 pub use self::query::Query;
 pub use self::state::State;
 pub use self::urls::Urls;
+#[cfg(feature = "websocket")]
+pub use self::ws::WsUpgrade;
 
 use dunlin_core::Headers;
 

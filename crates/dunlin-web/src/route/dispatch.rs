@@ -279,6 +279,10 @@ impl Watched {
             for receiver in &hooks.prepare {
                 receiver(&self.head, response.head_mut());
             }
+            #[cfg(feature = "websocket")]
+            if hooks.on_error.is_some() {
+                super::upgraded::watch(response, &self.endpoint, &self.head);
+            }
         }));
         if let Err(payload) = called {
             *response = error::panicked(&*payload);

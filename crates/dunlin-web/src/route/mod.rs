@@ -5,6 +5,8 @@ mod dispatch;
 mod endpoint;
 mod group;
 mod table;
+#[cfg(feature = "websocket")]
+mod upgraded;
 
 pub use self::def::{RouteDef, any, delete, get, head, options, patch, post, put, resource, route};
 pub use self::dispatch::Dispatch;

@@ -52,6 +52,25 @@ impl Compressor {
         false
     }
 
+    /// The bits of its window.
+    pub(crate) fn bits(&self) -> u8 {
+        self.bits
+    }
+
+    /// A message compressed as one of its own, but referring to none before it; `None` where it does not shrink.
+    pub(crate) fn squeeze(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let mut alone = Self { state: None, takeover: false, ..*self };
+        let mut out = Vec::new();
+        alone.compress(message, &mut out).then_some(out)
+    }
+
+    /// Lets the next message refer to none before it.
+    pub(crate) fn forget(&mut self) {
+        if let Some(state) = self.state.take() {
+            pool::put_compress(self.level, self.bits, state);
+        }
+    }
+
     /// Appends a part of a compressed message, so that all of it can be inflated without the next.
     pub(crate) fn part(&mut self, part: &[u8], is_last: bool, out: &mut Vec<u8>) {
         if !part.is_empty() {
@@ -65,11 +84,8 @@ impl Compressor {
             // sent are an empty block.
             out.push(0);
         }
-        if is_last
-            && !self.takeover
-            && let Some(state) = self.state.take()
-        {
-            pool::put_compress(self.level, self.bits, state);
+        if is_last && !self.takeover {
+            self.forget();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use dunlin_core::{IntoResponse, Response};
 use http::header::{ALLOW, CONNECTION, SEC_WEBSOCKET_VERSION, UPGRADE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 /// Why a server does not accept a request as a WebSocket's; as a response it says so.
 #[non_exhaustive]
@@ -41,20 +41,28 @@ impl Refused {
             Self::HttpVersion | Self::NoConnection | Self::Key => StatusCode::BAD_REQUEST,
         }
     }
+
+    /// The fields that belong to the status: `Allow` to 405; to 426 what to upgrade to (RFC 9110 §15.5.22),
+    /// and which version of it (RFC 6455 §4.4).
+    pub fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        match self {
+            Self::Method => vec![(ALLOW, HeaderValue::from_static("GET"))],
+            Self::NoUpgrade | Self::Version => vec![
+                (CONNECTION, HeaderValue::from_static("upgrade")),
+                (UPGRADE, HeaderValue::from_static("websocket")),
+                (SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
+            ],
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let response = (self.status(), format!("{self}\n")).into_response();
-        match self {
-            Self::Method => response.with_header(ALLOW, HeaderValue::from_static("GET")),
-            // RFC 9110 §15.5.22: a 426 names what to upgrade to. RFC 6455 §4.4: and which version of it.
-            Self::NoUpgrade | Self::Version => response
-                .with_header(CONNECTION, HeaderValue::from_static("upgrade"))
-                .with_header(UPGRADE, HeaderValue::from_static("websocket"))
-                .with_header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
-            _ => response,
-        }
+        self.headers()
+            .into_iter()
+            .fold(response, |response, (name, value)| response.with_header(name, value))
     }
 }
 

@@ -14,7 +14,7 @@ pub use self::client::{ClientHandshake, Confirmed};
 pub use self::error::{BadProtocol, HandshakeError, Refused};
 pub(crate) use self::list::Extension;
 pub use self::origin::Origins;
-pub use self::server::{Accepted, ServerHandshake, can_upgrade};
+pub use self::server::{Accepted, ServerHandshake, can_upgrade, check_upgrade};
 use crate::config::{Limits, Role};
 use crate::deflate::{Compressor, DeflateParams, Inflater};
 use crate::proto::{Decoder, Encoder};

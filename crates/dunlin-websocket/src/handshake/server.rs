@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use dunlin_core::{IntoResponse, Request, Response};
+use dunlin_core::{IntoResponse, Request, RequestHead, Response};
 use http::header::{
     CONNECTION, HOST, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -15,7 +15,7 @@ use super::origin::Origins;
 use super::{Agreed, accept_key};
 use crate::config::{Config, Role};
 use crate::proto::{Decoder, Encoder};
-use crate::socket::WebSocket;
+use crate::socket::{Served, WebSocket};
 
 /// Accepts WebSockets: settings that are made once and held against every request.
 ///
@@ -46,6 +46,12 @@ impl ServerHandshake {
         Self { config, ..Self::default() }
     }
 
+    /// The settings of the connections. Default: [`Config::default`].
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
     /// The subprotocols that are spoken. Of those that the client names, the first that is among them is
     /// chosen; without one the connection is opened all the same, and has no
     /// [`protocol`](WebSocket::protocol). Default: none.
@@ -73,26 +79,17 @@ impl ServerHandshake {
     ///
     /// [`Refused`], which is a response as well.
     pub fn check(&self, req: &Request) -> Result<Accepted, Refused> {
-        if req.method() != Method::GET {
-            return Err(Refused::Method);
-        }
-        let headers = req.headers();
-        if !has_token(headers, &UPGRADE, "websocket") {
-            return Err(Refused::NoUpgrade);
-        }
-        if req.version() != Version::HTTP_11 {
-            return Err(Refused::HttpVersion);
-        }
-        if !has_token(headers, &CONNECTION, "upgrade") {
-            return Err(Refused::NoConnection);
-        }
-        if only(headers, &SEC_WEBSOCKET_VERSION) != Ok(Some(b"13")) {
-            return Err(Refused::Version);
-        }
-        let key = match only(headers, &SEC_WEBSOCKET_KEY) {
-            Ok(Some(key)) if STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16) => key,
-            _ => return Err(Refused::Key),
-        };
+        self.check_head(req.head())
+    }
+
+    /// As [`check`](Self::check), where the request itself is gone.
+    ///
+    /// # Errors
+    ///
+    /// As of [`check`](Self::check).
+    pub fn check_head(&self, head: &RequestHead) -> Result<Accepted, Refused> {
+        let key = key_of(head)?;
+        let headers = head.headers();
         let origin = only(headers, &ORIGIN).map_err(|_| Refused::Origin)?;
         if !self.origins.allows(origin, headers.get(&HOST)) {
             return Err(Refused::Origin);
@@ -140,6 +137,30 @@ impl ServerHandshake {
     }
 }
 
+/// Holds a request against what no setting changes, and gives its key.
+fn key_of(head: &RequestHead) -> Result<&[u8], Refused> {
+    if head.method() != Method::GET {
+        return Err(Refused::Method);
+    }
+    let headers = head.headers();
+    if !has_token(headers, &UPGRADE, "websocket") {
+        return Err(Refused::NoUpgrade);
+    }
+    if head.version() != Version::HTTP_11 {
+        return Err(Refused::HttpVersion);
+    }
+    if !has_token(headers, &CONNECTION, "upgrade") {
+        return Err(Refused::NoConnection);
+    }
+    if only(headers, &SEC_WEBSOCKET_VERSION) != Ok(Some(b"13")) {
+        return Err(Refused::Version);
+    }
+    match only(headers, &SEC_WEBSOCKET_KEY) {
+        Ok(Some(key)) if STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16) => Ok(key),
+        _ => Err(Refused::Key),
+    }
+}
+
 /// Names that can stand in a list.
 pub(super) fn checked<I: IntoIterator<Item: Into<String>>>(
     protocols: I,
@@ -171,8 +192,11 @@ impl Accepted {
         self.agreed.codec(Role::Server, self.config.limits)
     }
 
-    /// The 101, after which `then` has the socket. It runs in the connection's own task, so that a graceful
-    /// end of the server waits for it.
+    /// The 101, after which `then` has the socket. It runs in the connection's own task, which lasts until the
+    /// socket has come to its end, wherever `then` has moved it: a graceful end of the server waits for it.
+    ///
+    /// A socket that `then` drops is closed with 1000, or 1011 where it has panicked; see
+    /// [`WebSocket`](WebSocket#the-end).
     pub fn on_upgrade<F, Fut>(self, then: F) -> Response
     where
         F: FnOnce(WebSocket) -> Fut + Send + 'static,
@@ -186,7 +210,7 @@ impl Accepted {
             (http::header::SEC_WEBSOCKET_EXTENSIONS, extensions),
         ];
         let mut response = Response::upgrade(HeaderValue::from_static("websocket"), move |io| {
-            then(WebSocket::open(io, Role::Server, config, agreed))
+            Served::start(io, config, agreed, then)
         });
         for (name, value) in fields {
             if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
@@ -201,6 +225,15 @@ impl Accepted {
 /// path.
 pub fn can_upgrade(req: &Request) -> bool {
     req.method() == Method::GET && has_token(req.headers(), &UPGRADE, "websocket")
+}
+
+/// Holds a request against what no setting changes: all of RFC 6455 §4.2.1 but the origin.
+///
+/// # Errors
+///
+/// [`Refused`], which is a response as well.
+pub fn check_upgrade(head: &RequestHead) -> Result<(), Refused> {
+    key_of(head).map(drop)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::close::{CloseCode, fit_reason};
 use crate::config::Role;
 use crate::deflate::Compressor;
 use crate::message::Message;
+use crate::room::SharedFrame;
 
 /// Whether a message is compressed, where that was agreed on.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -114,6 +115,22 @@ impl Encoder {
             }
         }
         self.data(true, opcode, 0, payload, out);
+    }
+
+    /// Appends a message that others are sent too.
+    pub(crate) fn shared(&mut self, frame: &SharedFrame, out: &mut Outbox) {
+        if self.keys.is_some() {
+            // A client masks each frame by a key of its own.
+            return self.message(frame.message(), frame.compress(), out);
+        }
+        if let Some(compressor) = &mut self.compressor
+            && compressor.wants(frame.len(), frame.compress())
+            && frame.append_deflated(compressor, out)
+        {
+            // It enters the peer's window and not ours.
+            return compressor.forget();
+        }
+        frame.append_plain(out);
     }
 
     fn data(&mut self, fin: bool, opcode: OpCode, rsv: u8, payload: Bytes, out: &mut Outbox) {

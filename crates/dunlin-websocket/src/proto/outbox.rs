@@ -36,17 +36,23 @@ impl Outbox {
         &mut self.tail
     }
 
+    /// Copies what is encoded already behind what is rendered.
+    pub(crate) fn copy(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+    }
+
     /// Queues a payload behind what is rendered, without a copy.
-    pub(super) fn push(&mut self, payload: Bytes) {
+    pub(crate) fn push(&mut self, payload: Bytes) {
+        if payload.is_empty() {
+            return;
+        }
         if !self.tail.is_empty() {
             let mut rendered = Bytes::from(std::mem::take(&mut self.tail));
             rendered.advance(std::mem::take(&mut self.done));
             self.push(rendered);
         }
-        if !payload.is_empty() {
-            self.queued += payload.len();
-            self.chunks.push_back(payload);
-        }
+        self.queued += payload.len();
+        self.chunks.push_back(payload);
     }
 
     /// The first bytes to write.

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!            close() ─────▶ Closing ── peer's close, or it failed ──┐
-//!   Open ──┤                   └─────── no answer in time ──┐       │
+//!   Open ──┤  or shutdown      └─────── no answer in time ──┐       │
 //!            peer's close, or it failed ──▶ Ending ◀─────────────────┘
 //!                                             └── TCP ended ──▶ Ended
 //! ```
@@ -11,7 +11,8 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +21,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::ending::Ending;
 use super::heartbeat::{Beat, Heartbeat};
+use super::served::Home;
 use super::transport::{Filled, Transport};
 use crate::close::{CloseCode, CloseFrame};
 use crate::config::{Config, Role};
@@ -27,6 +29,7 @@ use crate::error::Error;
 use crate::handshake::Agreed;
 use crate::message::{Message, Part};
 use crate::proto::{Compress, Decoder, Encoder, Event, Input, Outbox, ProtocolError};
+use crate::room::{Next, Seat};
 
 pub(super) struct Core {
     role: Role,
@@ -51,6 +54,10 @@ struct Rest {
     is_compressed: bool,
     close_frame: Option<CloseFrame>,
     pings: u64,
+    /// Whoever sees to the end of a socket that is dropped before it.
+    home: Option<Weak<Home>>,
+    /// Its places in rooms.
+    seats: Vec<Arc<Seat>>,
 }
 
 enum State {
@@ -81,8 +88,28 @@ impl Core {
             heartbeat,
             ping: None,
             rtt: None,
-            rest: Box::new(Rest { config, protocol, is_compressed, close_frame: None, pings: 0 }),
+            rest: Box::new(Rest {
+                config,
+                protocol,
+                is_compressed,
+                close_frame: None,
+                pings: 0,
+                home: None,
+                seats: Vec::new(),
+            }),
         }
+    }
+
+    pub(super) fn set_home(&mut self, home: Weak<Home>) {
+        self.rest.home = Some(home);
+    }
+
+    /// What is left behind by one that goes home.
+    fn ended(role: Role) -> Self {
+        let io = Upgraded::new(tokio::io::empty(), Bytes::new());
+        let mut core = Self::new(io, role, Config::default(), Agreed::default());
+        core.end();
+        core
     }
 
     pub(super) fn protocol(&self) -> Option<&str> {
@@ -162,10 +189,13 @@ impl Core {
     /// There is no whole frame: writes what is queued, then reads. The whole order of things that keeps
     /// many answers in one write, and silence from being told before what has come is looked at.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Part>, Error>> {
+        self.take_leave();
+        let is_crowded = !self.rest.seats.is_empty() && self.hear(cx);
+        let mut is_written = false;
         match self.transport.poll_write(cx, &mut self.out, 0) {
             Poll::Ready(Err(error)) if self.is_open() => return Poll::Ready(Err(error)),
             // A peer that has its close frame may be gone already.
-            Poll::Ready(_) => {}
+            Poll::Ready(_) => is_written = true,
             Poll::Pending => {
                 // What reading would add to the queue are pongs: a peer that pings and never reads must not
                 // make it grow.
@@ -175,6 +205,8 @@ impl Core {
             }
         }
         match self.transport.poll_fill(cx, &mut self.decoder, &mut self.input) {
+            // To be polled again, and take what there was no room for.
+            Poll::Pending if is_crowded && is_written => Poll::Ready(Ok(None)),
             Poll::Pending => self.poll_deadlines(cx),
             Poll::Ready(Err(error)) => Poll::Ready(Err(lost(error))),
             Poll::Ready(Ok(Filled::Eof)) => Poll::Ready(Err(Error::Lost)),
@@ -198,6 +230,11 @@ impl Core {
         if let State::Closing(timer) = &mut self.state {
             ready!(timer.as_mut().poll(cx));
             return Poll::Ready(Err(Error::CloseTimeout));
+        }
+        if self.transport.poll_going_away(cx).is_ready() {
+            self.take_leave();
+            // To be polled again, and write it.
+            return Poll::Ready(Ok(None));
         }
         let Some(heartbeat) = &mut self.heartbeat else { return Poll::Pending };
         match ready!(heartbeat.poll(cx)) {
@@ -240,6 +277,7 @@ impl Core {
                     self.encoder.close(code, "", &mut self.out);
                 }
                 self.rest.close_frame = frame;
+                self.leave_rooms();
                 self.state = State::Ending(Box::new(Ending::new(None, self.rest.config.linger)));
             }
         }
@@ -251,11 +289,13 @@ impl Core {
         if self.is_open() {
             self.encoder.close(Some(error.close_code()), "", &mut self.out);
         }
+        self.leave_rooms();
         let ending = Ending::new(Some(error.into()), self.rest.config.linger);
         self.state = State::Ending(Box::new(ending));
     }
 
     fn end(&mut self) {
+        self.leave_rooms();
         self.state = State::Ended;
         self.transport.close();
         self.out = Outbox::default();
@@ -263,8 +303,63 @@ impl Core {
         self.heartbeat = None;
     }
 
+    pub(super) fn sit(&mut self, seat: Arc<Seat>) {
+        self.rest.seats.push(seat);
+    }
+
+    /// Takes what is said in its rooms, as far as there is room in the queue: one message of each in turn, so
+    /// that a busy room does not keep the others waiting. Tells whether the queue is full now.
+    fn hear(&mut self, cx: &Context<'_>) -> bool {
+        let (mut is_over, mut close) = (false, None);
+        while !is_over && self.is_open() {
+            is_over = true;
+            let (encoder, out) = (&mut self.encoder, &mut self.out);
+            let high_water = self.rest.config.high_water.max(1);
+            self.rest.seats.retain(|seat| {
+                // Between the parts of a message there is no place for another.
+                let has_room = out.len() < high_water && !encoder.is_in_message();
+                match seat.next(cx, has_room) {
+                    Next::Send(frame) => {
+                        encoder.shared(&frame, out);
+                        is_over = false;
+                    }
+                    Next::Close(frame) => close = Some(frame),
+                    Next::Wait => {}
+                    Next::Left => return false,
+                }
+                true
+            });
+            if let Some(CloseFrame { code, reason }) = close.take() {
+                self.start_close(code, &reason);
+            }
+        }
+        self.out.len() >= self.rest.config.high_water.max(1)
+    }
+
+    /// Nothing is said to a socket that does not send any more.
+    fn leave_rooms(&mut self) {
+        for seat in std::mem::take(&mut self.rest.seats) {
+            seat.leave();
+        }
+    }
+
+    /// Says close where the server shuts down.
+    fn take_leave(&mut self) {
+        if self.transport.is_going_away() {
+            self.start_close(CloseCode::GOING_AWAY, "");
+        }
+    }
+
+    /// Says close as far as it can be written at once, and ends.
+    pub(super) fn cut(&mut self, code: CloseCode) {
+        self.start_close(code, "");
+        let _ = self.poll_flush(&mut Context::from_waker(Waker::noop()));
+        self.end();
+    }
+
     /// Waits until there is room in the queue.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.take_leave();
         if !self.is_open() {
             return Poll::Ready(Err(Error::Closed));
         }
@@ -330,6 +425,7 @@ impl Core {
     /// Queues a close frame, unless there was one.
     pub(super) fn start_close(&mut self, code: CloseCode, reason: &str) {
         if self.is_open() {
+            self.leave_rooms();
             self.encoder.close(Some(code), reason, &mut self.out);
             self.state = State::Closing(Box::pin(sleep(self.rest.config.close_timeout)));
         }
@@ -344,6 +440,17 @@ impl Core {
                 Some(Err(error)) => return Poll::Ready(Err(error)),
             }
         }
+    }
+}
+
+/// A socket of a server goes home, to be closed there as it should.
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.leave_rooms();
+        let Some(home) = self.rest.home.take().and_then(|home| home.upgrade()) else { return };
+        let is_over = matches!(self.state, State::Ended);
+        let core = (!is_over).then(|| Box::new(std::mem::replace(self, Self::ended(self.role))));
+        home.come_back(core);
     }
 }
 

@@ -4,6 +4,7 @@ mod core;
 mod ending;
 mod heartbeat;
 mod read_buffer;
+mod served;
 mod split;
 mod transport;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 use dunlin_core::{Io, Upgraded};
 
 use self::core::Core;
+pub(crate) use self::served::Served;
 pub use self::split::{Receiver, Sender};
 use crate::config::{Config, Role};
 use crate::error::Error;
@@ -46,8 +48,14 @@ use crate::{CloseCode, CloseFrame};
 ///
 /// # The end
 ///
-/// [`close`](Self::close), or receiving until `None`, ends the connection as RFC 6455 §7 wants it. A socket
-/// that is dropped before just closes TCP, and the peer sees code 1006.
+/// [`close`](Self::close), or receiving until `None`, ends the connection as RFC 6455 §7 wants it.
+///
+/// A server's socket that its handler drops before is closed for it: with 1000, or with 1011 where the handler
+/// has panicked. When the server shuts down it says 1001 as soon as the program receives or sends: receiving
+/// then ends in `None`, and sending in [`Error::Closed`]. A handler that does neither is cut when the server's
+/// shutdown timeout is over, and the peer told 1001 then.
+///
+/// Any other socket that is dropped before its end just closes TCP, and the peer sees code 1006.
 pub struct WebSocket {
     core: Core,
 }
@@ -268,6 +276,11 @@ impl WebSocket {
     /// Time from the last answered ping to its pong, whether a heartbeat's or [one's own](Self::ping).
     pub fn rtt(&self) -> Option<Duration> {
         self.core.rtt()
+    }
+
+    /// Takes a place in a room.
+    pub(crate) fn sit(&mut self, seat: std::sync::Arc<crate::room::Seat>) {
+        self.core.sit(seat);
     }
 
     /// Two halves for two tasks. The receiver answers pings and close frames and keeps the heartbeat, so it

@@ -52,6 +52,15 @@ impl Transport {
         self.io.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
+    /// Whether the server that it belongs to shuts down.
+    pub(super) fn is_going_away(&self) -> bool {
+        self.io.as_ref().is_some_and(Upgraded::is_going_away)
+    }
+
+    pub(super) fn poll_going_away(&self, cx: &Context<'_>) -> Poll<()> {
+        self.io.as_ref().map_or(Poll::Pending, |io| io.poll_going_away(cx))
+    }
+
     /// Closes it.
     pub(super) fn close(&mut self) {
         self.io = None;
