@@ -2,7 +2,8 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::{DeflateParams, TAIL, pool};
+use super::pool::{self, Lent};
+use super::{DeflateParams, TAIL};
 
 /// Farthest that a message may refer back (RFC 1951 §2).
 const WINDOW: usize = 32 * 1024;
@@ -14,6 +15,8 @@ pub(crate) enum InflateError {
     Corrupt,
     /// It has more bytes than it may have.
     TooLarge,
+    /// The process's budget for states is used up.
+    NoState,
 }
 
 /// Inflates the messages of one connection, as they come.
@@ -22,7 +25,7 @@ pub(crate) enum InflateError {
 /// refer to those before, what they may refer to is kept and given to the next state as its dictionary: 32 KiB
 /// at most, and none before the first message, where a state of the connection's own would hold 42 kB.
 pub(crate) struct Inflater {
-    state: Option<Decompress>,
+    state: Option<Lent<Decompress>>,
     /// The end of what was inflated.
     window: Vec<u8>,
     takeover: bool,
@@ -59,13 +62,13 @@ impl Inflater {
             return Ok(());
         }
         if self.state.is_none() {
-            let mut state = pool::take_inflate();
+            let mut lent = pool::take_inflate().ok_or(InflateError::NoState)?;
             if !self.window.is_empty() {
-                state.set_dictionary(&self.window).map_err(|_| InflateError::Corrupt)?;
+                lent.state.set_dictionary(&self.window).map_err(|_| InflateError::Corrupt)?;
             }
-            self.state = Some(state);
+            self.state = Some(lent);
         }
-        let Some(state) = &mut self.state else { return Ok(()) };
+        let Some(Lent { state, .. }) = &mut self.state else { return Ok(()) };
         loop {
             if out.len() == out.capacity() {
                 // One byte more than allowed, so that too much shows.

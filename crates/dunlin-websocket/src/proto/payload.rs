@@ -84,6 +84,7 @@ pub(super) fn inflate(
     };
     result.map_err(|error| match error {
         InflateError::Corrupt => ProtocolError::NotDeflate,
+        InflateError::NoState => ProtocolError::NoDeflateState,
         InflateError::TooLarge => ProtocolError::MessageTooLarge { max },
     })?;
     if let Some(max) = limits.max_ratio
