@@ -50,7 +50,7 @@
 //! buffer that its thread lends, or where they belong where a message is large. Payloads of 16 KiB and more leave
 //! without a copy. What one read brings is answered by one write where messages are [fed](WebSocket::feed).
 //! Compression states are lent for a message at a time, within a budget for the whole process; what a peer may
-//! refer to is kept, 32 KiB.
+//! refer to is kept, 34 KiB at most.
 
 #![forbid(unsafe_code)]
 

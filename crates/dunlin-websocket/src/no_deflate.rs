@@ -37,6 +37,12 @@ impl Inflater {
     }
 }
 
+impl Inflater {
+    pub(crate) fn give_back(&mut self) {
+        match *self {}
+    }
+}
+
 impl Compressor {
     pub(crate) fn new(params: &DeflateParams) -> Option<Self> {
         match *params {}

@@ -120,6 +120,12 @@ impl Decoder {
             return Ok(None);
         }
         let result = self.step(input);
+        if self.message.is_none()
+            && let Ok(None) = result
+            && let Some(inflater) = &mut self.inflater
+        {
+            inflater.give_back();
+        }
         if result.is_err() || matches!(result, Ok(Some(Event::Close(_)))) {
             self.ended = true;
             self.data = Vec::new();
