@@ -14,6 +14,7 @@ mod head;
 mod lenient;
 mod levels;
 mod router;
+mod websocket;
 
 pub use body::{chunk_round_trip, chunked_body};
 pub use conn::{client_conn, server_conn};
@@ -23,6 +24,7 @@ pub use head::{request_head, response_head};
 pub use lenient::lenient_response;
 pub use levels::levels;
 pub use router::router;
+pub use websocket::{ws_decoder, ws_handshake, ws_inflate, ws_round_trip};
 
 /// The first byte of an input picks how the rest is cut into reads: whole at 0.
 fn reads(data: &[u8]) -> (usize, &[u8]) {

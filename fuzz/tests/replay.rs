@@ -75,3 +75,23 @@ fn leniency_moves_no_end() {
 fn levels_agree() {
     replay("levels", dunlin_fuzz::levels);
 }
+
+#[test]
+fn websocket_reads_do_not_matter() {
+    replay("ws_decoder", dunlin_fuzz::ws_decoder);
+}
+
+#[test]
+fn websocket_messages_round_trip() {
+    replay("ws_round_trip", dunlin_fuzz::ws_round_trip);
+}
+
+#[test]
+fn compressed_messages_inflate_within_bounds() {
+    replay("ws_inflate", dunlin_fuzz::ws_inflate);
+}
+
+#[test]
+fn websocket_handshakes_agree_on_no_more_than_was_offered() {
+    replay("ws_handshake", dunlin_fuzz::ws_handshake);
+}

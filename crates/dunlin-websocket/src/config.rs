@@ -60,6 +60,9 @@ pub struct Config {
     pub heartbeat: Option<Duration>,
     /// Silence after that ping which means that the peer is gone. Default: half of `heartbeat`.
     pub pong_timeout: Option<Duration>,
+    /// Longest time for which the peer takes nothing of what waits to be written, while something is sent or
+    /// received. Default: 30 s.
+    pub write_timeout: Duration,
     /// Longest wait for the peer's answer to a close frame. Default: 10 s.
     pub close_timeout: Duration,
     /// Longest wait for the peer to end the TCP connection once both have said close, or one has failed.
@@ -77,6 +80,7 @@ impl Default for Config {
             deflate: None,
             heartbeat: None,
             pong_timeout: None,
+            write_timeout: Duration::from_secs(30),
             close_timeout: Duration::from_secs(10),
             linger: Duration::from_secs(2),
             high_water: 64 * 1024,

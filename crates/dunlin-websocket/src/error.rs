@@ -23,6 +23,9 @@ pub enum Error {
     /// Nothing came in time after a heartbeat's ping.
     #[error("no answer to a ping in time")]
     PongTimeout,
+    /// The peer took nothing of what was to be written for [`Config::write_timeout`](crate::Config::write_timeout).
+    #[error("the peer takes nothing of what is sent")]
+    WriteTimeout,
     /// The peer did not answer a close frame in time.
     #[error("no answer to the close frame in time")]
     CloseTimeout,
@@ -49,6 +52,9 @@ impl Error {
     /// Whether the peer is gone without having said so: the connection failed, ended or fell silent. Most
     /// programs log nothing then.
     pub fn is_disconnect(&self) -> bool {
-        matches!(self, Self::Io(_) | Self::Lost | Self::PongTimeout | Self::CloseTimeout)
+        matches!(
+            self,
+            Self::Io(_) | Self::Lost | Self::PongTimeout | Self::WriteTimeout | Self::CloseTimeout
+        )
     }
 }

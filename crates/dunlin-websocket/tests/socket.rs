@@ -336,6 +336,35 @@ async fn feeding_waits_where_the_peer_does_not_read() {
     assert_eq!(reading.await.unwrap(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_nothing_is_given_up() {
+    let timeout = Config { write_timeout: Duration::from_secs(7), ..Config::default() };
+    let began = tokio::time::Instant::now();
+    let (io, mut slow) = duplex(100);
+    let mut ws = WebSocket::new(io, Role::Server, timeout.clone());
+    // As long as it takes something, it may take its time.
+    let sending = tokio::spawn(async move {
+        let result = ws.send(vec![7; 496]).await;
+        (result, ws)
+    });
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        slow.read_exact(&mut [0; 100]).await.unwrap();
+    }
+    let (result, mut ws) = sending.await.unwrap();
+    assert!(result.is_ok());
+    let began_again = began.elapsed().as_secs();
+    assert!(matches!(ws.send(vec![7; 500]).await, Err(Error::WriteTimeout)));
+    assert_eq!(began.elapsed().as_secs(), began_again + 7);
+    assert!(matches!(ws.send("late").await, Err(Error::Closed)));
+    assert!(ws.receive().await.is_none());
+    // Whoever receives is told as well.
+    let (io, _slow) = duplex(100);
+    let mut ws = WebSocket::new(io, Role::Server, timeout);
+    ws.feed(vec![7; 500]).await.unwrap();
+    assert!(matches!(ws.receive().await, Some(Err(Error::WriteTimeout))));
+}
+
 #[tokio::test]
 async fn large_messages_go_in_parts_both_ways() {
     let limits = Limits { max_message: 1000, ..Limits::default() };

@@ -99,6 +99,83 @@ async fn our_client_and_their_server_understand_each_other() {
     assert_eq!((u16::from(said.code), said.reason.as_str()), (1000, "done"));
 }
 
+#[tokio::test]
+async fn fragments_and_close_codes_go_both_ways() {
+    use tungstenite::protocol::frame::coding::{CloseCode as TheirCode, Data, OpCode};
+    use tungstenite::protocol::frame::{CloseFrame, Frame};
+
+    let (said, heard) = tokio::sync::oneshot::channel();
+    let said = std::sync::Mutex::new(Some(said));
+    let service = move |req: Request| {
+        let said = said.lock().unwrap().take().unwrap();
+        let response = ServerHandshake::new(config()).respond(&req, async |mut ws| {
+            let message = ws.receive().await.unwrap().unwrap();
+            // Back in three frames, one of them empty.
+            let text = message.as_text().unwrap();
+            ws.feed_part(&text[..10], false).await.unwrap();
+            ws.feed_part("", false).await.unwrap();
+            ws.send_part(&text[10..], true).await.unwrap();
+            let large = ws.receive().await.unwrap().unwrap();
+            ws.send(large).await.unwrap();
+            assert!(ws.receive().await.is_none());
+            said.send(ws.close_frame().cloned()).unwrap();
+        });
+        async { response }
+    };
+    let server = Server::builder().bind("127.0.0.1:0").start(service).await.unwrap();
+    let address = format!("ws://{}/", server.addresses()[0]);
+    let (mut ws, _) = tokio_tungstenite::connect_async(address).await.unwrap();
+    let text = "\u{20ac}uro ".repeat(3000);
+    // Between any two bytes of a character as well, and with a ping in the midst.
+    let pieces: Vec<&[u8]> = text.as_bytes().chunks(1000).collect();
+    for (nth, piece) in pieces.iter().enumerate() {
+        let data = if nth == 0 { Data::Text } else { Data::Continue };
+        let is_last = nth + 1 == pieces.len();
+        let frame = Frame::message(piece.to_vec(), OpCode::Data(data), is_last);
+        ws.feed(Theirs::Frame(frame)).await.unwrap();
+        if nth == 3 {
+            ws.feed(Theirs::Ping("between".into())).await.unwrap();
+        }
+    }
+    ws.flush().await.unwrap();
+    assert_eq!(ws.next().await.unwrap().unwrap(), Theirs::Pong("between".into()));
+    assert_eq!(ws.next().await.unwrap().unwrap(), Theirs::text(text));
+    let large = Theirs::binary(vec![7; 4 << 20]);
+    ws.send(large.clone()).await.unwrap();
+    assert!(ws.next().await.unwrap().unwrap() == large);
+    let frame = CloseFrame { code: TheirCode::Library(4321), reason: "enough".into() };
+    ws.close(Some(frame)).await.unwrap();
+    let Some(Ok(Theirs::Close(Some(answer)))) = ws.next().await else { panic!("a close frame") };
+    assert_eq!(u16::from(answer.code), 4321);
+    let heard = heard.await.unwrap().unwrap();
+    assert_eq!((u16::from(heard.code), heard.reason.as_str()), (4321, "enough"));
+    server.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_fault_of_theirs_is_told_by_its_code() {
+    use tungstenite::protocol::frame::Frame;
+    use tungstenite::protocol::frame::coding::{Data, OpCode};
+
+    let cases = [
+        (Data::Text, &b"\xff"[..], 1007),
+        (Data::Continue, b"of nothing", 1002),
+        (Data::Binary, &[7; 2000], 1009),
+    ];
+    let mut limited = config();
+    limited.limits.max_message = 1999;
+    let (server, address) = serve(ServerHandshake::new(limited)).await;
+    for (opcode, payload, expected) in cases {
+        let (mut ws, _) = tokio_tungstenite::connect_async(&address).await.unwrap();
+        let frame = Frame::message(payload, OpCode::Data(opcode), true);
+        ws.send(Theirs::Frame(frame)).await.unwrap();
+        let Some(Ok(Theirs::Close(Some(told)))) = ws.next().await else { panic!("a close frame") };
+        assert_eq!(u16::from(told.code), expected);
+        assert!(ws.next().await.is_none());
+    }
+    server.shutdown().await.unwrap();
+}
+
 async fn connect(url: &str) -> Result<WebSocket, HandshakeError> {
     let handshake = ClientHandshake::new(config());
     let headers = handshake.headers().into_iter().collect();

@@ -2,14 +2,15 @@
 
 use flate2::{Compress, FlushCompress};
 
-use super::{DeflateParams, TAIL, pool};
+use super::pool::{self, Lent};
+use super::{DeflateParams, TAIL};
 use crate::proto;
 
 /// Compresses the messages of one connection.
 pub(crate) struct Compressor {
     /// Lent from the pool: for one message, or to the end of the connection where messages refer to those
     /// before.
-    state: Option<Compress>,
+    state: Option<Lent<Compress>>,
     takeover: bool,
     level: u8,
     bits: u8,
@@ -37,11 +38,23 @@ impl Compressor {
         }
     }
 
+    /// Whether there is a state to compress the next message with; there is none where the process's budget is
+    /// used up.
+    pub(crate) fn is_ready(&mut self) -> bool {
+        if self.state.is_none() {
+            self.state = pool::take_compress(self.level, self.bits);
+        }
+        self.state.is_some()
+    }
+
     /// Appends the compressed `message` to `out`.
     ///
-    /// `false`, and nothing appended, where it did not shrink. With context takeover it is appended all the
+    /// `false`, and nothing appended, where there is no state for it and where it did not shrink. With context takeover it is appended all the
     /// same: it has entered the window, and the peer's window must hold what ours does.
     pub(crate) fn compress(&mut self, message: &[u8], out: &mut Vec<u8>) -> bool {
+        if !self.is_ready() {
+            return false;
+        }
         let start = out.len();
         self.part(message, true, out);
         let shrank = out.len() - start < message.len();
@@ -91,7 +104,8 @@ impl Compressor {
 
     fn deflate(&mut self, mut data: &[u8], out: &mut Vec<u8>) {
         let (level, bits) = (self.level, self.bits);
-        let state = self.state.get_or_insert_with(|| pool::take_compress(level, bits));
+        let lent = self.state.get_or_insert_with(|| pool::compress_anyway(level, bits));
+        let state = &mut lent.state;
         loop {
             out.reserve(data.len() / 2 + 64);
             let before = state.total_in();

@@ -2,10 +2,14 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::{DeflateParams, TAIL, pool};
+use super::pool::{self, Lent};
+use super::{DeflateParams, TAIL};
 
 /// Farthest that a message may refer back (RFC 1951 §2).
 const WINDOW: usize = 32 * 1024;
+
+/// Bytes more than that which are kept, so that small messages do not move all of it for each of them.
+const SLACK: usize = 2 * 1024;
 
 /// Why a message cannot be inflated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,15 +18,17 @@ pub(crate) enum InflateError {
     Corrupt,
     /// It has more bytes than it may have.
     TooLarge,
+    /// The process's budget for states is used up.
+    NoState,
 }
 
 /// Inflates the messages of one connection, as they come.
 ///
-/// The state is lent from the pool, from the first compressed byte to the end of the message. Where messages
-/// refer to those before, what they may refer to is kept and given to the next state as its dictionary: 32 KiB
+/// The state is lent from the pool, from the first compressed byte to the end of the message, or of those that
+/// came along with it. Where messages refer to those before, what they may refer to is kept and given to the next state as its dictionary: 32 KiB
 /// at most, and none before the first message, where a state of the connection's own would hold 42 kB.
 pub(crate) struct Inflater {
-    state: Option<Decompress>,
+    state: Option<Lent<Decompress>>,
     /// The end of what was inflated.
     window: Vec<u8>,
     takeover: bool,
@@ -59,13 +65,14 @@ impl Inflater {
             return Ok(());
         }
         if self.state.is_none() {
-            let mut state = pool::take_inflate();
+            let mut lent = pool::take_inflate().ok_or(InflateError::NoState)?;
             if !self.window.is_empty() {
-                state.set_dictionary(&self.window).map_err(|_| InflateError::Corrupt)?;
+                let dictionary = &self.window[self.window.len().saturating_sub(WINDOW)..];
+                lent.state.set_dictionary(dictionary).map_err(|_| InflateError::Corrupt)?;
             }
-            self.state = Some(state);
+            self.state = Some(lent);
         }
-        let Some(state) = &mut self.state else { return Ok(()) };
+        let Some(Lent { state, .. }) = &mut self.state else { return Ok(()) };
         loop {
             if out.len() == out.capacity() {
                 // One byte more than allowed, so that too much shows.
@@ -111,15 +118,25 @@ impl Inflater {
             return Ok(());
         }
         self.inflate(&TAIL, out, max)?;
-        if !self.keeps_state
-            && let Some(state) = self.state.take()
-        {
-            pool::put_inflate(state);
-            let surplus = self.window.len().saturating_sub(WINDOW);
-            self.window.drain(..surplus);
-            self.window.shrink_to(WINDOW);
+        if !self.takeover {
+            self.give_back();
         }
         Ok(())
+    }
+
+    /// Gives the state back where no message is at hand. Those that refer to each other and come together share
+    /// one, so that what they refer to need not be copied into it for each of them.
+    pub(crate) fn give_back(&mut self) {
+        if self.keeps_state {
+            return;
+        }
+        if let Some(state) = self.state.take() {
+            pool::put_inflate(state);
+            if self.window.len() > WINDOW + SLACK {
+                self.window.drain(..self.window.len() - WINDOW);
+            }
+            self.window.shrink_to(WINDOW + SLACK);
+        }
     }
 
     /// Keeps what later messages may refer to. Within a message up to twice of it, so that a message in many

@@ -5,6 +5,8 @@ mod inflate;
 mod negotiate;
 mod pool;
 
+use std::sync::atomic::Ordering;
+
 pub(crate) use self::compress::Compressor;
 pub(crate) use self::inflate::{InflateError, Inflater};
 
@@ -45,6 +47,24 @@ impl Default for Deflate {
             server_max_window_bits: 15,
             client_max_window_bits: 15,
         }
+    }
+}
+
+impl Deflate {
+    /// Sets how many bytes the compression states of all connections of this process may take together.
+    /// Default: 256 MiB.
+    ///
+    /// A state is lent for the length of a message, about 300 kB to compress and 42 kB to inflate, or to the end
+    /// of the connection with [`context_takeover`](Self::context_takeover). Where the budget is used up, messages
+    /// are sent as they are, and a compressed one that comes is refused with
+    /// [`ProtocolError::NoDeflateState`](crate::ProtocolError::NoDeflateState), close code 1013.
+    pub fn set_memory_budget(bytes: usize) {
+        pool::BUDGET.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes that count against the [budget](Self::set_memory_budget) now.
+    pub fn memory_in_use() -> usize {
+        pool::IN_USE.load(Ordering::Relaxed)
     }
 }
 

@@ -15,7 +15,7 @@ use super::server::checked;
 use super::{Agreed, Extension, accept_key};
 use crate::config::{Config, Role};
 use crate::deflate::DeflateParams;
-use crate::proto::Keys;
+use crate::proto::{Decoder, Encoder, Keys};
 use crate::socket::WebSocket;
 
 /// Opens one WebSocket: the fields of the request, and the check of what is answered.
@@ -151,6 +151,11 @@ impl Confirmed {
     /// The subprotocol that the server chose.
     pub fn protocol(&self) -> Option<&str> {
         self.agreed.protocol.as_deref()
+    }
+
+    /// Both directions of the protocol with what is agreed on, for a transport of one's own.
+    pub fn codec(&self) -> (Decoder, Encoder) {
+        self.agreed.codec(Role::Client, self.config.limits)
     }
 
     /// The socket over the connection that the answer came by.

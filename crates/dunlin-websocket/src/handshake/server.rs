@@ -13,7 +13,8 @@ use super::error::{BadProtocol, Refused};
 use super::list::{has_token, is_token, only};
 use super::origin::Origins;
 use super::{Agreed, accept_key};
-use crate::config::Config;
+use crate::config::{Config, Role};
+use crate::proto::{Decoder, Encoder};
 use crate::socket::{Served, WebSocket};
 
 /// Accepts WebSockets: settings that are made once and held against every request.
@@ -184,6 +185,11 @@ impl Accepted {
     /// The subprotocol that was chosen.
     pub fn protocol(&self) -> Option<&str> {
         self.agreed.protocol.as_deref()
+    }
+
+    /// Both directions of the protocol with what is agreed on, for a transport of one's own.
+    pub fn codec(&self) -> (Decoder, Encoder) {
+        self.agreed.codec(Role::Server, self.config.limits)
     }
 
     /// The 101, after which `then` has the socket. It runs in the connection's own task, which lasts until the

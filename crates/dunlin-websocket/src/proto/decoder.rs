@@ -9,35 +9,32 @@
 //!                                  between frames
 //! ```
 //!
-//! A data frame whose payload is all there is handed out of the input. Any other is taken in, unmasked and
-//! checked as it comes, so nothing of it is looked at twice and the first bad byte fails it.
+//! A message of one frame whose payload is all there is handed out of the input, and so is one whose payload is
+//! there after one more read. Any other is taken in. All are unmasked and checked as they come, so nothing is
+//! looked at twice and the first bad byte fails a message.
 
 use bytes::Bytes;
 
 use super::frame::{FrameHeader, OpCode};
 use super::input::Input;
 use super::mask::{apply_mask, rotated};
+use super::payload::{Begun, inflate, reserve, settle, whole};
 use super::utf8::Utf8;
 use super::{MAX_CONTROL, ProtocolError};
 use crate::close::{CloseCode, CloseFrame};
 use crate::config::{Limits, Role};
-use crate::deflate::{InflateError, Inflater};
+use crate::deflate::Inflater;
 use crate::message::{Message, Text};
 
-/// Bytes that are reserved for a message because its header declares them. What is longer grows with what
-/// comes.
-const TRUST: usize = 256 * 1024;
-
 /// A frame that lacks at least this much is read straight into its message.
-const DIRECT_MIN: usize = 16 * 1024;
+pub(super) const DIRECT_MIN: usize = 16 * 1024;
 
 /// Compressed bytes that are inflated at a time where a message is taken in parts: DEFLATE makes a megabyte of
 /// them at most.
 const PART_INFLATE: usize = 1024;
 
-/// Unmasking and checking go over a payload in blocks of this size, so that the second finds in the
-/// first-level cache what the first has left there.
-const BLOCK: usize = 16 * 1024;
+/// A frame that is longer is not left in the input until the rest of it has come.
+const IN_PLACE_MAX: usize = 32 * 1024;
 
 /// What a decoder finds.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -77,21 +74,11 @@ pub struct Decoder {
 struct Frame {
     fin: bool,
     left: usize,
+    /// Bytes of payload that are unmasked and checked and still lie at the front of the input; `None` where they
+    /// are taken in.
+    in_place: Option<usize>,
     /// Turned so that its first byte belongs to the next byte of payload.
     key: Option<[u8; 4]>,
-}
-
-/// A message that is not all here.
-#[derive(Clone, Copy, Debug)]
-struct Begun {
-    is_text: bool,
-    is_compressed: bool,
-    utf8: Utf8,
-    fragments: u32,
-    /// Bytes of payload that its frames declared.
-    sent: usize,
-    /// Bytes of the message that were handed out as parts.
-    given: usize,
 }
 
 impl Decoder {
@@ -121,8 +108,8 @@ impl Decoder {
 
     /// Takes the next event off the front of `input`.
     ///
-    /// `Ok(None)` means that there is none: append bytes and call again. At most a header and the payload of
-    /// a control frame are left in `input` then.
+    /// `Ok(None)` means that there is none: append bytes and call again. At most 32 KiB are left in `input` then:
+    /// the beginning of a frame.
     ///
     /// # Errors
     ///
@@ -133,6 +120,12 @@ impl Decoder {
             return Ok(None);
         }
         let result = self.step(input);
+        if self.message.is_none()
+            && let Ok(None) = result
+            && let Some(inflater) = &mut self.inflater
+        {
+            inflater.give_back();
+        }
         if result.is_err() || matches!(result, Ok(Some(Event::Close(_)))) {
             self.ended = true;
             self.data = Vec::new();
@@ -148,7 +141,14 @@ impl Decoder {
 
     fn step(&mut self, input: &mut Input) -> Result<Option<Event>, ProtocolError> {
         loop {
-            if self.frame.is_some() {
+            if let Some(frame) = self.frame {
+                if let Some(done) = frame.in_place {
+                    match self.go_on_in_place(frame, done, input)? {
+                        Taken::Message(message) => return Ok(Some(Event::Message(message))),
+                        Taken::All => return Ok(None),
+                        Taken::Frame => {}
+                    }
+                }
                 match self.take_in(input)? {
                     Taken::Message(message) => return Ok(Some(Event::Message(message))),
                     Taken::Frame => {}
@@ -174,14 +174,73 @@ impl Decoder {
             if header.fin
                 && !is_compressed
                 && self.message.is_none()
-                && let Some(payload) = input.as_mut().get_mut(..len)
+                && len <= input.as_slice().len()
             {
                 let is_text = header.opcode == OpCode::Text;
-                unmask_and_check(payload, header.mask, is_text)?;
-                let payload = input.take(len);
+                let payload = input.take(len, header.mask);
+                if is_text && simdutf8::basic::from_utf8(&payload).is_err() {
+                    return Err(ProtocolError::NotUtf8);
+                }
                 return Ok(Some(Event::Message(whole(is_text, payload))));
             }
             self.begin(&header, is_compressed, len);
+        }
+    }
+
+    /// Goes on with a payload that is left where it lies, of which `done` bytes are unmasked and checked.
+    ///
+    /// Where some more has come and not all, or parts are wanted, it is taken in after all: who sends byte by byte
+    /// must not have it moved for each of them.
+    fn go_on_in_place(
+        &mut self,
+        mut frame: Frame,
+        done: usize,
+        input: &mut Input,
+    ) -> Result<Taken, ProtocolError> {
+        let Some(begun) = &mut self.message else { return Ok(Taken::Frame) };
+        let end = input.as_slice().len().min(done + frame.left);
+        let new = &mut input.as_mut()[done..end];
+        let is_begun = done > 0;
+        settle(new, frame.key, begun)?;
+        frame.left -= new.len();
+        frame.key = frame.key.map(|key| rotated(key, end - done));
+        frame.in_place = Some(end);
+        if self.in_parts {
+            self.frame = Some(frame);
+            self.take_in_place(input);
+            return Ok(Taken::Frame);
+        }
+        if frame.left > 0 {
+            self.frame = Some(frame);
+            if is_begun && end > done {
+                self.take_in_place(input);
+            }
+            return Ok(Taken::All);
+        }
+        if begun.is_text && !begun.utf8.is_whole() {
+            return Err(ProtocolError::NotUtf8);
+        }
+        let is_text = begun.is_text;
+        (self.frame, self.message) = (None, None);
+        Ok(Taken::Message(whole(is_text, input.take(end, None))))
+    }
+
+    /// Takes in a payload that was left where it lies.
+    fn take_in_place(&mut self, input: &mut Input) {
+        if let Some(frame) = &mut self.frame
+            && let Some(done) = frame.in_place.take()
+        {
+            self.data.reserve_exact(done + if self.in_parts { 0 } else { frame.left });
+            self.data.extend_from_slice(&input.as_slice()[..done]);
+            input.advance(done);
+        }
+    }
+
+    /// Lets go of the input's memory because what is missing may take a while.
+    pub(crate) fn release(&mut self, input: &mut Input) {
+        self.take_in_place(input);
+        if input.is_empty() {
+            input.clear();
         }
     }
 
@@ -268,24 +327,9 @@ impl Decoder {
         });
         begun.fragments += 1;
         begun.sent += len;
-        self.frame = Some(Frame { fin: header.fin, left: len, key: header.mask });
-        if !is_compressed && !self.in_parts {
-            self.reserve(len);
-        }
-    }
-
-    /// Makes room for `len` bytes, or for some of them where that is a lot to take on trust.
-    fn reserve(&mut self, len: usize) {
-        let spare = self.data.capacity() - self.data.len();
-        if spare >= len.min(DIRECT_MIN) {
-            return;
-        }
-        let trusted = len.min(TRUST.max(self.data.len()));
-        if self.data.is_empty() {
-            self.data.reserve_exact(trusted);
-        } else {
-            self.data.reserve(trusted);
-        }
+        let is_alone = header.fin && begun.fragments == 1 && !is_compressed;
+        let in_place = (is_alone && len <= IN_PLACE_MAX).then_some(0);
+        self.frame = Some(Frame { fin: header.fin, left: len, in_place, key: header.mask });
     }
 
     /// Takes in what there is of the present frame's payload.
@@ -309,6 +353,7 @@ impl Decoder {
                 inflate(self.inflater.as_mut(), Some(piece), &mut self.data, begun, &limits)?;
             } else {
                 let start = self.data.len();
+                reserve(&mut self.data, if self.in_parts { take } else { frame.left }, take);
                 self.data.extend_from_slice(piece);
                 settle(&mut self.data[start..], frame.key, begun)?;
             }
@@ -365,11 +410,13 @@ impl Decoder {
     /// The buffer that the rest of a large frame is best read into, behind what it holds, and how many
     /// bytes may be; `None` where reading into the input is as good. To be asked when the input is empty.
     pub(crate) fn direct(&mut self) -> Option<(&mut Vec<u8>, usize)> {
-        let (frame, begun) = (self.frame?, self.message?);
+        let (frame, begun) = (self.frame.as_mut()?, self.message?);
         if frame.left < DIRECT_MIN || begun.is_compressed || self.in_parts {
             return None;
         }
-        self.reserve(frame.left);
+        // Nothing of it has come, since the input is empty.
+        frame.in_place = None;
+        reserve(&mut self.data, frame.left, 0);
         Some((&mut self.data, frame.left))
     }
 
@@ -403,84 +450,6 @@ enum Taken {
     /// The frame is all here and its message is not.
     Frame,
     Message(Message),
-}
-
-fn whole(is_text: bool, payload: Bytes) -> Message {
-    if is_text { Message::Text(Text::from_checked(payload)) } else { Message::Binary(payload) }
-}
-
-/// Unmasks and checks a payload that is all there.
-#[inline]
-fn unmask_and_check(
-    payload: &mut [u8],
-    key: Option<[u8; 4]>,
-    is_text: bool,
-) -> Result<(), ProtocolError> {
-    if payload.len() > BLOCK && is_text {
-        let mut begun = Begun {
-            is_text,
-            is_compressed: false,
-            utf8: Utf8::default(),
-            fragments: 1,
-            sent: payload.len(),
-            given: 0,
-        };
-        settle(payload, key, &mut begun)?;
-        return if begun.utf8.is_whole() { Ok(()) } else { Err(ProtocolError::NotUtf8) };
-    }
-    if let Some(key) = key {
-        apply_mask(payload, key);
-    }
-    if is_text && simdutf8::basic::from_utf8(payload).is_err() {
-        return Err(ProtocolError::NotUtf8);
-    }
-    Ok(())
-}
-
-/// Unmasks and checks a piece of a payload.
-fn settle(piece: &mut [u8], key: Option<[u8; 4]>, begun: &mut Begun) -> Result<(), ProtocolError> {
-    // A multiple of four, so the key stays as it is.
-    for block in piece.chunks_mut(BLOCK) {
-        if let Some(key) = key {
-            apply_mask(block, key);
-        }
-        if begun.is_text {
-            begun.utf8.push(block).map_err(|_| ProtocolError::NotUtf8)?;
-        }
-    }
-    Ok(())
-}
-
-/// Inflates a piece, or the end of a message, and checks what came of it.
-fn inflate(
-    inflater: Option<&mut Inflater>,
-    piece: Option<&[u8]>,
-    data: &mut Vec<u8>,
-    begun: &mut Begun,
-    limits: &Limits,
-) -> Result<(), ProtocolError> {
-    let Some(inflater) = inflater else { return Ok(()) };
-    let start = data.len();
-    let max = limits.max_message;
-    let left = max.saturating_sub(begun.given);
-    let result = match piece {
-        Some(piece) => inflater.inflate(piece, data, left),
-        None => inflater.finish(data, left),
-    };
-    result.map_err(|error| match error {
-        InflateError::Corrupt => ProtocolError::NotDeflate,
-        InflateError::TooLarge => ProtocolError::MessageTooLarge { max },
-    })?;
-    if let Some(max) = limits.max_ratio
-        && begun.given + data.len() > 64 * 1024
-        && (begun.given + data.len()) / (max.max(1) as usize) > begun.sent
-    {
-        return Err(ProtocolError::RatioTooHigh { max });
-    }
-    if begun.is_text {
-        begun.utf8.push(&data[start..]).map_err(|_| ProtocolError::NotUtf8)?;
-    }
-    Ok(())
 }
 
 /// The body of a close frame (RFC 6455 §5.5.1).

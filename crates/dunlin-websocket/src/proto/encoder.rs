@@ -75,9 +75,10 @@ impl Encoder {
             Message::Binary(_) => OpCode::Binary,
         };
         let is_first = self.open.is_none();
+        let compressor = self.compressor.as_mut().filter(|_| compress != Compress::Never);
         let open = self.open.unwrap_or_else(|| Open {
             opcode: kind,
-            is_compressed: self.compressor.is_some() && compress != Compress::Never,
+            is_compressed: compressor.is_some_and(Compressor::is_ready),
         });
         if open.opcode != kind {
             return Err(part);

@@ -73,6 +73,10 @@ pub enum ProtocolError {
     /// A compressed message that is not DEFLATE (RFC 7692 §7.2.2).
     #[error("a compressed message cannot be inflated")]
     NotDeflate,
+    /// A compressed message that came when the process's budget for compression states was used up; see
+    /// `Deflate::set_memory_budget`. Not the peer's fault: it is told to try again later.
+    #[error("no memory is left in the budget for inflating messages")]
+    NoDeflateState,
 }
 
 impl ProtocolError {
@@ -84,6 +88,7 @@ impl ProtocolError {
             | Self::MessageTooLarge { .. }
             | Self::TooManyFragments { .. }
             | Self::RatioTooHigh { .. } => CloseCode::TOO_LARGE,
+            Self::NoDeflateState => CloseCode::TRY_LATER,
             _ => CloseCode::PROTOCOL,
         }
     }

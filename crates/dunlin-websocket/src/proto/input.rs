@@ -2,13 +2,15 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// From this size on a payload is handed out of the input's own memory wherever it lies.
-const SPLIT_MIN: usize = 4 * 1024;
+use super::mask::{apply_mask, unmasked};
+
+/// A payload is handed out where it lies if the memory that it holds on to is at most so many times its size.
+const PIN_MAX: usize = 4;
 
 /// Bytes that have come and are not decoded yet.
 ///
-/// Knows how much memory they hold, so that a small message that is kept does not keep all that came
-/// along with it.
+/// Knows how much memory they hold, so that neither a small message that is kept nor a beginning that waits for
+/// its rest keeps all that came along with it.
 #[derive(Debug, Default)]
 pub struct Input {
     bytes: BytesMut,
@@ -29,6 +31,25 @@ impl Input {
         }
     }
 
+    /// What came, with the allocation of `size` bytes that it lies in.
+    pub(crate) fn new(bytes: BytesMut, size: usize) -> Self {
+        Self { bytes, size }
+    }
+
+    /// The memory, for more to be read behind what it holds, where it has `size` bytes.
+    pub(crate) fn reuse(&mut self, size: usize) -> Option<BytesMut> {
+        if self.size < size {
+            return None;
+        }
+        self.size = 0;
+        Some(std::mem::take(&mut self.bytes))
+    }
+
+    /// What is left.
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -47,17 +68,24 @@ impl Input {
         self.bytes.advance(count);
     }
 
-    /// Takes `len` bytes off the front: without a copy where they are large, or most of what there is.
-    pub(super) fn take(&mut self, len: usize) -> Bytes {
-        if len < SPLIT_MIN && 4 * len < self.size {
-            let copy = Bytes::copy_from_slice(&self.bytes[..len]);
+    /// Takes a payload of `len` bytes off the front and unmasks it: without a copy where it is most of what there
+    /// is.
+    pub(super) fn take(&mut self, len: usize, key: Option<[u8; 4]>) -> Bytes {
+        if PIN_MAX * len < self.size {
+            let payload = &self.bytes[..len];
+            let copy = key.map_or_else(|| payload.to_vec(), |key| unmasked(payload, key));
             self.bytes.advance(len);
-            copy
-        } else if len == self.bytes.len() {
-            std::mem::take(&mut self.bytes).freeze()
-        } else {
-            self.bytes.split_to(len).freeze()
+            return copy.into();
         }
+        let mut payload = if len == self.bytes.len() {
+            std::mem::take(&mut self.bytes)
+        } else {
+            self.bytes.split_to(len)
+        };
+        if let Some(key) = key {
+            apply_mask(&mut payload, key);
+        }
+        payload.freeze()
     }
 }
 

@@ -23,6 +23,7 @@ mod input;
 mod key;
 mod mask;
 mod outbox;
+mod payload;
 #[cfg(test)]
 mod tests;
 mod utf8;

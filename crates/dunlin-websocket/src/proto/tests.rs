@@ -46,6 +46,10 @@ fn decode_in_pieces(
                 Err(error) => return (events, Some(error)),
             }
         }
+        // As where nothing more is there to read at the moment.
+        if rest.len() % 2 == 0 {
+            decoder.release(&mut input);
+        }
     }
     (events, None)
 }
@@ -74,7 +78,7 @@ fn any_message() -> impl Strategy<Value = Message> {
     prop_oneof![
         ".{0,40}".prop_map(Message::from),
         prop::collection::vec(any::<u8>(), 0..200).prop_map(Message::from),
-        (4000usize..40_000, any::<u8>()).prop_map(|(len, byte)| Message::from(vec![byte; len])),
+        (4000usize..70_000, any::<u8>()).prop_map(|(len, byte)| Message::from(vec![byte; len])),
         (4000usize..40_000).prop_map(|len| Message::from("\u{20ac}uro ".repeat(len / 7))),
     ]
 }
@@ -223,6 +227,35 @@ fn nothing_counts_after_a_close_or_a_fault() {
     assert!(decoder.decode(&mut Input::from(&b"\x83\x80"[..])).is_err());
     let mut late = Input::from(&frame(true, 0, OpCode::Text, b"late")[..]);
     assert_eq!(decoder.decode(&mut late), Ok(None));
+}
+
+#[test]
+fn a_frame_that_is_nearly_there_is_not_moved() {
+    let mut decoder = server();
+    let wire = frame(true, 0, OpCode::Binary, &[7; 20_000]);
+    // Room for all of it behind what has come.
+    let mut bytes = bytes::BytesMut::with_capacity(30_000);
+    bytes.extend_from_slice(&wire[..15_000]);
+    let at = bytes.as_ptr();
+    let mut input = Input::new(bytes, 30_000);
+    assert_eq!(decoder.decode(&mut input), Ok(None));
+    let mut bytes = input.reuse(30_000).unwrap();
+    bytes.extend_from_slice(&wire[15_000..]);
+    let mut input = Input::new(bytes, 30_000);
+    let Ok(Some(Event::Message(message))) = decoder.decode(&mut input) else { panic!() };
+    assert!(message == Message::from(vec![7; 20_000]));
+    assert_eq!(message.as_bytes().as_ptr(), at.wrapping_add(wire.len() - 20_000));
+}
+
+#[test]
+fn a_beginning_that_has_to_wait_for_its_rest_keeps_no_buffer() {
+    let mut decoder = server();
+    let mut bytes = bytes::BytesMut::with_capacity(64 * 1024);
+    bytes.extend_from_slice(&frame(true, 0, OpCode::Binary, &[7; 2000])[..1000]);
+    let mut input = Input::new(bytes, 64 * 1024);
+    assert_eq!(decoder.decode(&mut input), Ok(None));
+    decoder.release(&mut input);
+    assert!(input.is_empty() && input.reuse(1).is_none());
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Core {
         let protocol = agreed.protocol;
         Self {
             role,
-            transport: Transport::new(io),
+            transport: Transport::new(io, config.write_timeout),
             decoder,
             encoder,
             input: Input::default(),
@@ -196,9 +196,7 @@ impl Core {
         let is_crowded = !self.rest.seats.is_empty() && self.hear(cx);
         let mut is_written = false;
         match self.transport.poll_write(cx, &mut self.out, 0) {
-            Poll::Ready(Err(error)) if self.is_open() => {
-                return Poll::Ready(Err(Error::Io(error)));
-            }
+            Poll::Ready(Err(error)) if self.is_open() => return Poll::Ready(Err(error)),
             // A peer that has its close frame may be gone already.
             Poll::Ready(_) => {
                 self.rest.heard = 0;
@@ -379,10 +377,8 @@ impl Core {
         if self.out.len() < high_water.max(1) {
             return Poll::Ready(Ok(()));
         }
-        match ready!(self.transport.poll_write(cx, &mut self.out, high_water / 2)) {
-            Ok(()) => Poll::Ready(Ok(())),
-            Err(error) => Poll::Ready(Err(Error::Io(error))),
-        }
+        let result = ready!(self.transport.poll_write(cx, &mut self.out, high_water / 2));
+        Poll::Ready(self.give_up_on_timeout(result))
     }
 
     pub(super) fn start_send(&mut self, message: Message, compress: Compress) -> Result<(), Error> {
@@ -424,7 +420,16 @@ impl Core {
         if matches!(self.state, State::Ended) {
             return Poll::Ready(Err(Error::Closed));
         }
-        self.transport.poll_write(cx, &mut self.out, 0).map_err(Error::Io)
+        let result = ready!(self.transport.poll_write(cx, &mut self.out, 0));
+        Poll::Ready(self.give_up_on_timeout(result))
+    }
+
+    /// Ends the connection of a peer that takes nothing: half a frame may have left.
+    fn give_up_on_timeout(&mut self, result: Result<(), Error>) -> Result<(), Error> {
+        if let Err(Error::WriteTimeout) = result {
+            self.end();
+        }
+        result
     }
 
     /// Queues a close frame, unless there was one.

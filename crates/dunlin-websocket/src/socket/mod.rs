@@ -3,6 +3,7 @@
 mod core;
 mod ending;
 mod heartbeat;
+mod read_buffer;
 mod served;
 mod split;
 mod transport;

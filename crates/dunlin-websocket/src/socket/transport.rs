@@ -3,21 +3,34 @@
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::BufMut;
 use dunlin_core::{Scratch, Upgraded};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
+use super::read_buffer;
+use crate::error::Error;
 use crate::proto::{Decoder, Event, Input, Outbox, ProtocolError};
 
 /// Slices of one vectored write: headers and payloads of eight large messages.
 const SLICES: usize = 16;
+
+/// Most bytes of a read where a large message is expected: its header and little more, so that the rest can be
+/// read where it belongs.
+const HEADER_READ: usize = 4 * 1024;
 
 /// The transport; gone once the connection has ended.
 pub(super) struct Transport {
     io: Option<Upgraded>,
     /// Something was written since the last flush of the transport itself.
     is_dirty: bool,
+    /// The last read brought the end of a large message. Who sends one often sends another.
+    was_large: bool,
+    write_timeout: Duration,
+    /// Runs while the peer takes nothing of what waits to be written.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 /// What a read has brought.
@@ -31,8 +44,8 @@ pub(super) enum Filled {
 }
 
 impl Transport {
-    pub(super) fn new(io: Upgraded) -> Self {
-        Self { io: Some(io), is_dirty: false }
+    pub(super) fn new(io: Upgraded, write_timeout: Duration) -> Self {
+        Self { io: Some(io), is_dirty: false, was_large: false, write_timeout, stalled: None }
     }
 
     fn io(&mut self) -> io::Result<&mut Upgraded> {
@@ -53,35 +66,30 @@ impl Transport {
         self.io = None;
     }
 
-    /// Reads once. The buffer is lent by the thread, and what came of it copied: a connection that waits
-    /// owns none. The rest of a large payload is read where it belongs.
+    /// Reads once, into a buffer that is lent by the thread: a connection that waits owns none. The rest of a
+    /// large payload is read where it belongs.
     pub(super) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
         decoder: &mut Decoder,
         input: &mut Input,
     ) -> Poll<io::Result<Filled>> {
-        let io = self.io()?;
+        let io = self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         if input.is_empty()
             && let Some((payload, max)) = decoder.direct()
         {
             let mut room = payload.limit(max);
             let count = ready!(pin!(io.read_buf(&mut room)).poll(cx))?;
+            self.was_large = count == max;
             return Poll::Ready(Ok(match count {
                 0 => Filled::Eof,
                 count => Filled::Direct(decoder.direct_read(count)),
             }));
         }
-        let mut lent = Scratch::lend();
-        let mut room = ReadBuf::new(&mut lent.input);
-        ready!(Pin::new(io).poll_read(cx, &mut room))?;
-        Poll::Ready(Ok(match room.filled() {
-            [] => Filled::Eof,
-            bytes => {
-                input.extend(bytes);
-                Filled::Input
-            }
-        }))
+        let max = if self.was_large { HEADER_READ } else { read_buffer::SIZE };
+        let count = ready!(read_buffer::poll_read(cx, io, decoder, input, max))?;
+        self.was_large = false;
+        Poll::Ready(Ok(if count == 0 { Filled::Eof } else { Filled::Input }))
     }
 
     /// Reads and forgets, up to the end.
@@ -98,15 +106,42 @@ impl Transport {
     }
 
     /// Writes until no more than `max` bytes wait; with 0 it flushes the transport as well.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], and [`Error::WriteTimeout`] where the peer takes nothing for too long.
     pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         out: &mut Outbox,
         max: usize,
-    ) -> Poll<io::Result<()>> {
+    ) -> Poll<Result<(), Error>> {
         if out.is_empty() && !self.is_dirty {
             return Poll::Ready(Ok(()));
         }
+        let before = out.len();
+        match self.poll_write_all(cx, out, max) {
+            Poll::Ready(result) => {
+                self.stalled = None;
+                Poll::Ready(result.map_err(Error::Io))
+            }
+            Poll::Pending => {
+                if out.len() < before {
+                    self.stalled = None;
+                }
+                let stalled =
+                    self.stalled.get_or_insert_with(|| Box::pin(sleep(self.write_timeout)));
+                stalled.as_mut().poll(cx).map(|()| Err(Error::WriteTimeout))
+            }
+        }
+    }
+
+    fn poll_write_all(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Outbox,
+        max: usize,
+    ) -> Poll<io::Result<()>> {
         let is_dirty = &mut self.is_dirty;
         let io = self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         while out.len() > max {
