@@ -75,16 +75,18 @@ async fn a_body_that_stops_meets_the_total_and_the_read_deadline() {
 async fn a_slow_server_meets_the_total_deadline_and_never_that_of_silence() {
     let server = Server::start(|mut conn| async move {
         let _ = conn.request().await;
-        for piece in ["HTTP/1.1 200 OK\r\n", "Content-Length: 4\r\n", "\r\n", "a", "b", "c", "d"] {
-            tokio::time::sleep(ms(25)).await;
-            let _ = conn.send(piece.as_bytes()).await;
+        let _ = conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 80\r\n\r\n").await;
+        for _ in 0..80 {
+            tokio::time::sleep(ms(20)).await;
+            let _ = conn.send(b"x").await;
         }
     })
     .await;
-    let patient = Timeouts { read: SHORT, ..Timeouts::NONE };
+    // Long beside the server's pauses, for machines that stand still now and then, and short beside the whole.
+    let patient = Timeouts { read: Some(ms(800)), ..Timeouts::NONE };
     let response = Client::new().get(server.url("/")).timeouts(patient).send().await.unwrap();
-    assert_eq!(response.text().await.unwrap(), "abcd");
-    let hurried = Timeouts { total: Some(ms(120)), ..patient };
+    assert_eq!(response.text().await.unwrap(), "x".repeat(80));
+    let hurried = Timeouts { total: Some(ms(800)), ..patient };
     let response = Client::new().get(server.url("/")).timeouts(hurried).send().await.unwrap();
     assert!(response.text().await.unwrap_err().to_string().contains("total timeout"));
 }
