@@ -132,9 +132,7 @@ fn filled_response(input: &'static str, fields: &Fields, shape: Shape) -> Race {
 fn encode(head: &ResponseHead, shape: Shape, signature: &Signature, out: &mut Vec<u8>) {
     let Shape { len, keep_alive, .. } = *black_box(&shape);
     let ctx = EncodeCtx::default().keep_alive(keep_alive).signature(signature);
-    let body = encode_response(head, len.into(), &ctx, out);
-    // Left where it is: the rival makes no encoder for the body at all, which hyper would move as well.
-    assert!(black_box(&body).is_ok());
+    let _ = black_box(encode_response(head, len.into(), &ctx, out).unwrap());
 }
 
 /// Where our side has Host from; the rival has a field of it, and writes the same.
@@ -162,8 +160,7 @@ fn request(input: &'static str, host: Host) -> Race {
 
     let ours = move |out: &mut Vec<u8>| {
         let (head, ctx) = (black_box(&head), black_box(&ctx));
-        let body = encode_request(head, BodyLen::Exact(0), ctx, out);
-        assert!(black_box(&body).is_ok());
+        let _ = black_box(encode_request(head, BodyLen::Exact(0), ctx, out).unwrap());
     };
     let rivals = move |out: &mut Vec<u8>| {
         request_as_hyper(black_box(&Method::GET), black_box(&uri), black_box(&map), out);

@@ -118,7 +118,7 @@ pub use conn::{
     ServerConn,
 };
 pub use date::DateCache;
-pub use encode::{BodyEncoder, BodyKind, EncodeError};
+pub use encode::{BodyEncodeError, BodyEncoder, BodyKind, EncodeError, SingletonField};
 #[cfg(feature = "std")]
 pub use encode::{BodyLen, EncodeCtx, RequestCtx, Signature, encode_request, encode_response};
 pub use error::{BodyError, ChunkError, FramingError, HeadError};

@@ -4,7 +4,7 @@ use dunlin_core::{Headers, RequestHead};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::body::Trailers;
-use crate::encode::{EncodeError, Signature};
+use crate::encode::{BodyEncodeError, EncodeError, Signature};
 use crate::error::{BodyError, HeadError};
 use crate::framing::Framing;
 
@@ -101,9 +101,12 @@ pub enum SendError {
     /// Only a 1xx goes before the final response; 100 and 101 have calls of their own.
     #[error("{0} is no interim status, or one that is sent in another way")]
     NotInterim(StatusCode),
-    /// The head or body breaks a rule.
+    /// The head breaks a rule.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// The body is another one than its head announced, or a trailer breaks a rule.
+    #[error(transparent)]
+    EncodeBody(#[from] BodyEncodeError),
 }
 
 /// How to send a response.

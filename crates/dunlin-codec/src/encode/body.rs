@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    EncodeError, is_field,
+    BodyEncodeError, is_field,
     write::{append_field, append_size_line},
 };
 use crate::body::is_forbidden;
@@ -18,15 +18,29 @@ use crate::body::is_forbidden;
 /// body.data(b"hello", &mut out)?;
 /// body.finish([], &mut out)?;
 /// assert_eq!(out, b"5\r\nhello\r\n0\r\n\r\n");
-/// # Ok::<(), dunlin_codec::EncodeError>(())
+/// # Ok::<(), dunlin_codec::BodyEncodeError>(())
 /// ```
 ///
 /// It is no `Clone`: a body has one end, and [`finish`](Self::finish) takes the encoder.
 #[derive(Debug, Eq, PartialEq)]
 #[must_use = "a head was written that announces a body"]
 pub struct BodyEncoder {
-    kind: BodyKind,
-    keep_alive: bool,
+    /// How many bytes of a declared length are still to come.
+    left: u64,
+    mode: Mode,
+}
+
+/// A [`BodyKind`] without what is left, and whether the connection persists behind it. A byte beside a
+/// number is moved as two scalars: who takes an encoder out of its `Result` need not wait for memory.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Mode {
+    Empty,
+    EmptyClosing,
+    Length,
+    LengthClosing,
+    Chunked,
+    ChunkedClosing,
+    UntilClose,
 }
 
 /// How a body is delimited on its way out.
@@ -49,32 +63,50 @@ pub enum BodyKind {
 impl BodyEncoder {
     /// An encoder behind a head that said so, and that the connection persists unless the body
     /// needs its end.
+    #[inline]
     pub const fn new(kind: BodyKind) -> Self {
-        Self { kind, keep_alive: !matches!(kind, BodyKind::UntilClose) }
+        let (left, mode) = match kind {
+            BodyKind::Empty => (0, Mode::Empty),
+            BodyKind::Length { left } => (left, Mode::Length),
+            BodyKind::Chunked => (0, Mode::Chunked),
+            BodyKind::UntilClose => (0, Mode::UntilClose),
+        };
+        Self { left, mode }
     }
 
     /// The same behind a head that said `Connection: close`.
+    #[inline]
     pub const fn closing(mut self) -> Self {
-        self.keep_alive = false;
+        self.mode = match self.mode {
+            Mode::Empty => Mode::EmptyClosing,
+            Mode::Length => Mode::LengthClosing,
+            Mode::Chunked => Mode::ChunkedClosing,
+            closing => closing,
+        };
         self
     }
 
     /// How the body is delimited, and what is left of it.
     #[inline]
     pub const fn kind(&self) -> BodyKind {
-        self.kind
+        match self.mode {
+            Mode::Empty | Mode::EmptyClosing => BodyKind::Empty,
+            Mode::Length | Mode::LengthClosing => BodyKind::Length { left: self.left },
+            Mode::Chunked | Mode::ChunkedClosing => BodyKind::Chunked,
+            Mode::UntilClose => BodyKind::UntilClose,
+        }
     }
 
     /// Whether the head let the connection persist. After an error it must close all the same.
     #[inline]
     pub const fn keep_alive(&self) -> bool {
-        self.keep_alive
+        matches!(self.mode, Mode::Empty | Mode::Length | Mode::Chunked)
     }
 
     /// Whether data is dropped.
     #[inline]
     pub const fn is_empty(&self) -> bool {
-        matches!(self.kind, BodyKind::Empty)
+        matches!(self.mode, Mode::Empty | Mode::EmptyClosing)
     }
 
     /// Appends `data`, copied.
@@ -83,9 +115,9 @@ impl BodyEncoder {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::TooLong`] where that would exceed the declared length; nothing is appended.
+    /// [`BodyEncodeError::TooLong`] where that would exceed the declared length; nothing is appended.
     #[inline]
-    pub fn data(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    pub fn data(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), BodyEncodeError> {
         self.chunk_prefix(data.len(), out)?;
         if !self.is_empty() {
             out.extend_from_slice(data);
@@ -100,16 +132,16 @@ impl BodyEncoder {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::TooLong`] where they would exceed the declared length.
+    /// [`BodyEncodeError::TooLong`] where they would exceed the declared length.
     #[inline]
-    pub fn chunk_prefix(&mut self, len: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        match &mut self.kind {
-            BodyKind::Length { left } => match left.checked_sub(len as u64) {
-                Some(rest) => *left = rest,
-                None => return Err(EncodeError::TooLong { excess: len as u64 - *left }),
+    pub fn chunk_prefix(&mut self, len: usize, out: &mut Vec<u8>) -> Result<(), BodyEncodeError> {
+        match self.mode {
+            Mode::Length | Mode::LengthClosing => match self.left.checked_sub(len as u64) {
+                Some(rest) => self.left = rest,
+                None => return Err(BodyEncodeError::TooLong { excess: len as u64 - self.left }),
             },
-            BodyKind::Chunked if len > 0 => append_size_line(len as u64, out),
-            BodyKind::Chunked | BodyKind::Empty | BodyKind::UntilClose => {}
+            Mode::Chunked | Mode::ChunkedClosing if len > 0 => append_size_line(len as u64, out),
+            _ => {}
         }
         Ok(())
     }
@@ -117,7 +149,7 @@ impl BodyEncoder {
     /// Appends what stands behind `len` bytes of data that the caller sent uncopied.
     #[inline]
     pub fn chunk_suffix(&self, len: usize, out: &mut Vec<u8>) {
-        if self.kind == BodyKind::Chunked && len > 0 {
+        if len > 0 && matches!(self.mode, Mode::Chunked | Mode::ChunkedClosing) {
             out.extend_from_slice(b"\r\n");
         }
     }
@@ -128,29 +160,29 @@ impl BodyEncoder {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::TooShort`] where the declared length was not reached, and
-    /// [`EncodeError::Trailer`] for a name or value outside the grammar, and
-    /// [`EncodeError::ForbiddenTrailer`] for a name that RFC 9110 §6.5.1 keeps to the head. In each case
+    /// [`BodyEncodeError::TooShort`] where the declared length was not reached, and
+    /// [`BodyEncodeError::Trailer`] for a name or value outside the grammar, and
+    /// [`BodyEncodeError::ForbiddenTrailer`] for a name that RFC 9110 §6.5.1 keeps to the head. In each case
     /// the peer cannot tell where the body ends, and the connection must close.
     pub fn finish<'t>(
         self,
         trailers: impl IntoIterator<Item = (&'t [u8], &'t [u8])>,
         out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        match self.kind {
+    ) -> Result<(), BodyEncodeError> {
+        match self.kind() {
             BodyKind::Length { left: 0 } | BodyKind::Empty | BodyKind::UntilClose => Ok(()),
-            BodyKind::Length { left } => Err(EncodeError::TooShort { missing: left }),
+            BodyKind::Length { left } => Err(BodyEncodeError::TooShort { missing: left }),
             BodyKind::Chunked => {
                 let start = out.len();
                 out.extend_from_slice(b"0\r\n");
                 for (index, (name, value)) in trailers.into_iter().enumerate() {
                     if is_forbidden(name) {
                         out.truncate(start);
-                        return Err(EncodeError::ForbiddenTrailer { index });
+                        return Err(BodyEncodeError::ForbiddenTrailer { index });
                     }
                     if !is_field(name, value) {
                         out.truncate(start);
-                        return Err(EncodeError::Trailer { index });
+                        return Err(BodyEncodeError::Trailer { index });
                     }
                     append_field(name, value, out);
                 }
@@ -183,22 +215,22 @@ mod tests {
         let mut out = Vec::new();
         let mut body = BodyEncoder::new(BodyKind::Length { left: 5 });
         body.data(b"hel", &mut out).unwrap();
-        assert_eq!(body.data(b"loo", &mut out), Err(EncodeError::TooLong { excess: 1 }));
+        assert_eq!(body.data(b"loo", &mut out), Err(BodyEncodeError::TooLong { excess: 1 }));
         body.data(b"lo", &mut out).unwrap();
         body.finish([], &mut out).unwrap();
         assert_eq!(out, b"hello");
         let short = BodyEncoder::new(BodyKind::Length { left: 2 });
-        assert_eq!(short.finish([], &mut out), Err(EncodeError::TooShort { missing: 2 }));
+        assert_eq!(short.finish([], &mut out), Err(BodyEncodeError::TooShort { missing: 2 }));
     }
 
     #[test]
     fn trailers_that_would_break_the_message_are_refused() {
         let index = 1;
         for (name, value, error) in [
-            ("a b", "c", EncodeError::Trailer { index }),
-            ("", "c", EncodeError::Trailer { index }),
-            ("a", "b\r\nc: d", EncodeError::Trailer { index }),
-            ("Content-Length", "1", EncodeError::ForbiddenTrailer { index }),
+            ("a b", "c", BodyEncodeError::Trailer { index }),
+            ("", "c", BodyEncodeError::Trailer { index }),
+            ("a", "b\r\nc: d", BodyEncodeError::Trailer { index }),
+            ("Content-Length", "1", BodyEncodeError::ForbiddenTrailer { index }),
         ] {
             let mut out = Vec::new();
             let trailers = [("fine", "x"), (name, value)];

@@ -37,7 +37,7 @@ pub(super) fn append_fields(
     let Some(lines) = headers.lines() else {
         for (index, (name, value)) in headers.iter().enumerate() {
             if !typed && !is_field(name, value) {
-                return Err(EncodeError::Field { index });
+                return Err(field_error(index));
             }
             if !take(name, value)? {
                 append_field(name, value, out);
@@ -50,14 +50,12 @@ pub(super) fn append_fields(
     if !typed && controls(lines) != 2 * headers.len() {
         // One more control byte is a field's that is none.
         let is_sound = |(name, value)| is_field(name, value);
-        return Err(EncodeError::Field {
-            index: headers.iter().take_while(|f| is_sound(*f)).count(),
-        });
+        return Err(field_error(headers.iter().take_while(|f| is_sound(*f)).count()));
     }
     let (mut start, mut end) = (0, 0);
     for (index, (name, value)) in headers.iter().enumerate() {
         if !typed && !scan::is_token(name) {
-            return Err(EncodeError::Field { index });
+            return Err(field_error(index));
         }
         let next = end + name.len() + value.len() + b": \r\n".len();
         if take(name, value)? {
@@ -68,6 +66,11 @@ pub(super) fn append_fields(
     }
     out.extend_from_slice(&lines[start..end]);
     Ok(())
+}
+
+#[cold]
+fn field_error(index: usize) -> EncodeError {
+    EncodeError::Field { index: u32::try_from(index).unwrap_or(u32::MAX) }
 }
 
 /// How many bytes may not stand in a field's value (RFC 9110 §5.5). Counted rather than looked for,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use dunlin_core::{FieldLines, Headers, NameSet, RequestHead};
 
 use super::{
-    BodyEncoder, BodyKind, BodyLen, EncodeError, append_length,
+    BodyEncoder, BodyKind, BodyLen, EncodeError, SingletonField, append_length,
     connection::{Options, append_connection},
     fields::{append_fields, ready_lines},
     is_name, parse_length,
@@ -475,20 +475,20 @@ struct Body {
 }
 
 #[cold]
-fn name_of(mark: u32) -> &'static str {
+fn name_of(mark: u32) -> SingletonField {
     match mark {
-        HOST => "host",
-        LENGTH => "content-length",
-        ENCODING => "transfer-encoding",
-        EXPECT => "expect",
-        TE => "te",
-        CONTENT_TYPE => "content-type",
-        CONTENT_RANGE => "content-range",
-        CONTENT_LOCATION => "content-location",
-        MAX_FORWARDS => "max-forwards",
-        USER_AGENT => "user-agent",
-        ETAG => "etag",
-        _ => "server",
+        HOST => SingletonField::Host,
+        LENGTH => SingletonField::ContentLength,
+        ENCODING => SingletonField::TransferEncoding,
+        EXPECT => SingletonField::Expect,
+        TE => SingletonField::Te,
+        CONTENT_TYPE => SingletonField::ContentType,
+        CONTENT_RANGE => SingletonField::ContentRange,
+        CONTENT_LOCATION => SingletonField::ContentLocation,
+        MAX_FORWARDS => SingletonField::MaxForwards,
+        USER_AGENT => SingletonField::UserAgent,
+        ETAG => SingletonField::Etag,
+        _ => SingletonField::Server,
     }
 }
 

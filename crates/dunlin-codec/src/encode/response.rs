@@ -8,6 +8,7 @@ use super::{
     connection::{Options, append_connection},
     fields::{append_fields, ready_lines},
     is_name, parse_length,
+    status::prebuilt,
 };
 use crate::{framing::Facts, head::Version, scan};
 
@@ -158,19 +159,25 @@ fn append_usual(
         prebuilt(head.status.as_u16()).filter(|line| line.has_body)?.append(out);
     }
     out.extend_from_slice(lines);
-    let kind = match len {
-        BodyLen::Exact(left) => {
-            append_open_length(left, out);
+    // In one piece each, up to the end of the last value.
+    let kind = match (len, ctx.keep_alive) {
+        (BodyLen::Exact(left), true) => {
+            append_open_length(*b"content-length: ????????", left, out);
             BodyKind::Length { left }
         }
-        BodyLen::Unknown => {
+        (BodyLen::Exact(left), false) => {
+            append_open_length(*b"connection: close\r\ncontent-length: ????????", left, out);
+            BodyKind::Length { left }
+        }
+        (BodyLen::Unknown, true) => {
             out.extend_from_slice(b"transfer-encoding: chunked");
             BodyKind::Chunked
         }
+        (BodyLen::Unknown, false) => {
+            out.extend_from_slice(b"connection: close\r\ntransfer-encoding: chunked");
+            BodyKind::Chunked
+        }
     };
-    if !ctx.keep_alive {
-        out.extend_from_slice(b"\r\nconnection: close");
-    }
     match ctx.signature {
         Some(signature) => signature.append_behind_value(out),
         None => out.extend_from_slice(b"\r\n\r\n"),
@@ -259,12 +266,13 @@ impl Wishes {
         out: &mut Vec<u8>,
     ) -> Result<BodyEncoder, EncodeError> {
         let status = head.status.as_u16();
-        let kind = append_framing(status, len, ctx, self, out)?;
+        let framing = pick_framing(status, len, ctx, self)?;
+        let kind = framing.kind;
         // Who sends Upgrade says so in Connection, lest somebody between passes it on (RFC 9110 §7.8).
         let upgrade = self.has_upgrade.then_some(&b"upgrade"[..]);
         if kind == BodyKind::Empty && (status < 200 || is_tunnel(status, ctx)) {
             // Interim, or the last words before another protocol or a tunnel: nothing about the
-            // connection's future but what the user said.
+            // connection's future but what the user said, and nothing about a body.
             if self.has_connection || self.has_upgrade {
                 append_connection(&[upgrade], &head.headers, &DECIDED, out);
             }
@@ -283,6 +291,7 @@ impl Wishes {
         if option.is_some() || self.has_connection || self.has_upgrade {
             append_connection(&[option, upgrade], &head.headers, &DECIDED, out);
         }
+        framing.append(out);
         match ctx.signature {
             Some(signature) if !self.has_server && !self.has_date => {
                 signature.append_lines_and_end(out);
@@ -295,15 +304,31 @@ impl Wishes {
     }
 }
 
-/// Decides on the body and appends the field that says so.
+/// How the body is delimited, and the Content-Length that the head has.
+struct BodyFraming {
+    kind: BodyKind,
+    length: Option<u64>,
+}
+
+impl BodyFraming {
+    /// Appends the field that says so.
+    #[inline(always)]
+    fn append(&self, out: &mut Vec<u8>) {
+        if let Some(length) = self.length {
+            append_length(length, out);
+        } else if self.kind == BodyKind::Chunked {
+            out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+        }
+    }
+}
+
 #[inline(always)]
-fn append_framing(
+fn pick_framing(
     status: u16,
     len: BodyLen,
     ctx: &EncodeCtx<'_>,
     wishes: &Wishes,
-    out: &mut Vec<u8>,
-) -> Result<BodyKind, EncodeError> {
+) -> Result<BodyFraming, EncodeError> {
     let body = match len {
         BodyLen::Exact(len) => Some(len),
         BodyLen::Unknown => None,
@@ -321,12 +346,7 @@ fn append_framing(
             (None, None) => (None, BodyKind::UntilClose),
         },
     };
-    if let Some(length) = length {
-        append_length(length, out);
-    } else if kind == BodyKind::Chunked {
-        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
-    }
-    Ok(kind)
+    Ok(BodyFraming { kind, length })
 }
 
 /// Appends the status line. Its version is ours, whatever the client's (RFC 9110 §6.2).
@@ -355,77 +375,6 @@ fn append_rare_status(head: &ResponseHead, out: &mut Vec<u8>) -> Result<(), Enco
         out.extend_from_slice(part);
     }
     Ok(())
-}
-
-/// A line of a common status, with zeros behind: all are copied as one array, which is no call, and
-/// the zeros taken back.
-struct StatusLine {
-    padded: [u8; 48],
-    len: usize,
-    /// Whether responses to GET with this status have a body, of any length.
-    has_body: bool,
-}
-
-impl StatusLine {
-    const fn new(status: u16, text: &[u8]) -> Self {
-        let mut padded = [0; 48];
-        padded.split_at_mut(text.len()).0.copy_from_slice(text);
-        let has_body = !matches!(status, 100..=199 | 204 | 205 | 304);
-        Self { padded, len: text.len(), has_body }
-    }
-
-    #[inline(always)]
-    fn append(&self, out: &mut Vec<u8>) {
-        let end = out.len() + self.len;
-        out.extend_from_slice(&self.padded);
-        out.truncate(end);
-    }
-}
-
-#[inline]
-fn prebuilt(status: u16) -> Option<&'static StatusLine> {
-    macro_rules! lines {
-        ($($status:literal $reason:literal)*) => {
-            match status {
-                $($status => Some(const {
-                    &StatusLine::new(
-                        $status,
-                        concat!("HTTP/1.1 ", $status, " ", $reason, "\r\n").as_bytes(),
-                    )
-                }),)*
-                _ => None,
-            }
-        };
-    }
-    lines! {
-        100 "Continue"
-        101 "Switching Protocols"
-        200 "OK"
-        201 "Created"
-        202 "Accepted"
-        204 "No Content"
-        206 "Partial Content"
-        301 "Moved Permanently"
-        302 "Found"
-        303 "See Other"
-        304 "Not Modified"
-        307 "Temporary Redirect"
-        308 "Permanent Redirect"
-        400 "Bad Request"
-        401 "Unauthorized"
-        403 "Forbidden"
-        404 "Not Found"
-        405 "Method Not Allowed"
-        408 "Request Timeout"
-        409 "Conflict"
-        413 "Payload Too Large"
-        415 "Unsupported Media Type"
-        422 "Unprocessable Entity"
-        429 "Too Many Requests"
-        500 "Internal Server Error"
-        502 "Bad Gateway"
-        503 "Service Unavailable"
-    }
 }
 
 #[cfg(test)]
@@ -510,14 +459,14 @@ mod tests {
     }
 
     #[test]
-    fn every_prebuilt_line_has_the_registered_reason() {
+    fn every_status_line_has_the_registered_reason() {
         for status in 100..1000 {
             let mut head = response(status, &[]);
             let mut rare = Vec::new();
             append_rare_status(&head, &mut rare).unwrap();
-            if let Some(line) = prebuilt(status) {
-                assert_eq!(&line.padded[..line.len], rare);
-            }
+            let mut common = Vec::new();
+            append_status(&head, &mut common).unwrap();
+            assert_eq!(common, rare);
             head.reason = Some(ReasonPhrase::new("Own words").unwrap());
             let mut own = Vec::new();
             append_status(&head, &mut own).unwrap();
@@ -570,7 +519,7 @@ mod tests {
     fn connection_options_of_the_user_are_merged() {
         let wishes = [("connection", "Close, y"), ("connection", "x,,keep-alive")];
         let (text, encoder) = encode(&response(400, &wishes), Some(0), ctx());
-        assert_eq!(text, "content-length: 0\r\nconnection: close, y, x\r\n\r\n");
+        assert_eq!(text, "connection: close, y, x\r\ncontent-length: 0\r\n\r\n");
         assert!(!encoder.keep_alive());
         let text = fields(200, &[("connection", "keep-alive"), ("keep-alive", "5")], Some(0));
         assert_eq!(text, "content-length: 0\r\n\r\n");
@@ -593,10 +542,10 @@ mod tests {
     #[test]
     fn an_upgrade_and_its_option_go_together() {
         let text = fields(426, &[("upgrade", "tls/1.2, x")], Some(0));
-        assert_eq!(text, "upgrade: tls/1.2, x\r\ncontent-length: 0\r\nconnection: upgrade\r\n\r\n");
+        assert_eq!(text, "upgrade: tls/1.2, x\r\nconnection: upgrade\r\ncontent-length: 0\r\n\r\n");
         let closing = ctx().keep_alive(false);
         let (text, _) = encode(&response(426, &[("upgrade", "x")]), Some(0), closing);
-        assert!(text.ends_with("\r\nconnection: close, upgrade\r\n\r\n"), "{text}");
+        assert_eq!(text, "upgrade: x\r\nconnection: close, upgrade\r\ncontent-length: 0\r\n\r\n");
         assert_eq!(fields(200, &[("connection", "upgrade")], Some(0)), "content-length: 0\r\n\r\n");
     }
 

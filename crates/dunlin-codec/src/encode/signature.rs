@@ -20,7 +20,7 @@ pub struct Signature {
     /// Where in `text` the Server line ends.
     server_end: usize,
     /// `text` with zeros behind, where it is so short.
-    padded: Option<[[u8; 32]; 2]>,
+    padded: Option<[u8; 64]>,
 }
 
 impl Signature {
@@ -56,8 +56,8 @@ impl Signature {
             self.text.extend_from_slice(part);
         }
         self.padded = (self.text.len() <= 64).then(|| {
-            let mut padded = [[0; 32]; 2];
-            padded.as_flattened_mut()[..self.text.len()].copy_from_slice(&self.text);
+            let mut padded = [0; 64];
+            padded[..self.text.len()].copy_from_slice(&self.text);
             padded
         });
         self.second = second;
@@ -80,9 +80,7 @@ impl Signature {
             // Copied with what is behind it, which is taken back: the size is known, so it is no call.
             Some(padded) => {
                 let end = out.len() + self.text.len();
-                for half in padded {
-                    out.extend_from_slice(half);
-                }
+                out.extend_from_slice(padded);
                 out.truncate(end);
             }
             None => out.extend_from_slice(&self.text),

@@ -37,7 +37,9 @@ impl<'h> WireTarget<'h> {
     ) -> Result<Self, EncodeError> {
         let text = head.target_bytes();
         if !is_clean(text) || text.len() >= MAX_SECTION {
-            return Err(EncodeError::Target { at: scan::target_end(text, 0).min(MAX_SECTION) });
+            return Err(EncodeError::Target {
+                at: scan::target_end(text, 0).min(MAX_SECTION) as u32,
+            });
         }
         if text.first() == Some(&b'/') && !via_proxy && method != Method::Connect {
             return Ok(Self { lead: b"", text, authority: None, has_authority: false });

@@ -49,47 +49,50 @@ const fn hex(number: u32) -> u64 {
 }
 
 /// The decimal digits of a number below ten to the eighth, the first one in the lowest byte, and how
-/// many they are: halves, where there are more than four, then quarters and digits are split off in all
-/// lanes at once.
+/// many they are.
 #[cfg(feature = "std")]
 #[inline(always)]
-pub(super) const fn decimal(number: u64) -> Option<(u64, u32)> {
-    let (word, width) = match number {
-        0..10_000 => (number, 4),
-        10_000..100_000_000 => ((number / 10_000) | ((number % 10_000) << 32), 8),
-        _ => return None,
-    };
-    let hundreds = ((word * 5243) >> 19) & 0x0000_007f_0000_007f;
-    let word = hundreds | ((word - 100 * hundreds) << 16);
-    let tens = ((word * 103) >> 10) & 0x000f_000f_000f_000f;
-    let word = tens | ((word - 10 * tens) << 8);
-    let count = digit_count(number as u32);
-    Some(((word + 0x3030_3030_3030_3030) >> (8 * (width - count)), count))
+pub(super) fn decimal(number: u64) -> Option<(u64, u32)> {
+    match number {
+        0..10_000 => Some(short_decimal(number as u32)),
+        10_000..100_000_000 => Some(middling_decimal(number as u32)),
+        _ => None,
+    }
 }
 
-/// Number of decimal digits. Not taken from the digits, which come late: whoever waits for the number, to
-/// write behind it, would wait for them.
+/// Of a number below ten to the fourth, as nearly all are.
 #[cfg(feature = "std")]
 #[inline(always)]
-const fn digit_count(number: u32) -> u32 {
-    /// By the number's highest bit: what adds up with it to the count, in the high half.
-    const BY_BIT: [u64; 32] = {
-        let mut by_bit = [0; 32];
-        let mut bit = 0;
-        while bit < 32 {
-            // Numbers with that bit have as many digits as its power of two, or one more.
-            let digits = (1u64 << bit).ilog10() + 1;
-            let next = 10u64.pow(digits);
-            by_bit[bit] = match next >> bit {
-                1 => ((digits as u64 + 1) << 32) - next,
-                _ => (digits as u64) << 32,
-            };
-            bit += 1;
-        }
-        by_bit
-    };
-    ((number as u64 + BY_BIT[(number | 1).ilog2() as usize]) >> 32) as u32
+fn short_decimal(number: u32) -> (u64, u32) {
+    // Not counted in the digits, which come late: whoever is to write behind them waits for the count.
+    let count = 1 + u32::from(number > 9) + u32::from(number > 99) + u32::from(number > 999);
+    let hundreds = (number * 5243) >> 19;
+    let rest = number - 100 * hundreds;
+    let digits = u32::from(PAIRS[hundreds as usize]) | u32::from(PAIRS[rest as usize]) << 16;
+    (u64::from(digits >> (8 * (4 - count))), count)
 }
+
+#[cfg(feature = "std")]
+#[inline(never)]
+fn middling_decimal(number: u32) -> (u64, u32) {
+    let (high, high_count) = short_decimal(number / 10_000);
+    let low = number % 10_000;
+    let pairs =
+        u64::from(PAIRS[(low / 100) as usize]) | u64::from(PAIRS[(low % 100) as usize]) << 16;
+    (high | pairs << (8 * high_count), high_count + 4)
+}
+
+/// The digits of the numbers below a hundred, the first one in the lower byte.
+#[cfg(feature = "std")]
+static PAIRS: [u16; 100] = {
+    let mut pairs = [0; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number as usize] = u16::from_le_bytes([b'0' + number / 10, b'0' + number % 10]);
+        number += 1;
+    }
+    pairs
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 use http::{HeaderName, HeaderValue, Method};
 
 use super::*;
-use crate::{BodyError, EncodeError, HeadError};
+use crate::{BodyEncodeError, BodyError, EncodeError, HeadError};
 
 fn conn() -> ClientConn {
     ClientConn::new(Limits::default().into())
@@ -247,7 +247,7 @@ fn an_early_response_that_closes_ends_the_request_too() {
 fn a_request_that_is_cut_short_gets_no_response() {
     let mut conn = sending(&[], Some(4));
     let error = conn.send_end(None, &mut Vec::new());
-    assert_eq!(error, Err(SendError::Encode(EncodeError::TooShort { missing: 4 })));
+    assert_eq!(error, Err(SendError::EncodeBody(BodyEncodeError::TooShort { missing: 4 })));
     assert_eq!(conn.phase(), ClientPhase::Close);
 }
 
