@@ -1,12 +1,25 @@
-//! Middleware: what runs around handlers.
+//! Middleware: what runs around handlers; each that comes with the crate in a file of its own.
+
+#[cfg(feature = "compress")]
+mod accept_encoding;
+#[cfg(feature = "compress")]
+mod compress;
+#[cfg(feature = "compress")]
+mod decompress;
 
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use dunlin_core::{BoxFuture, Captures, IntoResponse, Request, Response};
+use dunlin_core::{BoxFuture, Captures, Headers, IntoResponse, Request, Response};
+use http::HeaderValue;
+use http::header::VARY;
 
+#[cfg(feature = "compress")]
+pub use self::compress::{Compress, NoCompress};
+#[cfg(feature = "compress")]
+pub use self::decompress::Decompress;
 use crate::route::{Endpoint, Guard, Watched};
 
 /// What runs around handlers: on an app, a group or a route.
@@ -135,5 +148,16 @@ impl Future for Run {
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Run")
+    }
+}
+
+/// Adds a name, in lower case, to `Vary`, where it is not there yet.
+fn vary(headers: &mut Headers, name: &'static str) {
+    let is_there = |there: &[u8]| {
+        let there = there.trim_ascii();
+        there == b"*" || there.eq_ignore_ascii_case(name.as_bytes())
+    };
+    if !headers.get_all(VARY).any(|line| line.split(|b| *b == b',').any(is_there)) {
+        headers.append(VARY, HeaderValue::from_static(name));
     }
 }
