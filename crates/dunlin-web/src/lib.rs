@@ -67,8 +67,24 @@
 //! [`App::render_errors`] words all errors in one place, those of the server included. A panic is a
 //! 500 that closes the connection. The cause of a 5xx goes to stderr, or to [`App::on_error`].
 //!
-//! **Middleware** is an `async fn(Request, Next)`: see [`Middleware`]. With the feature `compress`, `Compress` and
-//! `Decompress` put content codings on responses and take them off requests.
+//! **Middleware** is an `async fn(Request, Next)`: see [`Middleware`]. What comes along, in the order in which it
+//! mostly stands, the outermost first:
+//!
+//! | middleware | what it does |
+//! | --- | --- |
+//! | [`TrustedProxies`] | believes one's own proxies who a request is from |
+//! | [`AccessLog`] | writes a line for each request, once its answer is over |
+//! | [`RequestIds`] | names each request |
+//! | `Compress`, `Decompress` (feature `compress`) | put content codings on responses, take them off requests |
+//! | [`SecurityHeaders`] | tells browsers what to refuse |
+//! | [`Cors`] | lets pages of other origins read answers |
+//! | [`NormalizePath`] | redirects paths with slashes too many or too few |
+//! | [`RateLimit`] | answers 429 to who asks too often |
+//! | [`BasicAuth`] | asks for a name and a password |
+//! | `Timeout` (feature `timeout`) | answers for a handler that takes too long |
+//!
+//! Panics need none: see [`Panic`]. Nor do limits of bodies: see [`App::client_max_size`] and its like on groups
+//! and routes.
 //!
 //! **State** is kept under typed keys, checked when the app is built: see [`State`].
 //!
@@ -129,9 +145,14 @@ pub use self::extract::LastEventId;
 pub use self::extract::WsUpgrade;
 pub use self::extract::{Form, Path, Peer, Query, State, Urls};
 pub use self::handler::Handler;
+pub use self::middleware::{
+    AccessEntry, AccessLog, AuthUser, BadNetwork, BasicAuth, Cors, CorsPatternError, Middleware,
+    Next, NormalizePath, RateLimit, RequestId, RequestIds, Run, SecurityHeaders, TrustedProxies,
+};
 #[cfg(feature = "compress")]
 pub use self::middleware::{Compress, Decompress, NoCompress};
-pub use self::middleware::{Middleware, Next, Run};
+#[cfg(feature = "timeout")]
+pub use self::middleware::{TimedOut, Timeout};
 #[cfg(feature = "json")]
 pub use self::respond::Json;
 pub use self::respond::{Html, Redirect};
