@@ -193,8 +193,9 @@ impl Encoder {
             Coding::Brotli => {
                 let mut state = BrotliEncoderStateStruct::new(StandardAlloc::default());
                 state.params.quality = level as i32;
+                // Below 17 this encoder picks tables of 30 MiB, be the body ever so short.
                 state.params.lgwin = match len {
-                    Some(len) => len.max(1).ilog2().saturating_add(1).clamp(16, 22) as i32,
+                    Some(len) => len.max(1).ilog2().saturating_add(1).clamp(17, 22) as i32,
                     None => BROTLI_WINDOW as i32,
                 };
                 state.params.size_hint = len.unwrap_or(0).min(1 << 30) as usize;

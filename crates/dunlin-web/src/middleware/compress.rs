@@ -46,6 +46,12 @@ const AT_ONCE_MAX: u64 = 32 * 1024;
 /// A streamed body is flushed whenever its source has nothing for the moment: events and tokens are not held
 /// back. A long body that is all there is compressed a piece at a time, between which other tasks run.
 ///
+/// # Costs
+///
+/// A body up to 32 KiB long is compressed at once. A stream keeps an encoder from its first byte to its last:
+/// 0.35 MiB for gzip and deflate, 0.9 MiB for zstd, 1.3 MiB for br. Where tens of thousands are open at a time,
+/// such as of events, leave them to gzip ([`codings`](Self::codings) on their route) or uncompressed.
+///
 /// # Secrets
 ///
 /// Where a page holds a secret, such as a token against forged requests, beside something that a stranger

@@ -88,14 +88,14 @@ async fn what_is_corrupt_cut_or_followed_by_anything_is_400() {
 
 #[tokio::test]
 async fn bombs_are_413_by_the_bodys_limit_by_ratio_and_by_size() {
-    let zeros = vec![0; 3 << 20];
+    let zeros = vec![0; 5 << 18];
     for coding in Coding::ALL {
         let bomb = all(coding, &zeros);
         let apps = [
             // What is gathered is bounded by the app's own limit, decoded.
             (app(Decompress::new()), "/echo"),
             (app(Decompress::new()), "/count"),
-            (app(Decompress::new().max_ratio(None).max_size(2 << 20)), "/count"),
+            (app(Decompress::new().max_ratio(None).max_size(1 << 20)), "/count"),
         ];
         for (app, target) in apps {
             let response = sent(&app, target, coding.name(), bomb.clone()).await;
@@ -103,7 +103,7 @@ async fn bombs_are_413_by_the_bodys_limit_by_ratio_and_by_size() {
         }
         let open = app(Decompress::new().max_ratio(None).max_size(None));
         let response = sent(&open, "/count", coding.name(), bomb).await;
-        assert_eq!(shown(response).await, format!("200 {}", 3 << 20), "{coding:?}");
+        assert_eq!(shown(response).await, format!("200 {}", 5 << 18), "{coding:?}");
     }
     // Declared too long: refused before any of it is asked for.
     let response = sent(&app(Decompress::new().max_size(10)), "/ignore", "gzip", vec![0; 11]).await;
@@ -114,4 +114,62 @@ async fn bombs_are_413_by_the_bodys_limit_by_ratio_and_by_size() {
 async fn a_body_that_nobody_reads_is_not_decoded() {
     let response = sent(&app(Decompress::new()), "/ignore", "gzip", "no gzip at all").await;
     assert_eq!(shown(response).await, "200 ignored");
+}
+
+/// Sends a request as it stands and reads to the end of the connection.
+async fn exchanged(app: Decompress, request: Vec<u8>) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let routes = [post("/echo", echo), post("/count", count)];
+    let app = App::new().middleware(app).routes(routes);
+    let server = dunlin_server::Server::builder().bind("127.0.0.1:0").start(app).await.unwrap();
+    let mut io = tokio::net::TcpStream::connect(server.addresses()[0]).await.unwrap();
+    let (mut reader, mut writer) = io.split();
+    let mut answer = Vec::new();
+    let read = async {
+        let _ = reader.read_to_end(&mut answer).await;
+    };
+    // The server may stop reading before all is written.
+    let write = async {
+        let _ = writer.write_all(&request).await;
+    };
+    tokio::join!(read, write);
+    server.shutdown().await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+fn head(target: &str, coding: &str, more: &str) -> Vec<u8> {
+    format!(
+        "POST {target} HTTP/1.1\r\nHost: x\r\nContent-Encoding: {coding}\r\nConnection: close\r\n{more}\r\n"
+    )
+    .into_bytes()
+}
+
+#[tokio::test]
+async fn an_unknown_coding_is_refused_before_its_body_is_asked_for() {
+    let expects = head("/echo", "pack200", "Content-Length: 10\r\nExpect: 100-continue\r\n");
+    let answer = exchanged(Decompress::new(), expects).await;
+    assert!(answer.starts_with("HTTP/1.1 415 "), "{answer}");
+    assert!(answer.contains("accept-encoding: gzip, deflate, br, zstd\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn over_a_socket_bodies_come_decoded_and_bombs_get_a_413_that_can_be_read() {
+    for coding in Coding::ALL {
+        let body = all(coding, b"hello");
+        let length = format!("Content-Length: {}\r\n", body.len());
+        let request = [head("/echo", coding.name(), &length), body].concat();
+        let answer = exchanged(Decompress::new(), request).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nhello"),
+            "{answer}"
+        );
+
+        let bomb = all(coding, &vec![0; 5 << 18]);
+        let chunked = format!("{:x}\r\n", bomb.len()).into_bytes();
+        let chunked = [&chunked[..], &bomb, b"\r\n0\r\n\r\n"].concat();
+        let request =
+            [head("/count", coding.name(), "Transfer-Encoding: chunked\r\n"), chunked].concat();
+        let answer = exchanged(Decompress::new(), request).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{coding:?} {answer}");
+    }
 }
