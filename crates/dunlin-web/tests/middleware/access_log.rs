@@ -91,6 +91,15 @@ async fn a_line_is_written_once_the_answer_is_over_with_what_became_of_it() {
 }
 
 #[tokio::test]
+async fn a_log_that_panics_harms_no_answer() {
+    let app = build(app(AccessLog::with(|_| panic!("no log"))));
+    for (target, text) in [("/", "hello"), ("/stream", "onethree")] {
+        let response = send(&app, "GET", target).await;
+        assert_eq!(response.into_body().text().await.unwrap(), text);
+    }
+}
+
+#[tokio::test]
 async fn what_a_peer_sends_forges_no_line() {
     let (log, lines) = log("%r \"%{User-Agent}i\" %a");
     let app = build(app(log));

@@ -133,6 +133,7 @@ async fn exchanged(app: Decompress, request: Vec<u8>) -> String {
         let _ = writer.write_all(&request).await;
     };
     tokio::join!(read, write);
+    drop(io);
     server.shutdown().await.unwrap();
     String::from_utf8(answer).unwrap()
 }

@@ -6,6 +6,7 @@ mod sink;
 use std::fmt;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -189,7 +190,8 @@ impl Drop for Record {
         };
         match &self.log.sink {
             Sink::Queue(queue) => queue.push(entry.to_string()),
-            Sink::Function(function) => function(&entry),
+            // Nothing may panic out of a drop; the panic hook has told of it.
+            Sink::Function(function) => drop(catch_unwind(AssertUnwindSafe(|| function(&entry)))),
         }
     }
 }
