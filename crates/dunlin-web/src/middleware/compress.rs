@@ -168,7 +168,7 @@ impl Settings {
         if self.codings.is_empty() || method == Method::CONNECT || !self.may_vary(response) {
             return;
         }
-        vary(response.headers_mut(), "accept-encoding");
+        vary(response.headers_mut(), "Accept-Encoding");
         let Some(coding) = accept.choose(&self.codings) else { return };
         if response.status() == StatusCode::NOT_MODIFIED {
             // As the answer that it stands for (RFC 9110 §15.4.5).

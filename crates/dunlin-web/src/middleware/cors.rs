@@ -248,10 +248,10 @@ impl Cors {
 
     fn vary_preflight(&self, headers: &mut Headers) {
         if !self.any_origin {
-            vary(headers, "origin");
+            vary(headers, "Origin");
         }
-        vary(headers, "access-control-request-method");
-        vary(headers, "access-control-request-headers");
+        vary(headers, "Access-Control-Request-Method");
+        vary(headers, "Access-Control-Request-Headers");
     }
 
     fn is_header_allowed(&self, name: &[u8]) -> bool {
@@ -277,7 +277,7 @@ impl Verdict {
     fn mark(self, headers: &mut Headers) -> bool {
         if self.varies {
             // Also where there is none: a cache must not give this answer to somebody who has one.
-            vary(headers, "origin");
+            vary(headers, "Origin");
         }
         let Some(allowed) = self.allowed else { return false };
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);

@@ -182,7 +182,7 @@ impl fmt::Debug for Run {
     }
 }
 
-/// Adds a name, in lower case, to `Vary`, where it is not there yet.
+/// Adds a name to `Vary`, where it is not there yet.
 fn vary(headers: &mut Headers, name: &'static str) {
     let is_there = |there: &[u8]| {
         let there = there.trim_ascii();

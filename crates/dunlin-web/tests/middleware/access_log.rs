@@ -128,6 +128,7 @@ async fn over_a_socket_bytes_are_those_that_went_out_and_a_client_that_goes_is_t
     let mut io = TcpStream::connect(server.addresses()[0]).await.unwrap();
     io.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
     io.read_to_end(&mut Vec::new()).await.unwrap();
+    drop(io);
     let want = ["127.0.0.1 GET / HTTP/1.1 200 whole", "127.0.0.1 GET /stream HTTP/1.1 200 whole"];
     assert_eq!(eventually(&lines, 2).await, want);
     taken(&lines);

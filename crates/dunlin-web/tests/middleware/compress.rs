@@ -53,7 +53,7 @@ async fn a_body_is_compressed_as_the_client_rates_codings() {
     ] {
         let response = asked(&app, "GET", "/", accept).await;
         assert_eq!(field(&response, "content-encoding"), coding, "{accept}");
-        assert_eq!(field(&response, "vary"), Some("accept-encoding"), "{accept}");
+        assert_eq!(field(&response, "vary"), Some("Accept-Encoding"), "{accept}");
         let len = response.body().exact_len().expect("short bodies keep their length");
         assert_eq!(len < 400, coding.is_some(), "{accept}: {len}");
         assert_eq!(decoded(response).await, text().into_bytes());
@@ -85,7 +85,7 @@ async fn settings_choose_codings_levels_sizes_and_types() {
     let response = asked(&app(Compress::new(), short), "GET", "/", "gzip").await;
     assert_eq!(
         (field(&response, "content-encoding"), field(&response, "vary")),
-        (None, Some("accept-encoding"))
+        (None, Some("Accept-Encoding"))
     );
     let response = asked(&app(Compress::new(), short), "GET", "/", "gzip, identity;q=0").await;
     assert_eq!(field(&response, "content-encoding"), Some("gzip"));
@@ -184,7 +184,7 @@ async fn fields_about_the_bytes_go_and_a_strong_tag_becomes_weak() {
         assert_eq!(field(&response, gone), None, "{gone}");
     }
     let vary: Vec<_> = response.headers().get_all("vary").collect();
-    assert_eq!(vary, [&b"Cookie"[..], b"accept-encoding"]);
+    assert_eq!(vary, [&b"Cookie"[..], b"Accept-Encoding"]);
     // Uncompressed it promises what it promised.
     let response = asked(&app(Compress::new(), tagged), "GET", "/", "identity").await;
     assert_eq!(
@@ -201,7 +201,7 @@ async fn fields_about_the_bytes_go_and_a_strong_tag_becomes_weak() {
     assert_eq!(field(&response, "etag"), Some("W/\"v1\""));
     assert_eq!(
         (field(&response, "vary"), field(&response, "content-encoding")),
-        (Some("accept-encoding"), None)
+        (Some("Accept-Encoding"), None)
     );
 }
 
@@ -237,7 +237,7 @@ async fn head_has_the_fields_and_nothing_is_compressed_for_it() {
     let response = asked(&app, "HEAD", "/", "gzip").await;
     assert_eq!(
         (field(&response, "content-encoding"), field(&response, "vary")),
-        (Some("gzip"), Some("accept-encoding"))
+        (Some("gzip"), Some("Accept-Encoding"))
     );
     assert!(response.body().as_whole().is_none(), "nobody polls it");
 }

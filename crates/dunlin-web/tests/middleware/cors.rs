@@ -51,14 +51,14 @@ async fn origins_are_let_in_by_name_pattern_or_predicate_and_no_others() {
         let response = app.call(from(origin)).await;
         assert_eq!(response.status(), 200);
         assert_eq!(field(&response, ACAO), is_in.then_some(origin), "{origin}");
-        assert_eq!(field(&response, "vary"), Some("origin"));
+        assert_eq!(field(&response, "vary"), Some("Origin"));
         assert_eq!(field(&response, "access-control-allow-credentials"), None);
         let preflight = asked(&app, origin, "GET", "").await;
         assert_eq!(preflight.status(), if is_in { 204 } else { 403 }, "{origin}");
         assert_eq!(field(&preflight, ACAO), is_in.then_some(origin), "{origin}");
     }
     let plain = app.call(request("GET", "/")).await;
-    assert_eq!((field(&plain, ACAO), field(&plain, "vary")), (None, Some("origin")));
+    assert_eq!((field(&plain, ACAO), field(&plain, "vary")), (None, Some("Origin")));
     assert!(Cors::new().origin_pattern("(").is_err());
 }
 
@@ -85,7 +85,7 @@ async fn a_preflight_tells_what_is_allowed_and_refuses_what_is_not() {
         assert_eq!(field(&response, name), Some(value), "{name}");
     }
     let vary: Vec<_> = response.headers().get_all("vary").collect();
-    let names = ["origin", "access-control-request-method", "access-control-request-headers"];
+    let names = ["Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"];
     assert_eq!(vary, names.map(str::as_bytes));
     for (method, headers) in
         [("DELETE", ""), ("put", ""), ("GET", "x-other"), ("GET", "content-type")]
