@@ -199,6 +199,17 @@ async fn the_end_of_the_server_ends_streams_whole_and_at_once() {
 }
 
 #[tokio::test]
+async fn a_source_that_always_has_more_ends_with_the_server_too() {
+    let events = stream::repeat_with(|| Ok::<_, Infallible>(SseEvent::new("x")));
+    let mut body = Sse::new(events).into_response().into_body();
+    for _ in 0..3 {
+        assert_eq!(body.chunk().await.unwrap().unwrap(), "data: x\n\n");
+    }
+    body.say_goodbye();
+    assert!(body.chunk().await.is_none());
+}
+
+#[tokio::test]
 async fn a_client_that_goes_is_noticed_and_its_source_dropped() {
     struct Told(Arc<AtomicBool>);
     impl Drop for Told {

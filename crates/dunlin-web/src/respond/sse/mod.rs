@@ -205,6 +205,10 @@ impl http_body::Body for Events {
         if let Some(first) = this.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first.into_bytes()))));
         }
+        if this.going_away.is_said() {
+            // Also where the source always has more.
+            this.source = None;
+        }
         let Some(source) = &mut this.source else { return Poll::Ready(None) };
         match http_body::Body::poll_frame(Pin::new(source), cx) {
             Poll::Ready(Some(frame)) => {
