@@ -14,17 +14,18 @@ ARROWS = {
     "dunlin-codec": ["dunlin-core"],
     "dunlin-websocket": ["dunlin-core"],
     "dunlin-multipart": ["dunlin-core"],
+    "dunlin-compress": ["dunlin-core"],
     "dunlin-tower": ["dunlin-core"],
-    "dunlin-web": ["dunlin-router", "dunlin-signals", "dunlin-websocket", "dunlin-multipart", "dunlin-core"],
+    "dunlin-web": ["dunlin-router", "dunlin-signals", "dunlin-websocket", "dunlin-multipart", "dunlin-compress", "dunlin-core"],
     "dunlin-server": ["dunlin-codec", "dunlin-core"],
-    "dunlin-client": ["dunlin-codec", "dunlin-websocket", "dunlin-multipart", "dunlin-core"],
+    "dunlin-client": ["dunlin-codec", "dunlin-websocket", "dunlin-multipart", "dunlin-compress", "dunlin-core"],
     "dunlin-test": ["dunlin-server", "dunlin-client", "dunlin-core"],
     "dunlin": None,  # the umbrella may depend on all
 }
 
 # Their tree of normal dependencies, with the features that are on by default, holds none of these. The
 # codec's feature `codec` brings tokio's traits, for those who ask for them.
-NO_RUNTIME = ["dunlin-codec", "dunlin-multipart", "dunlin-router", "dunlin-signals"]
+NO_RUNTIME = ["dunlin-codec", "dunlin-compress", "dunlin-multipart", "dunlin-router", "dunlin-signals"]
 RUNTIMES = {"async-executor", "async-io", "async-std", "compio", "glommio", "mio", "monoio", "smol", "tokio"}
 
 # Every other crate has no feature on by default.

@@ -12,7 +12,8 @@ use dunlin::core::StateKey;
 use dunlin::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, SET_COOKIE, WWW_AUTHENTICATE};
 use dunlin::http::{HeaderName, HeaderValue, StatusCode};
 use dunlin::web::{
-    App, HttpError, Json, Path, Query, Redirect, Result, State, WsUpgrade, any, get, post,
+    App, Compress, HttpError, Json, Path, Query, Redirect, Result, Sse, SseEvent, State, WsUpgrade,
+    any, get, post,
 };
 use dunlin::websocket::{Config, Deflate, Origins};
 use dunlin::{Body, BoxError, IntoResponse, Request, Response};
@@ -41,6 +42,8 @@ pub(crate) fn app(root: Arc<Root>) -> App {
         get("/redirect/{n}", redirect),
         get("/stream", stream_query),
         get("/stream/{n}", stream_path),
+        get("/gzip", compressible).middleware(Compress::new()),
+        get("/sse", ticks).middleware(Compress::new()),
         get("/ws", echo_messages),
         get("/basic-auth/{user}/{pass}", basic_auth),
     ])
@@ -187,6 +190,37 @@ fn filler(n: u64) -> Body {
         Ok::<_, BoxError>(piece.slice(..left as usize))
     });
     Body::from_stream(stream::iter(pieces))
+}
+
+/// About 2 kB of JSON.
+async fn compressible() -> Json<serde_json::Value> {
+    let birds = (0..32).map(
+        |n| serde_json::json!({"id": n, "name": "dunlin", "ringed": n % 3 == 0, "site": "mudflat"}),
+    );
+    Json(serde_json::json!({ "birds": birds.collect::<Vec<_>>() }))
+}
+
+#[derive(Deserialize)]
+struct Count {
+    #[serde(default = "five")]
+    n: u64,
+}
+
+fn five() -> u64 {
+    5
+}
+
+/// `n` events, 20 ms apart.
+async fn ticks(Query(Count { n }): Query<Count>) -> Sse {
+    Sse::new(stream::unfold(0, move |i| async move {
+        if i == n {
+            return None;
+        }
+        if i > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Some((SseEvent::new(format!("tick {i}")).id(i.to_string()), i + 1))
+    }))
 }
 
 /// Sends every message back, to whoever asks: an echo goes by no cookies.

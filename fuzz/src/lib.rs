@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod coding;
 mod conn;
 mod differential;
 mod encode;
@@ -17,6 +18,7 @@ mod router;
 mod websocket;
 
 pub use body::{chunk_round_trip, chunked_body};
+pub use coding::content_coding;
 pub use conn::{client_conn, server_conn};
 pub use differential::httparse_differential;
 pub use encode::encode_round_trip;

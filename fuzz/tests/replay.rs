@@ -32,6 +32,11 @@ fn response_heads_hold() {
 }
 
 #[test]
+fn content_codings_hold() {
+    replay("content_coding", dunlin_fuzz::content_coding);
+}
+
+#[test]
 fn chunked_bodies_hold() {
     replay("chunked_body", dunlin_fuzz::chunked_body);
 }

@@ -22,6 +22,7 @@
 //! | `service`, `lifecycle` | what a server drives |
 //! | `extract`, `arguments`, `into_response` | what a handler takes and returns |
 //! | `scope` | what an app tells a request of its route |
+//! | `goodbye` | the end of the server, told to what would run on |
 //! | `upgrade`, `scratch` (feature `io`) | connections handed over; buffers lent for one poll |
 //!
 //! # Costs
@@ -36,6 +37,7 @@ mod arguments;
 mod body;
 mod error;
 mod extract;
+mod goodbye;
 mod head;
 mod headers;
 mod into_response;
@@ -54,6 +56,7 @@ pub use self::error::{BodyError, BoxError, Refusal};
 pub use self::extract::{
     CheckError, FromParts, FromRequest, RouteInfo, StateInfo, ViaBody, ViaParts,
 };
+pub use self::goodbye::{GoingAway, Goodbye};
 pub use self::head::{HeadBlock, RequestHead, RequestLine, SharedTarget, UnfitTarget};
 pub use self::headers::{AsFieldName, FieldLines, FieldSpan, Headers, Iter, NameSet};
 pub use self::into_response::IntoResponse;
@@ -65,4 +68,4 @@ pub use self::scope::{Captures, Scope, StateKey};
 pub use self::scratch::{Lent, SCRATCH_LEN, Scratch};
 pub use self::service::{BoxFuture, DynService, IntoService, Service};
 #[cfg(feature = "io")]
-pub use self::upgrade::{Goodbye, Io, OnUpgrade, Upgraded};
+pub use self::upgrade::{Io, OnUpgrade, Upgraded};

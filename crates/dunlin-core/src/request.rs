@@ -39,6 +39,8 @@ pub struct Connection {
     pub peer: Option<SocketAddr>,
     /// This end; `None` on a unix socket.
     pub local: Option<SocketAddr>,
+    /// Whether it is encrypted, so that its requests are for `https`. Default: no.
+    pub secure: bool,
 }
 
 #[derive(Clone, Default)]

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use http::header::{CONNECTION, UPGRADE};
@@ -13,7 +12,7 @@ use http::{HeaderValue, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::service::BoxFuture;
-use crate::{Body, Response};
+use crate::{Body, GoingAway, Goodbye, Response};
 
 /// A transport that can be handed over.
 pub trait Io: AsyncRead + AsyncWrite + Send {}
@@ -26,7 +25,7 @@ impl<T: AsyncRead + AsyncWrite + Send> Io for T {}
 pub struct Upgraded {
     read_ahead: Bytes,
     io: Mutex<Pin<Box<dyn Io>>>,
-    notice: Option<Arc<Notice>>,
+    notice: Option<GoingAway>,
 }
 
 impl Upgraded {
@@ -37,25 +36,19 @@ impl Upgraded {
 
     /// The same, and what tells it that its server shuts down; for drivers of servers.
     pub fn with_goodbye(self) -> (Self, Goodbye) {
-        let notice = Arc::new(Notice::default());
-        (Self { notice: Some(Arc::clone(&notice)), ..self }, Goodbye(notice))
+        let (goodbye, notice) = Goodbye::pair();
+        (Self { notice: Some(notice), ..self }, goodbye)
     }
 
     /// Whether the server that the connection belongs to shuts down: time to take leave of the peer. What
     /// still runs when the server's shutdown timeout is over is cut. A client's connection never is.
     pub fn is_going_away(&self) -> bool {
-        self.notice.as_ref().is_some_and(|notice| notice.is_given.load(Ordering::Acquire))
+        self.notice.as_ref().is_some_and(GoingAway::is_said)
     }
 
     /// Ready once [`is_going_away`](Self::is_going_away) holds. The task that polled last is woken.
     pub fn poll_going_away(&self, cx: &Context<'_>) -> Poll<()> {
-        let Some(notice) = &self.notice else { return Poll::Pending };
-        match &mut *notice.waker.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(waker) => waker.clone_from(cx.waker()),
-            empty => *empty = Some(cx.waker().clone()),
-        }
-        // After the waker is there, so that a notice between the two is not missed.
-        if self.is_going_away() { Poll::Ready(()) } else { Poll::Pending }
+        self.notice.as_ref().map_or(Poll::Pending, |notice| notice.poll(cx))
     }
 
     /// Waits until the server shuts down; see [`is_going_away`](Self::is_going_away).
@@ -66,29 +59,6 @@ impl Upgraded {
     fn io(&mut self) -> Pin<&mut dyn Io> {
         self.io.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut()
     }
-}
-
-/// Tells whoever has an [`Upgraded`] connection that the server shuts down; for drivers.
-#[derive(Debug)]
-pub struct Goodbye(Arc<Notice>);
-
-impl Goodbye {
-    /// Tells it; once is enough.
-    pub fn say(&self) {
-        if !self.0.is_given.swap(true, Ordering::AcqRel) {
-            let waker = self.0.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-    }
-}
-
-/// What the driver and the connection share.
-#[derive(Debug, Default)]
-struct Notice {
-    is_given: AtomicBool,
-    waker: Mutex<Option<Waker>>,
 }
 
 type Then = Box<dyn FnOnce(Upgraded) -> BoxFuture<'static, ()> + Send>;

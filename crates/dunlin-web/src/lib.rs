@@ -1,7 +1,7 @@
 //! Applications for Dunlin: routes, handlers, extractors, middleware, state, lifecycle.
 //!
 //! An [`App`] says which function answers what; a server runs it. This crate knows no socket and, without
-//! the feature `websocket`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
+//! the features `sse`, `timeout` and `websocket`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
 //!
 //! ```
 //! use dunlin_core::{Request, Service, StateKey};
@@ -57,7 +57,8 @@
 //! `OPTIONS` has to be registered; `OPTIONS *` is 200.
 //!
 //! **Handlers** are plain `async fn`s: see [`Handler`]. Arguments are [`Path`], [`Query`], `Json`
-//! (feature `json`), [`Form`], [`State`], [`Peer`], [`Urls`], `WsUpgrade` (feature `websocket`);
+//! (feature `json`), [`Form`], [`State`], [`Peer`], [`Urls`], `WsUpgrade` (feature `websocket`),
+//! `LastEventId` (feature `sse`);
 //! `Method`, `Uri`, `Version`, `HeaderMap` and `RequestHead`; and last of all what reads the body: `Request`, `Body`, `Bytes`,
 //! `Vec<u8>`, `String`. In an `Option` or a `Result` an argument's rejection is the handler's to
 //! judge. Results are whatever implements [`IntoResponse`](dunlin_core::IntoResponse).
@@ -66,12 +67,32 @@
 //! [`App::render_errors`] words all errors in one place, those of the server included. A panic is a
 //! 500 that closes the connection. The cause of a 5xx goes to stderr, or to [`App::on_error`].
 //!
-//! **Middleware** is an `async fn(Request, Next)`: see [`Middleware`].
+//! **Middleware** is an `async fn(Request, Next)`: see [`Middleware`]. What comes along, in the order in which it
+//! mostly stands, the outermost first:
+//!
+//! | middleware | what it does |
+//! | --- | --- |
+//! | [`TrustedProxies`] | believes one's own proxies who a request is from |
+//! | [`AccessLog`] | writes a line for each request, once its answer is over |
+//! | [`RequestIds`] | names each request |
+//! | `Compress`, `Decompress` (feature `compress`) | put content codings on responses, take them off requests |
+//! | [`SecurityHeaders`] | tells browsers what to refuse |
+//! | [`Cors`] | lets pages of other origins read answers |
+//! | [`NormalizePath`] | redirects paths with slashes too many or too few |
+//! | [`RateLimit`] | answers 429 to who asks too often |
+//! | [`BasicAuth`] | asks for a name and a password |
+//! | `Timeout` (feature `timeout`) | answers for a handler that takes too long |
+//!
+//! Panics need none: see [`Panic`]. Nor do limits of bodies: see [`App::client_max_size`] and its like on groups
+//! and routes.
 //!
 //! **State** is kept under typed keys, checked when the app is built: see [`State`].
 //!
 //! **WebSockets** are opened by a handler that takes `WsUpgrade`; they are closed with 1001 when the
 //! server shuts down, and with 1011 where what runs on them panics, which is told as any other panic.
+//!
+//! **Server-sent events** are an `Sse` (feature `sse`), made of a stream or fed from elsewhere; it ends by itself
+//! when the server shuts down.
 //!
 //! **Lifecycle.** [`App::on_startup`], [`App::cleanup_ctx`], [`App::on_shutdown`] and
 //! [`App::on_cleanup`]; state may be set while the app starts.
@@ -109,6 +130,8 @@ mod middleware;
 mod respond;
 mod route;
 
+#[cfg(feature = "compress")]
+pub use dunlin_compress::Coding;
 #[cfg(feature = "websocket")]
 pub use dunlin_websocket as websocket;
 
@@ -116,14 +139,25 @@ pub use dunlin_signals::{IntoSignalResult, SignalErrors, Teardown};
 
 pub use self::app::{App, AppRef, BuildError, BuildErrors, BuiltApp, Startup};
 pub use self::error::{Accepts, ErrorView, HttpError, Panic, Result};
+#[cfg(feature = "sse")]
+pub use self::extract::LastEventId;
 #[cfg(feature = "websocket")]
 pub use self::extract::WsUpgrade;
 pub use self::extract::{Form, Path, Peer, Query, State, Urls};
 pub use self::handler::Handler;
-pub use self::middleware::{Middleware, Next, Run};
+pub use self::middleware::{
+    AccessEntry, AccessLog, AuthUser, BadNetwork, BasicAuth, Cors, CorsPatternError, Middleware,
+    Next, NormalizePath, RateLimit, RequestId, RequestIds, Run, SecurityHeaders, TrustedProxies,
+};
+#[cfg(feature = "compress")]
+pub use self::middleware::{Compress, Decompress, NoCompress};
+#[cfg(feature = "timeout")]
+pub use self::middleware::{TimedOut, Timeout};
 #[cfg(feature = "json")]
 pub use self::respond::Json;
 pub use self::respond::{Html, Redirect};
+#[cfg(feature = "sse")]
+pub use self::respond::{Sse, SseEvent, SseEventError, SseSender};
 pub use self::route::{
     Dispatch, Group, RouteDef, RouteView, Routes, any, delete, get, group, head, options, patch,
     post, put, resource, route,

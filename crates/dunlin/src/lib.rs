@@ -21,6 +21,7 @@
 //! | [`server`] | `dunlin-server` | listeners, connections, deadlines, graceful end |
 //! | [`client`] | `dunlin-client` | requests: pool, redirects, cookies, proxies, middleware |
 //! | [`websocket`] | `dunlin-websocket` | WebSocket for both ends; the protocol without I/O |
+//! | [`compress`] | `dunlin-compress` | content codings without I/O |
 //! | [`router`] | `dunlin-router` | patterns to values, names to URLs; knows nothing of HTTP |
 //! | [`signals`] | `dunlin-signals` | ordered async callbacks, setup and teardown pairs |
 //! | [`codec`] | `dunlin-codec` | HTTP/1.1 without I/O |
@@ -34,12 +35,12 @@
 //! | `client` | yes | [`client`] |
 //! | `websocket` | yes | [`websocket`], [`web::WsUpgrade`], [`client::Client::ws_connect`] |
 //! | `tls` | yes | `https` in the client |
-//! | `compress` | yes | decoding of compressed responses, encoding of requests, compression of WebSocket messages |
+//! | `compress` | yes | [`compress`], [`web::Compress`], [`web::Decompress`], the same in the client, compression of WebSocket messages |
 //! | `json` | yes | [`web::Json`], JSON in WebSocket messages |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
-    not(all(feature = "server", feature = "client", feature = "websocket")),
+    not(all(feature = "server", feature = "client", feature = "compress", feature = "websocket")),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -49,6 +50,8 @@ mod run;
 #[cfg(feature = "client")]
 pub use dunlin_client as client;
 pub use dunlin_codec as codec;
+#[cfg(feature = "compress")]
+pub use dunlin_compress as compress;
 pub use dunlin_core as core;
 pub use dunlin_router as router;
 #[cfg(feature = "server")]

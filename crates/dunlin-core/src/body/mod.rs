@@ -14,6 +14,7 @@ use http_body::{Frame, SizeHint};
 
 pub use self::channel::{BodySender, Closed};
 use crate::error::{BodyError, BoxError};
+use crate::goodbye::Goodbye;
 #[cfg(feature = "io")]
 use crate::upgrade::OnUpgrade;
 
@@ -60,12 +61,14 @@ struct Streaming {
     inner: Mutex<Pin<Box<DynBody>>>,
     hint: SizeHint,
     ended: bool,
+    /// Tells the source that the server shuts down.
+    goodbye: Option<Goodbye>,
 }
 
 impl Streaming {
     fn new(inner: Pin<Box<DynBody>>) -> Self {
         let (hint, ended) = (inner.size_hint(), inner.is_end_stream());
-        Self { inner: Mutex::new(inner), hint, ended }
+        Self { inner: Mutex::new(inner), hint, ended, goodbye: None }
     }
 
     fn poll_frame(
@@ -128,6 +131,61 @@ impl Body {
 
     fn from_dyn(inner: Pin<Box<DynBody>>) -> Self {
         Self { kind: Kind::Stream(Box::new(Streaming::new(inner))), limit: 0 }
+    }
+
+    /// The body inside of another, such as one that counts or compresses what passes: its
+    /// [`limit`](Self::limit) is kept, and who is told of the server's end.
+    pub fn wrap<B>(mut self, around: impl FnOnce(Self) -> B) -> Self
+    where
+        B: http_body::Body<Data: Buf + Send> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let limit = self.limit;
+        let goodbye = match &mut self.kind {
+            Kind::Stream(stream) => stream.goodbye.take(),
+            _ => None,
+        };
+        let mut outer = Self::from_http_body(around(self));
+        outer.limit = limit;
+        match goodbye {
+            Some(goodbye) => outer.with_goodbye(goodbye),
+            None => outer,
+        }
+    }
+
+    /// The same stream, whose source is told when the server shuts down: one that has no end of its own
+    /// then makes one, instead of being cut when the server's shutdown timeout is over.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use dunlin_core::{Body, Goodbye};
+    ///
+    /// let (mut sender, body) = Body::channel(1024);
+    /// let (goodbye, going_away) = Goodbye::pair();
+    /// let mut body = body.with_goodbye(goodbye);
+    /// sender.send("tick").await.unwrap();
+    ///
+    /// body.say_goodbye(); // The server does.
+    /// going_away.wait().await;
+    /// sender.finish();
+    /// assert_eq!(body.bytes().await.unwrap(), "tick");
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn with_goodbye(mut self, goodbye: Goodbye) -> Self {
+        if let Kind::Stream(stream) = &mut self.kind {
+            stream.goodbye = Some(goodbye);
+        }
+        self
+    }
+
+    /// Tells the body's source that the server shuts down; for drivers.
+    pub fn say_goodbye(&mut self) {
+        if let Kind::Stream(stream) = &mut self.kind
+            && let Some(goodbye) = stream.goodbye.take()
+        {
+            goodbye.say();
+        }
     }
 
     /// The body of a response that hands its connection over: what

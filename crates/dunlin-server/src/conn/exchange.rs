@@ -228,7 +228,10 @@ where
                 Step::Again => self.end(turn),
                 step => step,
             },
-            Err(body) => {
+            Err(mut body) => {
+                if self.closing {
+                    body.say_goodbye();
+                }
                 self.outgoing = Outgoing::Stream(Box::new(body));
                 Step::Again
             }

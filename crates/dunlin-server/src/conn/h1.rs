@@ -260,7 +260,12 @@ where
         if signals.abort() {
             return Attend::Gone;
         }
-        self.closing |= signals.close();
+        if signals.close() && !self.closing {
+            self.closing = true;
+            if let Outgoing::Stream(body) = &mut self.outgoing {
+                body.say_goodbye();
+            }
+        }
         if !signals.expired() {
             return Attend::Go;
         }

@@ -39,7 +39,12 @@ pub(super) fn build(app: App) -> Result<BuiltApp, BuildErrors> {
     BuildErrors::check(errors)?;
     let lifecycles = Lifecycles::new(apps, &levels, pending);
     let host_names = host_names.into_iter().map(|(_, host)| host).collect();
-    Ok(BuiltApp { tables: Tables { tables, hosts }, hosts: host_names, lifecycles })
+    let tables = Arc::new(Tables { tables, hosts });
+    if let Some(level) = levels.first() {
+        // All levels share it. Weak, since the tables' own endpoints hold them.
+        let _ = level.tables.set(Arc::downgrade(&tables));
+    }
+    Ok(BuiltApp { tables, hosts: host_names, lifecycles })
 }
 
 /// The names of all apps.
@@ -76,12 +81,14 @@ fn is_identifier(text: &str) -> bool {
 /// Each app's state, linked to that of the app around it.
 fn levels(apps: &mut [FlatApp], names: Arc<Names>) -> Vec<Arc<Level>> {
     let mut levels: Vec<Arc<Level>> = Vec::with_capacity(apps.len());
+    let tables = Arc::default();
     for (id, app) in apps.iter_mut().enumerate() {
         levels.push(Arc::new(Level {
             id,
             parent: app.parent.map(|parent| levels[parent].clone()),
             state: Store::new(std::mem::take(&mut app.state)),
             names: names.clone(),
+            tables: Arc::clone(&tables),
         }));
     }
     levels

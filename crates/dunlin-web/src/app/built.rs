@@ -1,6 +1,7 @@
 //! An app that was checked: what a server drives.
 
 use std::fmt;
+use std::sync::Arc;
 
 use dunlin_core::{
     BoxError, BoxFuture, IntoResponse, Lifecycle, Refusal, Request, Response, Service,
@@ -29,7 +30,7 @@ use crate::route::{Dispatch, RouteView, Routes, Tables};
 /// # });
 /// ```
 pub struct BuiltApp {
-    pub(super) tables: Tables,
+    pub(super) tables: Arc<Tables>,
     /// Parallel to the tables; none for the first.
     pub(super) hosts: Vec<Box<str>>,
     pub(super) lifecycles: Lifecycles,

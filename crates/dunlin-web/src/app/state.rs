@@ -2,10 +2,12 @@
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use dunlin_core::{BoxError, StateInfo, StateKey};
 use dunlin_router::{Pattern, UrlBuilder};
+
+use crate::route::Tables;
 
 /// One app of a tree of apps, as its routes see it.
 pub(crate) struct Level {
@@ -13,6 +15,8 @@ pub(crate) struct Level {
     pub(crate) parent: Option<Arc<Self>>,
     pub(crate) state: Store,
     pub(crate) names: Arc<Names>,
+    /// Of the whole tree of apps; set once they are made.
+    pub(crate) tables: Arc<OnceLock<Weak<Tables>>>,
 }
 
 /// Names of routes, each with the apps that have it.
@@ -41,6 +45,11 @@ impl Level {
     /// This app and those around it, inside out.
     fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |level| level.parent.as_deref())
+    }
+
+    /// The routes of the whole program, while it is there.
+    pub(crate) fn tables(&self) -> Option<Arc<Tables>> {
+        self.tables.get()?.upgrade()
     }
 
     pub(crate) fn state(&self, ty: TypeId, name: Option<&str>) -> Option<&(dyn Any + Send + Sync)> {

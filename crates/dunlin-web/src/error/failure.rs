@@ -26,13 +26,23 @@ pub(crate) fn of_panic(payload: &(dyn std::any::Any + Send)) -> HttpError {
 
 /// A handler or middleware panicked: the cause of the 500 that answered the request.
 ///
-/// ```
-/// use dunlin_web::{HttpError, Panic};
+/// No middleware is needed for panics to be caught: every app answers 500 and closes the connection, in the words
+/// of [`App::render_errors`](crate::App::render_errors), and tells [`App::on_error`](crate::App::on_error). The
+/// middleware around what panicked runs on and sees the response:
 ///
-/// fn panicked(error: &HttpError) -> bool {
-///     std::error::Error::source(error).is_some_and(|cause| cause.is::<Panic>())
+/// ```
+/// use dunlin_core::{Request, Response};
+/// use dunlin_web::{App, Next, Panic};
+///
+/// async fn alarm(req: Request, next: Next) -> Response {
+///     let path = req.path().to_owned();
+///     let response = next.run(req).await;
+///     if let Some(panic) = Panic::of(&response) {
+///         eprintln!("wake somebody: {path} {panic}");
+///     }
+///     response
 /// }
-/// assert!(!panicked(&HttpError::internal()));
+/// # App::new().middleware(alarm).build().unwrap();
 /// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("panicked: {message}")]
@@ -40,6 +50,13 @@ pub(crate) fn of_panic(payload: &(dyn std::any::Any + Send)) -> HttpError {
 pub struct Panic {
     /// What it panicked with, where that is text.
     pub message: String,
+}
+
+impl Panic {
+    /// The panic that a response was made from.
+    pub fn of(response: &Response) -> Option<&Self> {
+        HttpError::of(response)?.source()?.downcast_ref()
+    }
 }
 
 /// Writes the cause of a 5xx to stderr: what apps without

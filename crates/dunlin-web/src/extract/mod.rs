@@ -2,6 +2,8 @@
 
 mod de;
 mod form;
+#[cfg(feature = "sse")]
+mod last_event_id;
 mod path;
 mod peer;
 mod probe;
@@ -12,6 +14,8 @@ mod urls;
 mod ws;
 
 pub use self::form::Form;
+#[cfg(feature = "sse")]
+pub use self::last_event_id::LastEventId;
 pub use self::path::Path;
 pub use self::peer::Peer;
 pub use self::query::Query;

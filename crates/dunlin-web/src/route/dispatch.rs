@@ -84,11 +84,7 @@ impl Tables {
     /// Finds the endpoint of a request, and its captures.
     #[inline]
     fn find(&self, req: &mut Request) -> (&Arc<Endpoint>, Captures) {
-        let table = match &self.hosts {
-            Some(hosts) => host(req).and_then(|host| hosts.find(host)).copied().unwrap_or(0),
-            None => 0,
-        };
-        let table = &self.tables[table];
+        let table = self.table(req);
         if let Outcome::Found(found) =
             table.router.find_bytes(req.method().as_str(), req.head().path_bytes())
             && found.value().covers.is_empty()
@@ -104,6 +100,23 @@ impl Tables {
                 (&misses.missed, Captures::default())
             }
         }
+    }
+}
+
+impl Tables {
+    /// The table of the request's host.
+    #[inline]
+    fn table(&self, req: &Request) -> &Table {
+        let table = match &self.hosts {
+            Some(hosts) => host(req).and_then(|host| hosts.find(host)).copied().unwrap_or(0),
+            None => 0,
+        };
+        &self.tables[table]
+    }
+
+    /// Whether a route matches the request at another path.
+    pub(crate) fn finds(&self, req: &Request, path: &str) -> bool {
+        matches!(self.table(req).find_at(req.method().as_str(), path), Found::Route(..))
     }
 }
 
@@ -137,7 +150,11 @@ impl Table {
         if path == "*" && req.method() == Method::OPTIONS {
             return Found::Miss(&self.misses, Some(Missed::Server));
         }
-        let method = req.method().as_str();
+        self.find_at(req.method().as_str(), path)
+    }
+
+    /// What a path leads to, mounted apps and all.
+    fn find_at(&self, method: &str, path: &str) -> Found<'_> {
         let outcome = self.router.find(method, path);
         let Some(mounted) = self.mounts.as_ref().and_then(|mounts| mounts.at(path)) else {
             return self.misses.answer(outcome);

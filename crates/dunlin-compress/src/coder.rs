@@ -6,37 +6,64 @@ use brotli::enc::StandardAlloc;
 use brotli::enc::encode::{BrotliEncoderOperation, BrotliEncoderStateStruct};
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
-use zstd::stream::raw::{DParameter, InBuffer, Operation, OutBuffer};
+use zstd::stream::raw::{CParameter, DParameter, InBuffer, Operation, OutBuffer};
 
-use super::Coding;
-use crate::error::Error;
+use crate::Coding;
 
 /// Largest window that zstd may ask for: 8 MiB, as RFC 9659 has it.
 const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// What is wrong with an encoded body.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum DecodeError {
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The bytes are not of the coding.
     #[error("the {coding} body is corrupt: {reason}")]
-    Corrupt { coding: &'static str, reason: String },
+    Corrupt {
+        /// Name of the coding.
+        coding: &'static str,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// The body ends before its coding does.
     #[error("the {coding} body breaks off")]
-    Cut { coding: &'static str },
+    Cut {
+        /// Name of the coding.
+        coding: &'static str,
+    },
+    /// The body goes on where its coding has ended.
     #[error("bytes behind the end of the {coding} body")]
-    Surplus { coding: &'static str },
+    Surplus {
+        /// Name of the coding.
+        coding: &'static str,
+    },
+    /// More gzip members or zstd frames than [`Decoding::max_members`](crate::Decoding::max_members), or
+    /// too many that hold nothing.
+    #[error("more than {max} members in the {coding} body")]
+    Members {
+        /// Name of the coding.
+        coding: &'static str,
+        /// The limit.
+        max: u32,
+    },
+    /// More than [`Decoding::max_ratio`](crate::Decoding::max_ratio).
     #[error("the body decodes to more than {ratio} times its size")]
-    Ratio { ratio: u32 },
+    Ratio {
+        /// The limit.
+        ratio: u32,
+    },
 }
 
 /// One step of a coder: bytes taken and given, and whether the stream has ended.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Step {
-    pub(super) used: usize,
-    pub(super) made: usize,
-    pub(super) ended: bool,
+pub(crate) struct Step {
+    pub(crate) used: usize,
+    pub(crate) made: usize,
+    pub(crate) ended: bool,
 }
 
 /// Takes one coding off.
-pub(super) enum Decoder {
+pub(crate) enum Decoder {
     /// Nothing has come yet: whether deflate has zlib's header shows in the first byte.
     Deflate,
     Flate {
@@ -48,7 +75,7 @@ pub(super) enum Decoder {
 }
 
 impl Decoder {
-    pub(super) fn new(coding: Coding) -> io::Result<Self> {
+    pub(crate) fn new(coding: Coding) -> io::Result<Self> {
         Ok(match coding {
             Coding::Gzip => Self::Flate { state: Decompress::new_gzip(15), is_gzip: true },
             Coding::Deflate => Self::Deflate,
@@ -67,7 +94,7 @@ impl Decoder {
     }
 
     /// Decodes as much of `input` as `output` has room for.
-    pub(super) fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, DecodeError> {
+    pub(crate) fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, DecodeError> {
         let corrupt = |coding, reason: String| Err(DecodeError::Corrupt { coding, reason });
         match self {
             Self::Deflate => {
@@ -112,7 +139,7 @@ impl Decoder {
     }
 
     /// Begins the next member of a body that has several; `false` where there is no such thing.
-    pub(super) fn begin_member(&mut self) -> bool {
+    pub(crate) fn begin_member(&mut self) -> bool {
         match self {
             Self::Flate { state, is_gzip: true } => {
                 *state = Decompress::new_gzip(15);
@@ -124,7 +151,7 @@ impl Decoder {
         }
     }
 
-    pub(super) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Flate { is_gzip: true, .. } => "gzip",
             Self::Flate { .. } | Self::Deflate => "deflate",
@@ -135,7 +162,7 @@ impl Decoder {
 }
 
 /// Puts one coding on.
-pub(super) enum Encoder {
+pub(crate) enum Encoder {
     Flate(Compress),
     Brotli(Box<BrotliEncoderStateStruct<StandardAlloc>>),
     Zstd(Box<zstd::stream::raw::Encoder<'static>>),
@@ -143,35 +170,51 @@ pub(super) enum Encoder {
 
 /// What goes into an encoder.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Input {
+pub(crate) enum Input {
     More,
     /// All that went in is to come out, whatever follows.
     Flush,
     End,
 }
 
-/// Quality of br for bodies made on the fly.
-const BROTLI_QUALITY: u32 = 5;
+/// Windows of streams of unknown length, as powers of two: a longer one makes what each of many streams
+/// under way takes several times as much, and little of it smaller.
+const BROTLI_WINDOW: u32 = 18;
+const ZSTD_WINDOW: u32 = 18;
 
 impl Encoder {
-    pub(super) fn new(coding: Coding) -> io::Result<Self> {
-        let level = Compression::default();
+    /// `len` is the number of bytes that will go in, where it is known: then no more memory is taken than
+    /// that many ask for.
+    pub(crate) fn new(coding: Coding, level: u32, len: Option<u64>) -> io::Result<Self> {
+        let level = level.min(coding.max_level());
         Ok(match coding {
-            Coding::Gzip => Self::Flate(Compress::new_gzip(level, 15)),
-            Coding::Deflate => Self::Flate(Compress::new(level, true)),
+            Coding::Gzip => Self::Flate(Compress::new_gzip(Compression::new(level), 15)),
+            Coding::Deflate => Self::Flate(Compress::new(Compression::new(level), true)),
             Coding::Brotli => {
                 let mut state = BrotliEncoderStateStruct::new(StandardAlloc::default());
-                state.params.quality = BROTLI_QUALITY as i32;
-                state.params.lgwin = 20;
+                state.params.quality = level as i32;
+                // Below 17 this encoder picks tables of 30 MiB, be the body ever so short.
+                state.params.lgwin = match len {
+                    Some(len) => len.max(1).ilog2().saturating_add(1).clamp(17, 22) as i32,
+                    None => BROTLI_WINDOW as i32,
+                };
+                state.params.size_hint = len.unwrap_or(0).min(1 << 30) as usize;
                 Self::Brotli(Box::new(state))
             }
-            Coding::Zstd => Self::Zstd(Box::new(zstd::stream::raw::Encoder::new(3)?)),
+            Coding::Zstd => {
+                let mut encoder = zstd::stream::raw::Encoder::new(level as i32)?;
+                match len {
+                    Some(len) => encoder.set_pledged_src_size(Some(len))?,
+                    None => encoder.set_parameter(CParameter::WindowLog(ZSTD_WINDOW))?,
+                }
+                Self::Zstd(Box::new(encoder))
+            }
         })
     }
 
     /// Encodes as much of `input` as there is room for; `ended` says that all of it, and the flush or
     /// the end, is out.
-    pub(super) fn step(
+    pub(crate) fn step(
         &mut self,
         input: &[u8],
         output: &mut [u8],
@@ -239,15 +282,18 @@ impl Encoder {
     }
 }
 
-/// Encodes bytes that are all here.
-pub(super) fn encode_all(coding: Coding, bytes: &[u8]) -> Result<Vec<u8>, Error> {
-    let failed = |error| Error::invalid("the request's compression", error);
-    let mut encoder = Encoder::new(coding).map_err(failed)?;
-    let mut all = Vec::new();
+/// Encodes bytes that are all here, at once: for small bodies, and where no thread waits.
+///
+/// # Errors
+///
+/// Where a coder fails, as for want of memory.
+pub fn encode_all(coding: Coding, level: u32, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = Encoder::new(coding, level, Some(bytes.len() as u64))?;
+    let mut all = Vec::with_capacity(bytes.len() / 4 + 64);
     let mut piece = [0; 8 * 1024];
     let mut rest = bytes;
     loop {
-        let step = encoder.step(rest, &mut piece, Input::End).map_err(failed)?;
+        let step = encoder.step(rest, &mut piece, Input::End)?;
         rest = &rest[step.used..];
         all.extend_from_slice(&piece[..step.made]);
         if step.ended {

@@ -1,12 +1,46 @@
-//! Middleware: what runs around handlers.
+//! Middleware: what runs around handlers; each that comes with the crate in a file of its own.
+
+#[cfg(feature = "compress")]
+mod accept_encoding;
+mod access_log;
+mod basic_auth;
+#[cfg(feature = "compress")]
+mod compress;
+mod cors;
+#[cfg(feature = "compress")]
+mod decompress;
+mod forwarded;
+mod normalize_path;
+mod rate_limit;
+mod request_id;
+mod security_headers;
+#[cfg(feature = "timeout")]
+mod timeout;
+mod trusted_proxies;
 
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use dunlin_core::{BoxFuture, Captures, IntoResponse, Request, Response};
+use dunlin_core::{BoxFuture, Captures, Headers, IntoResponse, Request, Response};
+use http::HeaderValue;
+use http::header::VARY;
 
+pub use self::access_log::{AccessEntry, AccessLog};
+pub use self::basic_auth::{AuthUser, BasicAuth};
+#[cfg(feature = "compress")]
+pub use self::compress::{Compress, NoCompress};
+pub use self::cors::{Cors, CorsPatternError};
+#[cfg(feature = "compress")]
+pub use self::decompress::Decompress;
+pub use self::normalize_path::NormalizePath;
+pub use self::rate_limit::RateLimit;
+pub use self::request_id::{RequestId, RequestIds};
+pub use self::security_headers::SecurityHeaders;
+#[cfg(feature = "timeout")]
+pub use self::timeout::{TimedOut, Timeout};
+pub use self::trusted_proxies::{BadNetwork, TrustedProxies};
 use crate::route::{Endpoint, Guard, Watched};
 
 /// What runs around handlers: on an app, a group or a route.
@@ -88,6 +122,16 @@ impl Next {
         Run { guard: Guard::new(|| self.step(req)), watched }
     }
 
+    /// Whether no route matched, so that the answer will be 404, 405, or the app's fallback.
+    fn is_miss(&self) -> bool {
+        self.endpoint.pattern.is_empty()
+    }
+
+    /// Whether a route would match `req` if its path were this one.
+    fn finds(&self, req: &Request, path: &str) -> bool {
+        self.endpoint.level.tables().is_some_and(|tables| tables.finds(req, path))
+    }
+
     /// Starts the next middleware, or the handler behind the last.
     pub(crate) fn step(self, mut req: Request) -> BoxFuture<'static, Response> {
         let Self { endpoint, at } = self;
@@ -135,5 +179,16 @@ impl Future for Run {
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Run")
+    }
+}
+
+/// Adds a name to `Vary`, where it is not there yet.
+fn vary(headers: &mut Headers, name: &'static str) {
+    let is_there = |there: &[u8]| {
+        let there = there.trim_ascii();
+        there == b"*" || there.eq_ignore_ascii_case(name.as_bytes())
+    };
+    if !headers.get_all(VARY).any(|line| line.split(|b| *b == b',').any(is_there)) {
+        headers.append(VARY, HeaderValue::from_static(name));
     }
 }

@@ -1,0 +1,268 @@
+//! `TrustedProxies`: who a request is from, and for, where proxies stand in front.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use dunlin_core::{BoxFuture, Request, Response};
+use http::header::HOST;
+use http::uri::Authority;
+use http::{HeaderName, HeaderValue};
+
+use super::forwarded::{Hop, address, elements, is_https};
+use super::{Middleware, Next};
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Believes what proxies in front say of a request, as far as they are one's own: the client's address, the
+/// scheme, the host.
+///
+/// ```
+/// use dunlin_web::{App, Peer, TrustedProxies};
+///
+/// async fn whoami(Peer(client): Peer) -> String {
+///     format!("you are {}\n", client.ip())
+/// }
+///
+/// let proxies = TrustedProxies::networks(["127.0.0.1", "10.0.0.0/8", "fd00::/8"])?;
+/// let app = App::new().middleware(proxies).add_get("/", whoami);
+/// # app.build().unwrap();
+/// # Ok::<(), dunlin_web::BadNetwork>(())
+/// ```
+///
+/// Anyone can send these fields. Each proxy adds to what it was sent, so they are read from the right: from the
+/// proxy that is connected here to the one that it was connected to, and on as long as these are trusted, by
+/// [`networks`](Self::networks) or by [how many](Self::hops) there are. What stands left of that is a stranger's
+/// word. Where the other end of the connection is not trusted itself, nothing is believed.
+///
+/// What is found goes where the connection's own facts are: [`Request::peer`] (its port 0 where none is told),
+/// the connection's `secure`, and the field `Host`. An address that is hidden (`unknown`, `_x`) or none at all
+/// ends the search at the last proxy that is known.
+///
+/// Read are `X-Forwarded-For`, `-Proto` and `-Host`, or, with [`rfc7239`](Self::rfc7239), `Forwarded`: never both,
+/// since a proxy that writes one mostly passes on the other as it came.
+///
+/// An app's [`host`](crate::App::host) is chosen before any middleware runs, by the `Host` that the last proxy
+/// sends.
+///
+/// [`Request::peer`]: dunlin_core::Request::peer
+#[derive(Clone, Debug)]
+pub struct TrustedProxies {
+    trust: Trust,
+    rfc7239: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Trust {
+    Hops(usize),
+    Networks(Arc<[Network]>),
+}
+
+/// Addresses that begin with the same bits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Network {
+    address: IpAddr,
+    bits: u32,
+}
+
+/// What is no network.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0:?} is neither an address nor a network such as 10.0.0.0/8")]
+pub struct BadNetwork(String);
+
+impl TrustedProxies {
+    /// So many proxies stand in front, one behind the other; nobody can connect but through all of them. Zero
+    /// believes nothing.
+    pub fn hops(hops: usize) -> Self {
+        Self { trust: Trust::Hops(hops), rfc7239: false }
+    }
+
+    /// Proxies are known by their addresses: single ones, or networks such as `10.0.0.0/8`. One that connects by
+    /// a unix socket is trusted.
+    ///
+    /// # Errors
+    ///
+    /// [`BadNetwork`] for what is neither.
+    pub fn networks<'a>(networks: impl IntoIterator<Item = &'a str>) -> Result<Self, BadNetwork> {
+        let networks: Result<Vec<_>, _> = networks.into_iter().map(str::parse).collect();
+        Ok(Self { trust: Trust::Networks(networks?.into()), rfc7239: false })
+    }
+
+    /// Reads `Forwarded` (RFC 7239) in place of `X-Forwarded-*`.
+    #[must_use]
+    pub fn rfc7239(self) -> Self {
+        Self { rfc7239: true, ..self }
+    }
+
+    /// Which of `hops`, the last proxy's word first, tells of the client, and the furthest address that is known
+    /// to be true; none where nothing is to be believed.
+    fn client<'h>(
+        &self,
+        peer: Option<IpAddr>,
+        hops: &'h [Option<Hop>],
+    ) -> Option<(&'h Hop, Option<SocketAddr>)> {
+        let is_trusted = |address: IpAddr| match &self.trust {
+            Trust::Hops(_) => true,
+            Trust::Networks(networks) => networks.iter().any(|network| network.contains(address)),
+        };
+        let most = match self.trust {
+            Trust::Hops(hops) => hops,
+            Trust::Networks(_) => hops.len(),
+        };
+        if !peer.is_none_or(is_trusted) {
+            return None;
+        }
+        let (mut client, mut known) = (None, None);
+        for hop in hops.iter().take(most) {
+            // Malformed, or hidden: whoever stands behind it cannot be known.
+            let Some(hop) = hop else { break };
+            client = Some(hop);
+            known = hop.address.or(known);
+            if !hop.address.is_some_and(|address| is_trusted(address.ip())) {
+                break;
+            }
+        }
+        client.map(|client| (client, known))
+    }
+
+    fn apply(&self, req: &mut Request) {
+        let hops = if self.rfc7239 { elements(req.headers()) } else { listed(req) };
+        let peer = req.peer().map(|peer| peer.ip());
+        let Some((client, address)) = self.client(peer, &hops) else { return };
+        let mut connection = req.connection().cloned().unwrap_or_default();
+        connection.peer = address.or(connection.peer);
+        if let Some(is_https) = client.is_https {
+            connection.secure = is_https;
+        }
+        let host = client.host.as_deref().filter(|host| is_host(host)).map(HeaderValue::from_str);
+        if let Some(Ok(host)) = host {
+            req.headers_mut().insert(HOST, host);
+        }
+        req.set_connection(Arc::new(connection));
+    }
+}
+
+/// Host and port, without a name and password in front.
+fn is_host(host: &str) -> bool {
+    !host.contains('@') && host.parse::<Authority>().is_ok()
+}
+
+/// What `X-Forwarded-*` say, from the right. Scheme and host belong to the address at the same place; where there
+/// are fewer of them, the first holds for all further out, as proxies do that keep what they were told.
+fn listed(req: &Request) -> Vec<Option<Hop>> {
+    let list = |name: HeaderName| -> Vec<Option<&str>> {
+        let items = req.headers().get_all(name).flat_map(|line| line.split(|b| *b == b','));
+        let mut items: Vec<_> =
+            items.map(|item| std::str::from_utf8(item.trim_ascii()).ok()).collect();
+        items.reverse();
+        items
+    };
+    let (protos, hosts) = (list(PROTO), list(FORWARDED_HOST));
+    let at = |items: &[Option<&str>], n: usize| {
+        items.get(n).or_else(|| items.last()).copied().flatten().map(str::to_owned)
+    };
+    let addresses = list(FOR);
+    if addresses.is_empty() && !(protos.is_empty() && hosts.is_empty()) {
+        // A proxy that tells the scheme alone.
+        let hop = Hop {
+            is_https: at(&protos, 0).and_then(|p| is_https(&p)),
+            host: at(&hosts, 0),
+            address: None,
+        };
+        return vec![Some(hop)];
+    }
+    addresses
+        .into_iter()
+        .enumerate()
+        .map(|(n, item)| {
+            let address = address(item?)?;
+            Some(Hop {
+                address: Some(address),
+                is_https: at(&protos, n).and_then(|proto| is_https(&proto)),
+                host: at(&hosts, n),
+            })
+        })
+        .collect()
+}
+
+impl Network {
+    fn contains(self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let bits = own.to_bits() ^ other.to_bits();
+                bits.checked_shr(32 - self.bits).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let bits = own.to_bits() ^ other.to_bits();
+                bits.checked_shr(128 - self.bits).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = BadNetwork;
+
+    fn from_str(text: &str) -> Result<Self, BadNetwork> {
+        let bad = || BadNetwork(text.to_owned());
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| bad())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = match bits {
+            None => most,
+            Some(bits) if bits.bytes().all(|b| b.is_ascii_digit()) => {
+                bits.parse().map_err(|_| bad())?
+            }
+            Some(_) => return Err(bad()),
+        };
+        if bits > most {
+            return Err(bad());
+        }
+        Ok(Self { address, bits })
+    }
+}
+
+impl Middleware for TrustedProxies {
+    fn call(&self, mut req: Request, next: Next) -> BoxFuture<'static, Response> {
+        self.apply(&mut req);
+        Box::pin(next.run(req))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(network: &str, address: &str) -> bool {
+        network.parse::<Network>().unwrap().contains(address.parse().unwrap())
+    }
+
+    #[test]
+    fn networks_hold_what_begins_with_their_bits() {
+        for (network, address, want) in [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.6", false),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("fd00::/8", "fdff::1", true),
+            ("fd00::/8", "fe00::1", false),
+            ("::/0", "::1", true),
+            ("10.0.0.0/8", "::ffff:10.1.2.3", true),
+        ] {
+            assert_eq!(holds(network, address), want, "{address} in {network}");
+        }
+        for bad in
+            ["", "10", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/+8", "x/8", "10.0.0.0/8/8"]
+        {
+            assert!(bad.parse::<Network>().is_err(), "{bad}");
+        }
+    }
+}
