@@ -52,7 +52,7 @@
 //! Compression states are lent for a message at a time, within a budget for the whole process; what a peer may
 //! refer to is kept, 34 KiB at most.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod close;
 mod config;

@@ -34,7 +34,7 @@ pub(super) const DIRECT_MIN: usize = 16 * 1024;
 const PART_INFLATE: usize = 1024;
 
 /// A frame that is longer is not left in the input until the rest of it has come.
-const IN_PLACE_MAX: usize = 32 * 1024;
+pub(crate) const IN_PLACE_MAX: usize = 18 * 1024;
 
 /// What a decoder finds.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -65,6 +65,8 @@ pub struct Decoder {
     message: Option<Begun>,
     /// The message as far as it has come, inflated.
     data: Vec<u8>,
+    /// Bytes of the last data frame, and of its header.
+    last: (usize, usize),
     in_parts: bool,
     ended: bool,
 }
@@ -91,6 +93,7 @@ impl Decoder {
             frame: None,
             message: None,
             data: Vec::new(),
+            last: (0, 0),
             in_parts: false,
             ended: false,
         }
@@ -108,7 +111,7 @@ impl Decoder {
 
     /// Takes the next event off the front of `input`.
     ///
-    /// `Ok(None)` means that there is none: append bytes and call again. At most 32 KiB are left in `input` then:
+    /// `Ok(None)` means that there is none: append bytes and call again. At most 18 KiB are left in `input` then:
     /// the beginning of a frame.
     ///
     /// # Errors
@@ -170,12 +173,15 @@ impl Decoder {
             let is_compressed = self.check_data(&header)?;
             // `check_data` has held it against limits, which are of this type.
             let len = header.len as usize;
+            let come = input.as_slice().len() - size;
+            let is_alone = header.fin && !is_compressed && self.message.is_none();
+            self.last = (size + len, size);
+            if is_alone && come == 0 && (1..=IN_PLACE_MAX).contains(&len) {
+                // Its payload is likely to come in one read, and then there is no more to it.
+                return Ok(None);
+            }
             input.advance(size);
-            if header.fin
-                && !is_compressed
-                && self.message.is_none()
-                && len <= input.as_slice().len()
-            {
+            if is_alone && len <= come {
                 let is_text = header.opcode == OpCode::Text;
                 let payload = input.take(len, header.mask);
                 if is_text && simdutf8::basic::from_utf8(&payload).is_err() {
@@ -418,6 +424,21 @@ impl Decoder {
         frame.in_place = None;
         reserve(&mut self.data, frame.left, 0);
         Some((&mut self.data, frame.left))
+    }
+
+    /// How many bytes are best read behind the `present` ones in the input where there is room for so many: up to
+    /// the end of the present frame, of as many frames like the last as fit, and of the next header. What is left
+    /// over is then that header and not half a payload, which would have to be moved.
+    pub(crate) fn read_hint(&self, present: usize, room: usize) -> usize {
+        let (frame, header) = self.last;
+        let least = match self.frame {
+            Some(frame) => frame.left + header,
+            None => header.saturating_sub(present),
+        };
+        match room.checked_sub(least).and_then(|room| room.checked_div(frame)) {
+            Some(frames) => least + frames * frame,
+            None => room,
+        }
     }
 
     /// Goes on after `count` bytes were read into [`direct`](Self::direct)'s buffer.

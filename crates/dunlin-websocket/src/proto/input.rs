@@ -37,12 +37,14 @@ impl Input {
     }
 
     /// The memory, for more to be read behind what it holds, where it has `size` bytes.
-    pub(crate) fn reuse(&mut self, size: usize) -> Option<BytesMut> {
-        if self.size < size {
-            return None;
-        }
+    pub(crate) fn buffer(&mut self, size: usize) -> Option<&mut BytesMut> {
+        (self.size >= size).then_some(&mut self.bytes)
+    }
+
+    /// Takes the memory away, and what it holds.
+    pub(crate) fn take_buffer(&mut self) -> BytesMut {
         self.size = 0;
-        Some(std::mem::take(&mut self.bytes))
+        std::mem::take(&mut self.bytes)
     }
 
     /// What is left.

@@ -21,6 +21,7 @@ mod error;
 mod frame;
 mod input;
 mod key;
+#[allow(unsafe_code)]
 mod mask;
 mod outbox;
 mod payload;
@@ -28,6 +29,7 @@ mod payload;
 mod tests;
 mod utf8;
 
+pub(crate) use self::decoder::IN_PLACE_MAX;
 pub use self::decoder::{Decoder, Event};
 pub use self::encoder::{Compress, Encoder};
 pub use self::error::ProtocolError;

@@ -232,19 +232,37 @@ fn nothing_counts_after_a_close_or_a_fault() {
 #[test]
 fn a_frame_that_is_nearly_there_is_not_moved() {
     let mut decoder = server();
-    let wire = frame(true, 0, OpCode::Binary, &[7; 20_000]);
+    let wire = frame(true, 0, OpCode::Binary, &[7; 16_384]);
     // Room for all of it behind what has come.
     let mut bytes = bytes::BytesMut::with_capacity(30_000);
     bytes.extend_from_slice(&wire[..15_000]);
     let at = bytes.as_ptr();
     let mut input = Input::new(bytes, 30_000);
     assert_eq!(decoder.decode(&mut input), Ok(None));
-    let mut bytes = input.reuse(30_000).unwrap();
-    bytes.extend_from_slice(&wire[15_000..]);
-    let mut input = Input::new(bytes, 30_000);
+    input.buffer(30_000).unwrap().extend_from_slice(&wire[15_000..]);
     let Ok(Some(Event::Message(message))) = decoder.decode(&mut input) else { panic!() };
-    assert!(message == Message::from(vec![7; 20_000]));
-    assert_eq!(message.as_bytes().as_ptr(), at.wrapping_add(wire.len() - 20_000));
+    assert!(message == Message::from(vec![7; 16_384]));
+    assert_eq!(message.as_bytes().as_ptr(), at.wrapping_add(wire.len() - 16_384));
+}
+
+#[test]
+fn reads_end_where_a_frame_like_the_last_would() {
+    let mut decoder = server();
+    assert_eq!(decoder.read_hint(0, 20_000), 20_000, "nothing is known of what comes");
+    let wire = frame(true, 0, OpCode::Binary, &[7; 4000]);
+    let (len, header) = (wire.len(), wire.len() - 4000);
+    let mut input = Input::from(&[&wire[..], &wire[..header]].concat()[..]);
+    assert!(matches!(decoder.decode(&mut input), Ok(Some(Event::Message(_)))));
+    // A header alone waits for its payload; with it come three more frames, and the header of another.
+    assert_eq!(decoder.decode(&mut input), Ok(None));
+    assert_eq!(input.as_slice().len(), header);
+    assert_eq!(decoder.read_hint(header, 20_000 - header), 4 * len);
+    // Of a frame that has begun the rest comes first.
+    input.extend(&wire[header..header + 1000]);
+    assert_eq!(decoder.decode(&mut input), Ok(None));
+    assert_eq!(decoder.read_hint(1000, 19_000), 3000 + header + 3 * len);
+    // Where it does not fit, or nothing else does, all the room is of use.
+    assert_eq!(decoder.read_hint(1000, 2000), 2000);
 }
 
 #[test]
@@ -255,7 +273,7 @@ fn a_beginning_that_has_to_wait_for_its_rest_keeps_no_buffer() {
     let mut input = Input::new(bytes, 64 * 1024);
     assert_eq!(decoder.decode(&mut input), Ok(None));
     decoder.release(&mut input);
-    assert!(input.is_empty() && input.reuse(1).is_none());
+    assert!(input.is_empty() && input.buffer(1).is_none());
 }
 
 #[test]

@@ -171,6 +171,10 @@ impl Core {
                 State::Ended => return Poll::Ready(None),
             }
             match self.decoder.decode(&mut self.input) {
+                Ok(Some(Event::Message(data))) if self.is_open() => {
+                    self.in_parts = false;
+                    return Poll::Ready(Some(Ok(Part { data, is_last: true })));
+                }
                 Ok(Some(event)) => {
                     if let Some(part) = self.handle(event) {
                         return Poll::Ready(Some(Ok(part)));

@@ -8,10 +8,11 @@ use std::task::{Context, Poll};
 use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::proto::{Decoder, Input};
+use crate::proto::{Decoder, IN_PLACE_MAX, Input};
 
-/// Bytes of the buffer, and so of one read at most.
-pub(super) const SIZE: usize = 64 * 1024;
+/// Bytes of the buffer, and so of one read at most: what is read is looked at once more, and should still lie in
+/// the first-level cache then. Two messages of 16 KiB fit.
+pub(super) const SIZE: usize = IN_PLACE_MAX + 2048;
 
 /// A read that brings at least so much leaves the buffer to the connection until that is decoded. What is less is
 /// copied out of it.
@@ -29,20 +30,18 @@ pub(super) fn poll_read(
     input: &mut Input,
     max: usize,
 ) -> Poll<io::Result<usize>> {
-    let mut buffer = input.reuse(SIZE).unwrap_or_else(|| {
-        let mut spare = SPARE.try_with(Cell::take).unwrap_or_default();
-        spare.extend_from_slice(input.as_slice());
-        spare
-    });
-    // A decoder leaves half a buffer at most.
-    let room = max.min(SIZE - buffer.len().min(SIZE / 2));
-    // Where no message lies in it any more, this is the same memory again.
-    if !buffer.try_reclaim(room) {
-        let mut fresh = BytesMut::with_capacity(SIZE);
-        fresh.extend_from_slice(&buffer);
-        buffer = fresh;
+    if let Some(buffer) = input.buffer(SIZE) {
+        let result = fill(cx, io, decoder, buffer, max);
+        if buffer.len() >= KEEP_MIN && !result.is_pending() {
+            return result;
+        }
+        let buffer = input.take_buffer();
+        *input = Input::from(&buffer[..]);
+        return put_back(buffer, decoder, input, result);
     }
-    let result = pin!(io.read_buf(&mut (&mut buffer).limit(room))).poll(cx);
+    let mut buffer = SPARE.try_with(Cell::take).unwrap_or_default();
+    buffer.extend_from_slice(input.as_slice());
+    let result = fill(cx, io, decoder, &mut buffer, max);
     if buffer.len() >= KEEP_MIN && !result.is_pending() {
         *input = Input::new(buffer, SIZE);
         return result;
@@ -50,6 +49,35 @@ pub(super) fn poll_read(
     if buffer.len() != input.as_slice().len() {
         *input = Input::from(&buffer[..]);
     }
+    put_back(buffer, decoder, input, result)
+}
+
+/// Reads once behind what is in the buffer.
+fn fill(
+    cx: &mut Context<'_>,
+    io: &mut (impl AsyncRead + Unpin),
+    decoder: &Decoder,
+    buffer: &mut BytesMut,
+    max: usize,
+) -> Poll<io::Result<usize>> {
+    let room = SIZE - buffer.len().min(IN_PLACE_MAX);
+    let room = max.min(decoder.read_hint(buffer.len(), room));
+    // Where no message lies in it any more, this is the same memory again.
+    if !buffer.try_reclaim(room) {
+        let mut fresh = BytesMut::with_capacity(SIZE);
+        fresh.extend_from_slice(buffer);
+        *buffer = fresh;
+    }
+    pin!(io.read_buf(&mut buffer.limit(room))).poll(cx)
+}
+
+/// Gives the buffer to the thread's next connection.
+fn put_back(
+    mut buffer: BytesMut,
+    decoder: &mut Decoder,
+    input: &mut Input,
+    result: Poll<io::Result<usize>>,
+) -> Poll<io::Result<usize>> {
     if result.is_pending() {
         decoder.release(input);
     }

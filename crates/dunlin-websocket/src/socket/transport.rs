@@ -78,7 +78,7 @@ impl Transport {
         if input.is_empty()
             && let Some((payload, max)) = decoder.direct()
         {
-            let mut room = payload.limit(max);
+            let mut room = payload.limit(max.min(read_buffer::SIZE));
             let count = ready!(pin!(io.read_buf(&mut room)).poll(cx))?;
             self.was_large = count == max;
             return Poll::Ready(Ok(match count {
