@@ -40,6 +40,7 @@ mod head;
 mod headers;
 mod into_response;
 mod lifecycle;
+mod media_type;
 mod request;
 mod response;
 mod scope;
@@ -58,6 +59,7 @@ pub use self::head::{HeadBlock, RequestHead, RequestLine, SharedTarget, UnfitTar
 pub use self::headers::{AsFieldName, FieldLines, FieldSpan, Headers, Iter, NameSet};
 pub use self::into_response::IntoResponse;
 pub use self::lifecycle::Lifecycle;
+pub use self::media_type::MediaType;
 pub use self::request::{Connection, Request, UrlError};
 pub use self::response::{InvalidReason, ReasonPhrase, Response, ResponseHead};
 pub use self::scope::{Captures, Scope, StateKey};
