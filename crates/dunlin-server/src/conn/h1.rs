@@ -197,6 +197,10 @@ where
                     if wait != Wait::Write && !turn.output.is_empty() {
                         match link.poll_flush(cx, &mut turn) {
                             Poll::Ready(Ok(())) => {}
+                            Poll::Ready(Err(_)) if link.outlived_by(&*this.handler) => {
+                                link.lose(&mut turn);
+                                continue;
+                            }
                             Poll::Ready(Err(_)) => return Poll::Ready(()),
                             Poll::Pending => {
                                 link.park(Wait::Write);
@@ -209,6 +213,7 @@ where
                     *this.rest = turn.input.into_rest();
                     return Poll::Pending;
                 }
+                Step::Done if link.outlived_by(&*this.handler) => link.lose(&mut turn),
                 Step::Done => return Poll::Ready(()),
                 Step::Upgrade(then) => {
                     link.park(Wait::Handler);
@@ -222,10 +227,11 @@ where
     }
 }
 
-/// A body that is still read elsewhere ends where its connection does.
+/// A body that is still read elsewhere ends where its connection does, and who waits for that end is told.
 impl<T> Drop for Link<T> {
     fn drop(&mut self) {
         self.cut_incoming();
+        self.info.set_gone();
     }
 }
 
@@ -235,6 +241,30 @@ impl<T> Link<T> {
         if let Some(incoming) = self.incoming.take() {
             incoming.fail(BodyError::Incomplete);
         }
+    }
+
+    /// Whether the connection has ended and a handler that asked for it is still to run to its end.
+    fn outlived_by<F>(&self, handler: &Option<F>) -> bool {
+        handler.is_some() && self.info.runs_to_completion() && self.io.is_some()
+    }
+
+    /// Gives up the connection, for the sake of a handler that runs on without it.
+    fn lose(&mut self, turn: &mut Turn<'_>) {
+        self.io = None;
+        self.backlog = Backlog::default();
+        turn.output.clear();
+        self.cut_incoming();
+        self.info.set_gone();
+    }
+
+    /// Whether the connection was given up.
+    pub(super) fn is_lost(&self) -> bool {
+        self.io.is_none()
+    }
+
+    /// Tells who waits for it that the peer has closed its half or is gone.
+    pub(super) fn tell_gone(&self) {
+        self.info.set_gone();
     }
 }
 
@@ -354,6 +384,7 @@ where
                 self.wait = Wait::Fresh;
                 self.served = true;
                 self.drained = 0;
+                self.info.begin_request();
                 let body = begin_body(self, framing, turn);
                 let mut req = Request::from_head(head, body);
                 req.set_connection(Arc::clone(&self.info));
@@ -435,11 +466,14 @@ where
 
     /// While a handler runs, reads ahead a little to notice a peer that goes.
     pub(super) fn watch_peer(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Step {
-        while !self.eof && turn.input.bytes().len() < READ_AHEAD_MAX {
+        while !self.eof && !self.is_lost() && turn.input.bytes().len() < READ_AHEAD_MAX {
             match self.poll_fill(cx, turn, READ_AHEAD_MAX) {
                 Poll::Ready(Ok(())) => {}
                 // A peer that closes its half may still read the answer.
-                Poll::Ready(Err(Closed::Half)) if self.config.half_close => break,
+                Poll::Ready(Err(Closed::Half)) if self.config.half_close => {
+                    self.tell_gone();
+                    break;
+                }
                 Poll::Ready(Err(_)) => return Step::Done,
                 Poll::Pending => break,
             }
