@@ -1,7 +1,7 @@
 //! Applications for Dunlin: routes, handlers, extractors, middleware, state, lifecycle.
 //!
 //! An [`App`] says which function answers what; a server runs it. This crate knows no socket and, without
-//! the feature `websocket`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
+//! the features `multipart` and `websocket`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
 //!
 //! ```
 //! use dunlin_core::{Request, Service, StateKey};
@@ -57,10 +57,16 @@
 //! `OPTIONS` has to be registered; `OPTIONS *` is 200.
 //!
 //! **Handlers** are plain `async fn`s: see [`Handler`]. Arguments are [`Path`], [`Query`], `Json`
-//! (feature `json`), [`Form`], [`State`], [`Peer`], [`Urls`], `WsUpgrade` (feature `websocket`);
+//! (feature `json`), [`Form`], [`State`], [`Peer`], [`Urls`], `WsUpgrade` (feature `websocket`),
+//! `Multipart` and `FormData` (feature `multipart`);
 //! `Method`, `Uri`, `Version`, `HeaderMap` and `RequestHead`; and last of all what reads the body: `Request`, `Body`, `Bytes`,
 //! `Vec<u8>`, `String`. In an `Option` or a `Result` an argument's rejection is the handler's to
 //! judge. Results are whatever implements [`IntoResponse`](dunlin_core::IntoResponse).
+//!
+//! **Forms and uploads.** [`Form`] is a form as a value of one's own type, be it urlencoded or, with the
+//! feature `multipart`, with files, which are spooled to disk once they are large. `FormData` is the same
+//! as a list, `Multipart` the parts as they come, of any length. `FormLimits` and `MultipartLimits` are
+//! middleware of an app, a group or a route.
 //!
 //! **Errors.** Handlers and middleware return [`Result`], whose [`HttpError`] becomes a response.
 //! [`App::render_errors`] words all errors in one place, those of the server included. A panic is a
@@ -90,6 +96,7 @@
 //! | `route` | routes as written (`def`, `group`), as kept (`endpoint`) and as found (`dispatch`) |
 //! | `handler`, `middleware` | what an app calls |
 //! | `extract`, `respond` | arguments and results of handlers |
+//! | `multipart` | parts as they come (`stream`); forms gathered (`data`, `de`), their files (`file`, `spool`) |
 //! | `error` | the error that is a response |
 //!
 //! # Costs
@@ -106,9 +113,13 @@ mod error;
 mod extract;
 mod handler;
 mod middleware;
+#[cfg(feature = "multipart")]
+mod multipart;
 mod respond;
 mod route;
 
+#[cfg(feature = "multipart")]
+pub use dunlin_multipart::Limits as MultipartLimits;
 #[cfg(feature = "websocket")]
 pub use dunlin_websocket as websocket;
 
@@ -121,6 +132,10 @@ pub use self::extract::WsUpgrade;
 pub use self::extract::{Form, Path, Peer, Query, State, Urls};
 pub use self::handler::Handler;
 pub use self::middleware::{Middleware, Next, Run};
+#[cfg(feature = "multipart")]
+pub use self::multipart::{
+    FormData, FormLimits, FormValue, Multipart, MultipartError, Nested, Part, UploadedFile,
+};
 #[cfg(feature = "json")]
 pub use self::respond::Json;
 pub use self::respond::{Html, Redirect};

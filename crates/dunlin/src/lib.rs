@@ -21,6 +21,7 @@
 //! | [`server`] | `dunlin-server` | listeners, connections, deadlines, graceful end |
 //! | [`client`] | `dunlin-client` | requests: pool, redirects, cookies, proxies, middleware |
 //! | [`websocket`] | `dunlin-websocket` | WebSocket for both ends; the protocol without I/O |
+//! | [`multipart`] | `dunlin-multipart` | multipart bodies without I/O, both ways |
 //! | [`router`] | `dunlin-router` | patterns to values, names to URLs; knows nothing of HTTP |
 //! | [`signals`] | `dunlin-signals` | ordered async callbacks, setup and teardown pairs |
 //! | [`codec`] | `dunlin-codec` | HTTP/1.1 without I/O |
@@ -35,11 +36,17 @@
 //! | `websocket` | yes | [`websocket`], [`web::WsUpgrade`], [`client::Client::ws_connect`] |
 //! | `tls` | yes | `https` in the client |
 //! | `compress` | yes | decoding of compressed responses, encoding of requests, compression of WebSocket messages |
+//! | `multipart` | yes | [`multipart`], [`web::Multipart`], [`web::FormData`], [`web::UploadedFile`] |
 //! | `json` | yes | [`web::Json`], JSON in WebSocket messages |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
-    not(all(feature = "server", feature = "client", feature = "websocket")),
+    not(all(
+        feature = "server",
+        feature = "client",
+        feature = "websocket",
+        feature = "multipart"
+    )),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -50,6 +57,8 @@ mod run;
 pub use dunlin_client as client;
 pub use dunlin_codec as codec;
 pub use dunlin_core as core;
+#[cfg(feature = "multipart")]
+pub use dunlin_multipart as multipart;
 pub use dunlin_router as router;
 #[cfg(feature = "server")]
 pub use dunlin_server as server;
