@@ -54,10 +54,11 @@
 //! a prefix and middleware. The pattern syntax is that of [`dunlin_router`]: `{name}`,
 //! `{name:regex}`, `{path:.*}`. Where no route has the path the answer is 404, where none has the
 //! method 405 with `Allow`; a path with a broken escape is 400. `GET` routes answer `HEAD`.
-//! `OPTIONS` has to be registered; `OPTIONS *` is 200.
+//! `OPTIONS` has to be registered; `OPTIONS *` is 200. A [`Guard`] lets something else than path and method
+//! decide, a [`View`] is a type whose methods answer those of a resource.
 //!
 //! **Handlers** are plain `async fn`s: see [`Handler`]. Arguments are [`Path`], [`Query`], `Json`
-//! (feature `json`), [`Form`], [`State`], [`Peer`], [`Urls`], `WsUpgrade` (feature `websocket`),
+//! (feature `json`), [`Form`], [`State`], [`Cookies`], [`Host`], [`Peer`], [`Urls`], `WsUpgrade` (feature `websocket`),
 //! `Multipart` and `FormData` (feature `multipart`);
 //! `Method`, `Uri`, `Version`, `HeaderMap` and `RequestHead`; and last of all what reads the body: `Request`, `Body`, `Bytes`,
 //! `Vec<u8>`, `String`. In an `Option` or a `Result` an argument's rejection is the handler's to
@@ -78,6 +79,9 @@
 //!
 //! **WebSockets** are opened by a handler that takes `WsUpgrade`; they are closed with 1001 when the
 //! server shuts down, and with 1011 where what runs on them panics, which is told as any other panic.
+//!
+//! **Clients that go** drop their handlers, unless a route, group or app runs to completion:
+//! [`RouteDef::run_to_completion`]. `Request::disconnected` tells who waits for it.
 //!
 //! **Lifecycle.** [`App::on_startup`], [`App::cleanup_ctx`], [`App::on_shutdown`] and
 //! [`App::on_cleanup`]; state may be set while the app starts.
@@ -129,7 +133,7 @@ pub use self::app::{App, AppRef, BuildError, BuildErrors, BuiltApp, Startup};
 pub use self::error::{Accepts, ErrorView, HttpError, Panic, Result};
 #[cfg(feature = "websocket")]
 pub use self::extract::WsUpgrade;
-pub use self::extract::{Form, Path, Peer, Query, State, Urls};
+pub use self::extract::{Cookies, Form, Host, Path, Peer, Query, State, Urls};
 pub use self::handler::Handler;
 pub use self::middleware::{Middleware, Next, Run};
 #[cfg(feature = "multipart")]
@@ -140,6 +144,6 @@ pub use self::multipart::{
 pub use self::respond::Json;
 pub use self::respond::{Html, Redirect};
 pub use self::route::{
-    Dispatch, Group, RouteDef, RouteView, Routes, any, delete, get, group, head, options, patch,
-    post, put, resource, route,
+    Dispatch, Group, Guard, RouteDef, RouteView, Routes, View, any, delete, get, group, head,
+    header_is, host_is, options, patch, post, put, resource, route, view,
 };

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use dunlin_core::{BoxFuture, Captures, IntoResponse, Request, Response};
 
-use crate::route::{Endpoint, Guard, Watched};
+use crate::route::{Endpoint, Stage, Watched};
 
 /// What runs around handlers: on an app, a group or a route.
 ///
@@ -85,7 +85,7 @@ impl Next {
     /// What panics further in has become a response of 500 when this is ready.
     pub fn run(self, req: Request) -> Run {
         let watched = self.endpoint.worded().then(|| Watched::new(&self.endpoint, &req));
-        Run { guard: Guard::new(|| self.step(req)), watched }
+        Run { guard: Stage::new(|| self.step(req)), watched }
     }
 
     /// Starts the next middleware, or the handler behind the last.
@@ -116,7 +116,7 @@ impl fmt::Debug for Next {
 /// The future of [`Next::run`].
 #[must_use = "nothing runs until it is awaited"]
 pub struct Run {
-    guard: Guard,
+    guard: Stage,
     watched: Option<Watched>,
 }
 

@@ -1,5 +1,6 @@
 //! Handler arguments.
 
+mod cookies;
 mod de;
 mod form;
 mod path;
@@ -11,6 +12,7 @@ mod urls;
 #[cfg(feature = "websocket")]
 mod ws;
 
+pub use self::cookies::{Cookies, Host};
 pub use self::form::Form;
 pub use self::path::Path;
 pub use self::peer::Peer;
