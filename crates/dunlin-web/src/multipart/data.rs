@@ -69,7 +69,7 @@ impl FormData {
     /// [`MultipartError`].
     pub async fn read(req: Request, limits: &FormLimits) -> Result<Self, MultipartError> {
         let essence = req.content_type().essence().to_owned();
-        let total = limits.max_total_bytes.or(req.body().limit());
+        let total = limits.max_total_bytes.or_else(|| req.body().limit());
         match essence.as_str() {
             "multipart/form-data" => gather(req, limits, total).await,
             "application/x-www-form-urlencoded" => {
@@ -223,7 +223,7 @@ async fn text(
     default: Option<&str>,
 ) -> Result<String, MultipartError> {
     let own = part.content_type().and_then(|media| Some(media.charset()?.into_owned()));
-    let charset = own.map(Cow::Owned).or(default.map(Cow::Borrowed));
+    let charset = own.map(Cow::Owned).or_else(|| default.map(Cow::Borrowed));
     let bytes = part.max_bytes(limits.max_field_bytes).bytes().await?;
     decode_text(charset.as_deref(), bytes.into())
         .map_err(|source| MultipartError::Text { name: name.into(), source })
