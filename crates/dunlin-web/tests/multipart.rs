@@ -133,7 +133,7 @@ async fn a_body_that_breaks_off_is_an_error_that_stays() {
         let mut told = Vec::new();
         for _ in 0..3 {
             told.push(match multipart.next_part().await {
-                Ok(Some(part)) => part.text().await.map_or_else(|e| e.status().to_string(), |t| t),
+                Ok(Some(part)) => part.text().await.unwrap_or_else(|e| e.status().to_string()),
                 Ok(None) => "end".to_owned(),
                 Err(error) => error.status().to_string(),
             });

@@ -149,7 +149,7 @@ impl UploadedFile {
     }
 
     /// Keeps it under `path`, where nothing else is written to meanwhile; what stands there is replaced. A
-    /// file on the same file system is moved.
+    /// file on the same file system is moved, and then only its owner may read it.
     ///
     /// # Errors
     ///

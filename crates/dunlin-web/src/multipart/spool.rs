@@ -86,6 +86,8 @@ impl Spool {
 
     pub(super) async fn finish(mut self) -> io::Result<Kept> {
         if self.disk.0.is_none() {
+            // Without the room to spare that it may have: there may be many such files.
+            self.batch.shrink_to_fit();
             return Ok(Kept::Memory(std::mem::take(&mut self.batch).into()));
         }
         self.flush().await?;
