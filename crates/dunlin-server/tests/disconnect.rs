@@ -147,3 +147,38 @@ async fn running_to_the_end_is_asked_for_each_request() {
     }
     assert_eq!(asked.load(Ordering::Relaxed), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_does_not_cut_a_handler_that_runs_to_its_end() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let service = move |req: Request| {
+        let tell = tell.clone();
+        let last = req.path() == "/last";
+        if last {
+            req.connection().unwrap().run_to_completion();
+        }
+        async move {
+            if !last {
+                return Response::new(vec![0; 15 * 1024]);
+            }
+            let mut guard = Told(tell, false);
+            // Longer than a write may take.
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            guard.1 = true;
+            Response::new("")
+        }
+    };
+    // Five answers are written as one and fit; the other two wait for the last request's handler to
+    // wait, and then do not fit.
+    let (near, far) = tokio::io::duplex(100 * 1024);
+    let (mut client, served) =
+        (Raw::new(near), tokio::spawn(Server::builder().serve_io(service, far)));
+    let requests = format!("{}GET /last HTTP/1.1\r\nHost: a\r\n\r\n", GET.repeat(7));
+    client.send(requests).await;
+    assert_eq!(soon_in(7200, told.recv()).await, Some("ended"));
+    soon_in(7200, served).await.unwrap();
+}
+
+async fn soon_in<F: Future>(seconds: u64, future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(seconds), future).await.expect("in time")
+}

@@ -8,6 +8,8 @@
 //!   poll ──▶ step ──▶ receive: parse, else flush, read
 //!                 ──▶ answer:  poll handler and body, render        (exchange.rs)
 //!                 ──▶ close:   flush, say FIN, read the peer's
+//!
+//!   a peer that goes while a handler runs                            (peer.rs)
 //! ```
 //!
 //! It parses on while a whole head is there and writes when there is none, so that pipelined
@@ -38,9 +40,6 @@ use crate::tracker::Tracked;
 /// Most bytes of an unwanted body that are read so that the connection can go on.
 pub(super) const DRAIN_MAX: u64 = 64 * 1024;
 
-/// Most bytes that are read ahead while a handler runs, to notice a peer that goes.
-const READ_AHEAD_MAX: usize = 16 * 1024;
-
 pin_project! {
     /// Drives one connection to its end, the protocol that it is handed over to included.
     ///
@@ -58,12 +57,12 @@ pin_project! {
 
 /// Everything of a connection but the service and its future.
 pub(super) struct Link<T> {
-    io: Option<T>,
+    pub(super) io: Option<T>,
     pub(super) conn: ServerConn,
     pub(super) config: Arc<Config>,
     pub(super) sweep: Arc<Sweep>,
     slot: Arc<Slot>,
-    info: Arc<Connection>,
+    pub(super) info: Arc<Connection>,
     pub(super) backlog: Backlog,
     pub(super) incoming: Option<BodySender>,
     pub(super) outgoing: Outgoing,
@@ -150,11 +149,14 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let link = this.link;
-        let mut refusal = match link.attend(cx) {
-            Attend::Go => None,
-            Attend::Refuse(why) => Some(why),
-            Attend::Gone => return Poll::Ready(()),
-        };
+        let mut refusal = None;
+        let mut stalled = false;
+        match link.attend(cx) {
+            Attend::Go => {}
+            Attend::Refuse(why) => refusal = Some(why),
+            Attend::Stalled if link.outlived_by(&*this.handler) => stalled = true,
+            Attend::Stalled | Attend::Gone => return Poll::Ready(()),
+        }
         if let Some(upgraded) = this.upgraded {
             return upgraded.poll(cx, link.closing);
         }
@@ -165,6 +167,10 @@ where
             input: Input::new(input, std::mem::take(this.rest)),
             output: Output::new(output),
         };
+
+        if stalled {
+            link.lose(&mut turn);
+        }
 
         loop {
             let step = if let Some(why) = refusal.take() {
@@ -242,36 +248,14 @@ impl<T> Link<T> {
             incoming.fail(BodyError::Incomplete);
         }
     }
-
-    /// Whether the connection has ended and a handler that asked for it is still to run to its end.
-    fn outlived_by<F>(&self, handler: &Option<F>) -> bool {
-        handler.is_some() && self.info.runs_to_completion() && self.io.is_some()
-    }
-
-    /// Gives up the connection, for the sake of a handler that runs on without it.
-    fn lose(&mut self, turn: &mut Turn<'_>) {
-        self.io = None;
-        self.backlog = Backlog::default();
-        turn.output.clear();
-        self.cut_incoming();
-        self.info.set_gone();
-    }
-
-    /// Whether the connection was given up.
-    pub(super) fn is_lost(&self) -> bool {
-        self.io.is_none()
-    }
-
-    /// Tells who waits for it that the peer has closed its half or is gone.
-    pub(super) fn tell_gone(&self) {
-        self.info.set_gone();
-    }
 }
 
 /// What the sweep or the shutdown asks of a connection.
 enum Attend {
     Go,
     Refuse(Refusal),
+    /// The peer reads nothing.
+    Stalled,
     Gone,
 }
 
@@ -304,7 +288,8 @@ where
                 self.closing = true;
                 Attend::Go
             }
-            Wait::Head | Wait::Write | Wait::Linger => Attend::Gone,
+            Wait::Write => Attend::Stalled,
+            Wait::Head | Wait::Linger => Attend::Gone,
             Wait::Body => {
                 if let Some(incoming) = self.incoming.take() {
                     incoming.fail(BodyError::TimedOut);
@@ -462,23 +447,6 @@ where
             return self.abandon(None);
         }
         self.respond(service, &mut service.refuse(why), turn)
-    }
-
-    /// While a handler runs, reads ahead a little to notice a peer that goes.
-    pub(super) fn watch_peer(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Step {
-        while !self.eof && !self.is_lost() && turn.input.bytes().len() < READ_AHEAD_MAX {
-            match self.poll_fill(cx, turn, READ_AHEAD_MAX) {
-                Poll::Ready(Ok(())) => {}
-                // A peer that closes its half may still read the answer.
-                Poll::Ready(Err(Closed::Half)) if self.config.half_close => {
-                    self.tell_gone();
-                    break;
-                }
-                Poll::Ready(Err(_)) => return Step::Done,
-                Poll::Pending => break,
-            }
-        }
-        Step::Park(Wait::Handler)
     }
 
     fn upgrade(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Step {
