@@ -142,6 +142,8 @@ impl Level {
                     let Some(&byte) = input.first() else { return Ok(None) };
                     self.state = match (last, byte) {
                         (b'\r', b'\n') => State::Epilogue,
+                        // What follows means nothing, so that a bare LF may end this line.
+                        (0, b'\n') => State::Epilogue,
                         (0, b'\r') => State::Closing { blanks, last: byte },
                         (0, b' ' | b'\t') => {
                             State::Closing { blanks: one_more(blanks, part, limits)?, last }
@@ -168,24 +170,26 @@ impl Level {
     ) -> Result<bool, ReadError> {
         let end = memchr(b'\n', input);
         let len = end.map_or(input.len(), |end| end + 1);
-        // Checked before it is kept; the CRLF does not count, be it here yet or not.
-        let ended = if end.is_some() { 2 } else { 0 };
-        let line = (self.head.len() - self.line + len).saturating_sub(ended);
-        if line > limits.max_header_line_bytes.saturating_add(1) {
-            let limit = limits.max_header_line_bytes;
-            return Err(ReadError::HeaderLineTooLong { part, limit });
+        // Checked before it is kept. The line's end does not count, be it here or still to come; and
+        // of two limits the one that is passed first counts, wherever the input is cut.
+        let (line, block) = (limits.max_header_line_bytes, limits.max_header_bytes);
+        let ended = if end.is_some() { 2 } else { 1 };
+        let too_long = (self.head.len() - self.line + len).saturating_sub(ended) > line;
+        let line_first =
+            self.line.saturating_add(line).saturating_add(2) <= block.saturating_add(1);
+        if too_long && line_first {
+            return Err(ReadError::HeaderLineTooLong { part, limit: line });
         }
-        if self.head.len() + len > limits.max_header_bytes {
-            return Err(ReadError::HeadersTooLong { part, limit: limits.max_header_bytes });
+        if self.head.len() + len > block {
+            return Err(ReadError::HeadersTooLong { part, limit: block });
+        }
+        if too_long {
+            return Err(ReadError::HeaderLineTooLong { part, limit: line });
         }
         self.head.extend_from_slice(&input[..len]);
         input.advance(len);
         if end.is_none() {
             return Ok(false);
-        }
-        if line > limits.max_header_line_bytes {
-            let limit = limits.max_header_line_bytes;
-            return Err(ReadError::HeaderLineTooLong { part, limit });
         }
         match self.head[self.line..].ends_with(b"\r\n") {
             true => Ok(true),
