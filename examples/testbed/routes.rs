@@ -12,13 +12,14 @@ use dunlin::core::StateKey;
 use dunlin::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, SET_COOKIE, WWW_AUTHENTICATE};
 use dunlin::http::{HeaderName, HeaderValue, StatusCode};
 use dunlin::web::{
-    App, Compress, HttpError, Json, Path, Query, Redirect, Result, Sse, SseEvent, State, WsUpgrade,
-    any, get, post,
+    App, Compress, HttpError, Json, Multipart, Path, Query, Redirect, Result, Sse, SseEvent, State,
+    WsUpgrade, any, get, post,
 };
 use dunlin::websocket::{Config, Deflate, Origins};
 use dunlin::{Body, BoxError, IntoResponse, Request, Response};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::files::Root;
 
@@ -44,6 +45,7 @@ pub(crate) fn app(root: Arc<Root>) -> App {
         get("/stream/{n}", stream_path),
         get("/gzip", compressible).middleware(Compress::new()),
         get("/sse", ticks).middleware(Compress::new()),
+        post("/upload", upload),
         get("/ws", echo_messages),
         get("/basic-auth/{user}/{pass}", basic_auth),
     ])
@@ -221,6 +223,30 @@ async fn ticks(Query(Count { n }): Query<Count>) -> Sse {
         }
         Some((SseEvent::new(format!("tick {i}")).id(i.to_string()), i + 1))
     }))
+}
+
+#[derive(Serialize)]
+struct Uploaded {
+    name: Option<String>,
+    filename: Option<String>,
+    size: u64,
+    sha256: String,
+}
+
+/// Hashes the parts as they come.
+async fn upload(mut multipart: Multipart) -> Result<Json<Vec<Uploaded>>> {
+    let mut all = Vec::new();
+    while let Some(mut part) = multipart.next_part().await? {
+        let (mut size, mut hash) = (0, Sha256::new());
+        while let Some(chunk) = part.chunk().await? {
+            size += chunk.len() as u64;
+            hash.update(&chunk);
+        }
+        let (name, filename) =
+            (part.name().map(str::to_owned), part.file_name().map(str::to_owned));
+        all.push(Uploaded { name, filename, size, sha256: format!("{:x}", hash.finalize()) });
+    }
+    Ok(Json(all))
 }
 
 /// Sends every message back, to whoever asks: an echo goes by no cookies.

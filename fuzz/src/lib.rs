@@ -14,6 +14,7 @@ mod encode;
 mod head;
 mod lenient;
 mod levels;
+mod multipart;
 mod router;
 mod websocket;
 
@@ -25,6 +26,7 @@ pub use encode::encode_round_trip;
 pub use head::{request_head, response_head};
 pub use lenient::lenient_response;
 pub use levels::levels;
+pub use multipart::multipart;
 pub use router::router;
 pub use websocket::{ws_decoder, ws_handshake, ws_inflate, ws_round_trip};
 

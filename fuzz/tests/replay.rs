@@ -82,6 +82,11 @@ fn levels_agree() {
 }
 
 #[test]
+fn multipart_cuts_do_not_matter() {
+    replay("multipart", dunlin_fuzz::multipart);
+}
+
+#[test]
 fn websocket_reads_do_not_matter() {
     replay("ws_decoder", dunlin_fuzz::ws_decoder);
 }

@@ -58,12 +58,12 @@ impl FromRequest for Vec<u8> {
     }
 }
 
-/// The whole body as UTF-8, bounded by the app's limit.
+/// The whole body as text in the charset that it names, as by [`Request::text`].
 impl FromRequest for String {
     type Rejection = BodyError;
 
     async fn from_request(req: Request) -> Result<Self, BodyError> {
-        req.into_body().text().await
+        req.text().await
     }
 }
 

@@ -42,6 +42,32 @@ pub enum BodyError {
         /// Offset of the first byte that is not part of a character.
         at: usize,
     },
+    /// Text was asked for in a charset that is not known; 415.
+    #[error("the charset `{name}` is not known")]
+    UnknownCharset {
+        /// What was named, at most 40 characters of it.
+        name: Box<str>,
+    },
+    /// Text was asked for and the body is not in the charset that it names; 415.
+    #[error("the body is not valid {charset}")]
+    Undecodable {
+        /// The charset's name.
+        charset: &'static str,
+    },
+    /// A line, or what stands before a separator, is longer than its reader takes; 400.
+    #[error("a line or piece of the body exceeds the limit of {limit} bytes")]
+    PieceTooLong {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The body ended before all the bytes that its reader needed; 400.
+    #[error("the body ended after {found} of {expected} bytes that were expected")]
+    TooShort {
+        /// What was needed, in bytes.
+        expected: u64,
+        /// What there was, in bytes.
+        found: u64,
+    },
     /// The program's own producer failed or was dropped before it finished; 500.
     #[error("the body's source failed: {0}")]
     Source(Arc<dyn std::error::Error + Send + Sync>),
@@ -62,10 +88,14 @@ impl BodyError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::Incomplete | Self::PieceTooLong { .. } | Self::TooShort { .. } => {
+                StatusCode::BAD_REQUEST
+            }
             Self::TimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::Malformed { status, .. } => *status,
-            Self::NotUtf8 { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NotUtf8 { .. } | Self::UnknownCharset { .. } | Self::Undecodable { .. } => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             Self::Source(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -17,8 +17,10 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `head`, `request`, `response` | messages and their heads; conversions to and from the `http` crate's by move |
+//! | `request_info`, `media_type`, `charset`, `cookies`, `forwarded` | what a request says, read |
+//! | `connection` | the two ends of a connection, and whether the other is still there |
 //! | `headers` | fields in four storages: as received, as they go out, as built, as asked |
-//! | `body` | empty, whole and streaming bodies; the channel that feeds one |
+//! | `body` | empty, whole and streaming bodies; the channel that feeds one; readers by lines and lengths |
 //! | `service`, `lifecycle` | what a server drives |
 //! | `extract`, `arguments`, `into_response` | what a handler takes and returns |
 //! | `scope` | what an app tells a request of its route |
@@ -35,14 +37,20 @@
 
 mod arguments;
 mod body;
+mod charset;
+mod connection;
+mod cookies;
 mod error;
 mod extract;
+mod forwarded;
 mod goodbye;
 mod head;
 mod headers;
 mod into_response;
 mod lifecycle;
+mod media_type;
 mod request;
+mod request_info;
 mod response;
 mod scope;
 #[cfg(feature = "io")]
@@ -51,17 +59,23 @@ mod service;
 #[cfg(feature = "io")]
 mod upgrade;
 
-pub use self::body::{Body, BodySender, Closed};
+#[cfg(feature = "io")]
+pub use self::body::BodyAsyncRead;
+pub use self::body::{Body, BodyReader, BodySender, Closed};
+pub use self::charset::decode_text;
+pub use self::connection::{Connection, Disconnected};
 pub use self::error::{BodyError, BoxError, Refusal};
 pub use self::extract::{
     CheckError, FromParts, FromRequest, RouteInfo, StateInfo, ViaBody, ViaParts,
 };
+pub use self::forwarded::Forwarded;
 pub use self::goodbye::{GoingAway, Goodbye};
 pub use self::head::{HeadBlock, RequestHead, RequestLine, SharedTarget, UnfitTarget};
 pub use self::headers::{AsFieldName, FieldLines, FieldSpan, Headers, Iter, NameSet};
 pub use self::into_response::IntoResponse;
 pub use self::lifecycle::Lifecycle;
-pub use self::request::{Connection, Request, UrlError};
+pub use self::media_type::MediaType;
+pub use self::request::{Request, UrlError};
 pub use self::response::{InvalidReason, ReasonPhrase, Response, ResponseHead};
 pub use self::scope::{Captures, Scope, StateKey};
 #[cfg(feature = "io")]

@@ -9,7 +9,10 @@ use bytes::Bytes;
 use http::{Extensions, Method, Uri, Version};
 use percent_encoding::percent_decode_str;
 
-use crate::{Body, BodyError, BoxError, Captures, Headers, RequestHead, Scope, StateKey};
+use crate::{
+    Body, BodyError, BoxError, Captures, Connection, Headers, RequestHead, Scope, StateKey,
+    decode_text,
+};
 
 /// An HTTP request.
 ///
@@ -29,18 +32,6 @@ pub struct Request {
     extensions: Extensions,
     connection: Option<Arc<Connection>>,
     route: Route,
-}
-
-/// What is known of the connection that a request came by; one for all its requests.
-#[non_exhaustive]
-#[derive(Clone, Debug, Default)]
-pub struct Connection {
-    /// The other end; `None` on a unix socket.
-    pub peer: Option<SocketAddr>,
-    /// This end; `None` on a unix socket.
-    pub local: Option<SocketAddr>,
-    /// Whether it is encrypted, so that its requests are for `https`. Default: no.
-    pub secure: bool,
 }
 
 #[derive(Clone, Default)]
@@ -268,13 +259,18 @@ impl Request {
         self.body.bytes().await
     }
 
-    /// The whole body as text, bounded by the app's limit.
+    /// The whole body as text in the charset that `Content-Type` names, UTF-8 where it names none; bounded
+    /// by the app's limit.
     ///
     /// # Errors
     ///
-    /// As [`Body::text`].
+    /// As [`Body::text`] and [`decode_text`]; an unknown charset is told before the body is read.
     pub async fn text(self) -> Result<String, BodyError> {
-        self.body.text().await
+        let charset = self.charset().map(Cow::into_owned);
+        if let Some(charset) = &charset {
+            decode_text(Some(charset), Vec::new())?;
+        }
+        decode_text(charset.as_deref(), self.body.into_vec().await?)
     }
 
     /// Converts by move into the type that other libraries take. Connection, route and the body's limit stay in

@@ -164,7 +164,8 @@ impl ServerBuilder {
     }
 
     /// Whether a client that has closed its half while it waits still gets its answer; if not, its
-    /// handler is dropped. Default: yes.
+    /// handler is dropped, unless it runs to completion. `Request::disconnected` tells of it either way.
+    /// Default: yes.
     pub fn half_close(mut self, answer: bool) -> Self {
         self.config.half_close = answer;
         self

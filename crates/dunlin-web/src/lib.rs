@@ -1,7 +1,7 @@
 //! Applications for Dunlin: routes, handlers, extractors, middleware, state, lifecycle.
 //!
 //! An [`App`] says which function answers what; a server runs it. This crate knows no socket and, without
-//! the features `sse`, `timeout` and `websocket`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
+//! the features `multipart`, `sse`, `timeout` and `websocket`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
 //!
 //! ```
 //! use dunlin_core::{Request, Service, StateKey};
@@ -54,14 +54,20 @@
 //! a prefix and middleware. The pattern syntax is that of [`dunlin_router`]: `{name}`,
 //! `{name:regex}`, `{path:.*}`. Where no route has the path the answer is 404, where none has the
 //! method 405 with `Allow`; a path with a broken escape is 400. `GET` routes answer `HEAD`.
-//! `OPTIONS` has to be registered; `OPTIONS *` is 200.
+//! `OPTIONS` has to be registered; `OPTIONS *` is 200. A [`Guard`] lets something else than path and method
+//! decide, a [`View`] is a type whose methods answer those of a resource.
 //!
 //! **Handlers** are plain `async fn`s: see [`Handler`]. Arguments are [`Path`], [`Query`], `Json`
-//! (feature `json`), [`Form`], [`State`], [`Peer`], [`Urls`], `WsUpgrade` (feature `websocket`),
-//! `LastEventId` (feature `sse`);
+//! (feature `json`), [`Form`], [`State`], [`Cookies`], [`Host`], [`Peer`], [`Urls`], `WsUpgrade` (feature `websocket`),
+//! `Multipart` and `FormData` (feature `multipart`), `LastEventId` (feature `sse`);
 //! `Method`, `Uri`, `Version`, `HeaderMap` and `RequestHead`; and last of all what reads the body: `Request`, `Body`, `Bytes`,
 //! `Vec<u8>`, `String`. In an `Option` or a `Result` an argument's rejection is the handler's to
 //! judge. Results are whatever implements [`IntoResponse`](dunlin_core::IntoResponse).
+//!
+//! **Forms and uploads.** [`Form`] is a form as a value of one's own type, be it urlencoded or, with the
+//! feature `multipart`, with files, which are spooled to disk once they are large. `FormData` is the same
+//! as a list, `Multipart` the parts as they come, of any length. `FormLimits` and `MultipartLimits` are
+//! middleware of an app, a group or a route.
 //!
 //! **Errors.** Handlers and middleware return [`Result`], whose [`HttpError`] becomes a response.
 //! [`App::render_errors`] words all errors in one place, those of the server included. A panic is a
@@ -94,6 +100,9 @@
 //! **Server-sent events** are an `Sse` (feature `sse`), made of a stream or fed from elsewhere; it ends by itself
 //! when the server shuts down.
 //!
+//! **Clients that go** drop their handlers, unless a route, group or app runs to completion:
+//! [`RouteDef::run_to_completion`]. `Request::disconnected` tells who waits for it.
+//!
 //! **Lifecycle.** [`App::on_startup`], [`App::cleanup_ctx`], [`App::on_shutdown`] and
 //! [`App::on_cleanup`]; state may be set while the app starts.
 //!
@@ -111,6 +120,7 @@
 //! | `route` | routes as written (`def`, `group`), as kept (`endpoint`) and as found (`dispatch`) |
 //! | `handler`, `middleware` | what an app calls |
 //! | `extract`, `respond` | arguments and results of handlers |
+//! | `multipart` | parts as they come (`stream`); forms gathered (`data`, `de`), their files (`file`, `spool`) |
 //! | `error` | the error that is a response |
 //!
 //! # Costs
@@ -127,11 +137,15 @@ mod error;
 mod extract;
 mod handler;
 mod middleware;
+#[cfg(feature = "multipart")]
+mod multipart;
 mod respond;
 mod route;
 
 #[cfg(feature = "compress")]
 pub use dunlin_compress::Coding;
+#[cfg(feature = "multipart")]
+pub use dunlin_multipart::Limits as MultipartLimits;
 #[cfg(feature = "websocket")]
 pub use dunlin_websocket as websocket;
 
@@ -143,7 +157,7 @@ pub use self::error::{Accepts, ErrorView, HttpError, Panic, Result};
 pub use self::extract::LastEventId;
 #[cfg(feature = "websocket")]
 pub use self::extract::WsUpgrade;
-pub use self::extract::{Form, Path, Peer, Query, State, Urls};
+pub use self::extract::{Cookies, Form, Host, Path, Peer, Query, State, Urls};
 pub use self::handler::Handler;
 pub use self::middleware::{
     AccessEntry, AccessLog, AuthUser, BadNetwork, BasicAuth, Cors, CorsPatternError, Middleware,
@@ -153,12 +167,16 @@ pub use self::middleware::{
 pub use self::middleware::{Compress, Decompress, NoCompress};
 #[cfg(feature = "timeout")]
 pub use self::middleware::{TimedOut, Timeout};
+#[cfg(feature = "multipart")]
+pub use self::multipart::{
+    FormData, FormLimits, FormValue, Multipart, MultipartError, Nested, Part, UploadedFile,
+};
 #[cfg(feature = "json")]
 pub use self::respond::Json;
 pub use self::respond::{Html, Redirect};
 #[cfg(feature = "sse")]
 pub use self::respond::{Sse, SseEvent, SseEventError, SseSender};
 pub use self::route::{
-    Dispatch, Group, RouteDef, RouteView, Routes, any, delete, get, group, head, options, patch,
-    post, put, resource, route,
+    Dispatch, Group, Guard, RouteDef, RouteView, Routes, View, any, delete, get, group, head,
+    header_is, host_is, options, patch, post, put, resource, route, view,
 };

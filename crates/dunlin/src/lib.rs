@@ -22,6 +22,7 @@
 //! | [`client`] | `dunlin-client` | requests: pool, redirects, cookies, proxies, middleware |
 //! | [`websocket`] | `dunlin-websocket` | WebSocket for both ends; the protocol without I/O |
 //! | [`compress`] | `dunlin-compress` | content codings without I/O |
+//! | [`multipart`] | `dunlin-multipart` | multipart bodies without I/O, both ways |
 //! | [`router`] | `dunlin-router` | patterns to values, names to URLs; knows nothing of HTTP |
 //! | [`signals`] | `dunlin-signals` | ordered async callbacks, setup and teardown pairs |
 //! | [`codec`] | `dunlin-codec` | HTTP/1.1 without I/O |
@@ -36,11 +37,18 @@
 //! | `websocket` | yes | [`websocket`], [`web::WsUpgrade`], [`client::Client::ws_connect`] |
 //! | `tls` | yes | `https` in the client |
 //! | `compress` | yes | [`compress`], [`web::Compress`], [`web::Decompress`], the same in the client, compression of WebSocket messages |
+//! | `multipart` | yes | [`multipart`], [`web::Multipart`], [`web::FormData`], [`web::UploadedFile`] |
 //! | `json` | yes | [`web::Json`], JSON in WebSocket messages |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
-    not(all(feature = "server", feature = "client", feature = "compress", feature = "websocket")),
+    not(all(
+        feature = "server",
+        feature = "client",
+        feature = "compress",
+        feature = "websocket",
+        feature = "multipart"
+    )),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -53,6 +61,8 @@ pub use dunlin_codec as codec;
 #[cfg(feature = "compress")]
 pub use dunlin_compress as compress;
 pub use dunlin_core as core;
+#[cfg(feature = "multipart")]
+pub use dunlin_multipart as multipart;
 pub use dunlin_router as router;
 #[cfg(feature = "server")]
 pub use dunlin_server as server;

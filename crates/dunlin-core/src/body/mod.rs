@@ -1,6 +1,7 @@
 //! Message bodies: empty, whole, or a stream of frames.
 
 mod channel;
+mod reader;
 
 use std::any::Any;
 use std::fmt;
@@ -13,6 +14,9 @@ use futures_core::Stream;
 use http_body::{Frame, SizeHint};
 
 pub use self::channel::{BodySender, Closed};
+#[cfg(feature = "io")]
+pub use self::reader::BodyAsyncRead;
+pub use self::reader::BodyReader;
 use crate::error::{BodyError, BoxError};
 use crate::goodbye::Goodbye;
 #[cfg(feature = "io")]

@@ -90,6 +90,9 @@ where
         if let Some(future) = handler.as_mut().as_pin_mut() {
             if let Poll::Ready(mut response) = future.poll(cx) {
                 handler.set(None);
+                if self.is_lost() {
+                    return Step::Done;
+                }
                 return self.respond(service, &mut response, turn);
             }
         } else {
@@ -171,6 +174,7 @@ where
             Poll::Ready(Err(Closed::Broken)) => Incoming::Broken,
             Poll::Ready(Err(Closed::Half)) => {
                 let _cut = self.conn.handle_eof();
+                self.tell_gone();
                 if let Some(incoming) = self.incoming.take() {
                     incoming.fail(BodyError::Incomplete);
                 }

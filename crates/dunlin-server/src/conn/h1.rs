@@ -8,6 +8,8 @@
 //!   poll ──▶ step ──▶ receive: parse, else flush, read
 //!                 ──▶ answer:  poll handler and body, render        (exchange.rs)
 //!                 ──▶ close:   flush, say FIN, read the peer's
+//!
+//!   a peer that goes while a handler runs                            (peer.rs)
 //! ```
 //!
 //! It parses on while a whole head is there and writes when there is none, so that pipelined
@@ -38,9 +40,6 @@ use crate::tracker::Tracked;
 /// Most bytes of an unwanted body that are read so that the connection can go on.
 pub(super) const DRAIN_MAX: u64 = 64 * 1024;
 
-/// Most bytes that are read ahead while a handler runs, to notice a peer that goes.
-const READ_AHEAD_MAX: usize = 16 * 1024;
-
 pin_project! {
     /// Drives one connection to its end, the protocol that it is handed over to included.
     ///
@@ -58,12 +57,12 @@ pin_project! {
 
 /// Everything of a connection but the service and its future.
 pub(super) struct Link<T> {
-    io: Option<T>,
+    pub(super) io: Option<T>,
     pub(super) conn: ServerConn,
     pub(super) config: Arc<Config>,
     pub(super) sweep: Arc<Sweep>,
     slot: Arc<Slot>,
-    info: Arc<Connection>,
+    pub(super) info: Arc<Connection>,
     pub(super) backlog: Backlog,
     pub(super) incoming: Option<BodySender>,
     pub(super) outgoing: Outgoing,
@@ -150,11 +149,14 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let link = this.link;
-        let mut refusal = match link.attend(cx) {
-            Attend::Go => None,
-            Attend::Refuse(why) => Some(why),
-            Attend::Gone => return Poll::Ready(()),
-        };
+        let mut refusal = None;
+        let mut stalled = false;
+        match link.attend(cx) {
+            Attend::Go => {}
+            Attend::Refuse(why) => refusal = Some(why),
+            Attend::Stalled if link.outlived_by(&*this.handler) => stalled = true,
+            Attend::Stalled | Attend::Gone => return Poll::Ready(()),
+        }
         if let Some(upgraded) = this.upgraded {
             return upgraded.poll(cx, link.closing);
         }
@@ -165,6 +167,10 @@ where
             input: Input::new(input, std::mem::take(this.rest)),
             output: Output::new(output),
         };
+
+        if stalled {
+            link.lose(&mut turn);
+        }
 
         loop {
             let step = if let Some(why) = refusal.take() {
@@ -197,6 +203,10 @@ where
                     if wait != Wait::Write && !turn.output.is_empty() {
                         match link.poll_flush(cx, &mut turn) {
                             Poll::Ready(Ok(())) => {}
+                            Poll::Ready(Err(_)) if link.outlived_by(&*this.handler) => {
+                                link.lose(&mut turn);
+                                continue;
+                            }
                             Poll::Ready(Err(_)) => return Poll::Ready(()),
                             Poll::Pending => {
                                 link.park(Wait::Write);
@@ -209,6 +219,7 @@ where
                     *this.rest = turn.input.into_rest();
                     return Poll::Pending;
                 }
+                Step::Done if link.outlived_by(&*this.handler) => link.lose(&mut turn),
                 Step::Done => return Poll::Ready(()),
                 Step::Upgrade(then) => {
                     link.park(Wait::Handler);
@@ -222,10 +233,11 @@ where
     }
 }
 
-/// A body that is still read elsewhere ends where its connection does.
+/// A body that is still read elsewhere ends where its connection does, and who waits for that end is told.
 impl<T> Drop for Link<T> {
     fn drop(&mut self) {
         self.cut_incoming();
+        self.info.set_gone();
     }
 }
 
@@ -242,6 +254,8 @@ impl<T> Link<T> {
 enum Attend {
     Go,
     Refuse(Refusal),
+    /// The peer reads nothing.
+    Stalled,
     Gone,
 }
 
@@ -279,7 +293,8 @@ where
                 self.closing = true;
                 Attend::Go
             }
-            Wait::Head | Wait::Write | Wait::Linger => Attend::Gone,
+            Wait::Write => Attend::Stalled,
+            Wait::Head | Wait::Linger => Attend::Gone,
             Wait::Body => {
                 if let Some(incoming) = self.incoming.take() {
                     incoming.fail(BodyError::TimedOut);
@@ -359,6 +374,7 @@ where
                 self.wait = Wait::Fresh;
                 self.served = true;
                 self.drained = 0;
+                self.info.begin_request();
                 let body = begin_body(self, framing, turn);
                 let mut req = Request::from_head(head, body);
                 req.set_connection(Arc::clone(&self.info));
@@ -436,20 +452,6 @@ where
             return self.abandon(None);
         }
         self.respond(service, &mut service.refuse(why), turn)
-    }
-
-    /// While a handler runs, reads ahead a little to notice a peer that goes.
-    pub(super) fn watch_peer(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Step {
-        while !self.eof && turn.input.bytes().len() < READ_AHEAD_MAX {
-            match self.poll_fill(cx, turn, READ_AHEAD_MAX) {
-                Poll::Ready(Ok(())) => {}
-                // A peer that closes its half may still read the answer.
-                Poll::Ready(Err(Closed::Half)) if self.config.half_close => break,
-                Poll::Ready(Err(_)) => return Step::Done,
-                Poll::Pending => break,
-            }
-        }
-        Step::Park(Wait::Handler)
     }
 
     fn upgrade(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Step {

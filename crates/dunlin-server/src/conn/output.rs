@@ -85,6 +85,12 @@ impl<'a> Output<'a> {
         &mut self.tail.suffix
     }
 
+    /// Throws away what nobody will read.
+    pub(super) fn clear(&mut self) {
+        self.buf.clear();
+        self.tail = Tail::default();
+    }
+
     /// Writes everything. What the socket does not take goes into the backlog: the output is empty
     /// afterwards either way.
     pub(super) fn poll_flush<T: AsyncWrite + Unpin>(

@@ -1,7 +1,8 @@
 //! From what was registered to tables, with every mistake on the way.
 
+use std::collections::HashMap;
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dunlin_core::{CheckError, RouteInfo, StateInfo};
 use dunlin_router::{BuildError as RouteError, HostRouter, Pattern, Router, RouterBuilder};
@@ -12,7 +13,7 @@ use super::state::{Level, Named, Names, Store};
 use super::tree::{FlatApp, FlatName, FlatRoute, Tree};
 use super::{App, BuildError, BuildErrors};
 use crate::handler::{Erased, erase};
-use crate::route::{Endpoint, Misses, Mounted, Table, Tables, missed};
+use crate::route::{Alternative, Endpoint, Misses, Mounted, Table, Tables, missed};
 
 pub(super) fn build(app: App) -> Result<BuiltApp, BuildErrors> {
     let Tree { mut apps, routes, names, hosts: host_names, mut errors } = Tree::of(app);
@@ -22,6 +23,7 @@ pub(super) fn build(app: App) -> Result<BuiltApp, BuildErrors> {
     let misses: Vec<Misses> = (0..apps.len()).map(|app| build.misses(app)).collect();
     let endpoints: Vec<Ready> = routes.into_iter().map(|route| build.ready(route)).collect();
     let Build { pending, mut errors, .. } = build;
+    let endpoints = alternatives(endpoints);
     let mut tables = Vec::new();
     for table in 0..=host_names.len() {
         match self::table(table, &apps, &endpoints, &misses) {
@@ -121,6 +123,9 @@ impl Build<'_> {
                 handler,
                 chain: inherited.chain.clone().into(),
                 limit: inherited.limit,
+                to_its_end: false,
+                guards: Box::default(),
+                next: OnceLock::new(),
                 hooks: inherited.hooks.clone(),
                 covers: Box::default(),
                 pattern: Box::default(),
@@ -148,6 +153,9 @@ impl Build<'_> {
             handler: route.handler,
             chain: route.chain.into(),
             limit: route.limit,
+            to_its_end: route.to_its_end,
+            guards: route.guards.into(),
+            next: OnceLock::new(),
             hooks: self.apps[route.app].inherited.hooks.clone(),
             covers: covers.into(),
             pattern: route.pattern.as_str().into(),
@@ -184,6 +192,8 @@ impl Build<'_> {
             .check(&route)
             .into_iter()
             .partition(|error| may_be_set && matches!(error, CheckError::MissingState { .. }));
+        let guards = endpoint.guards.iter().filter_map(|guard| guard.check().err());
+        let now = now.into_iter().chain(guards);
         let pending = Pending { at, method: method.into(), endpoint: endpoint.clone() };
         for error in now {
             // A fallback is checked again for each app that inherits it, which may have keys of its
@@ -241,6 +251,27 @@ impl Build<'_> {
 /// An app and those around it.
 fn around(apps: &[FlatApp], app: usize) -> impl Iterator<Item = usize> {
     std::iter::successors(Some(app), |app| apps[*app].parent)
+}
+
+/// Puts routes of the same pattern and method behind each other, as far as guards make room for them. What
+/// stands behind one without guards is never reached, which the router tells.
+fn alternatives(routes: Vec<Ready>) -> Vec<Ready> {
+    let mut kept: Vec<Ready> = Vec::with_capacity(routes.len());
+    // The last route of each kind.
+    let mut last: HashMap<(usize, Box<str>, String), Arc<Endpoint>> = HashMap::new();
+    for route in routes {
+        let key = (route.app, route.method.clone(), route.pattern.clone());
+        let before = last.insert(key, route.endpoint.clone());
+        match before {
+            Some(before) if !before.guards.is_empty() => {
+                let (endpoint, at, name) = (route.endpoint, route.at, route.name);
+                // Each is the last of its kind once, so that nothing stands behind it yet.
+                let _ = before.next.set(Alternative { endpoint, at, name });
+            }
+            _ => kept.push(route),
+        }
+    }
+    kept
 }
 
 type Routes = Result<Router<Arc<Endpoint>>, dunlin_router::BuildErrors>;

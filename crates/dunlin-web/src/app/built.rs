@@ -43,7 +43,14 @@ impl BuiltApp {
         for (index, table) in self.tables.tables.iter().enumerate() {
             let host = index.checked_sub(1).and_then(|host| self.hosts.get(host)).map(|h| &**h);
             for (route, name) in table.router.routes().zip(&table.names) {
-                routes.push(RouteView { route, host, name: name.as_deref() });
+                let name = name.as_deref();
+                routes.push(RouteView { route, host, name, alternative: None });
+                routes.extend(route.value().alternatives().map(|alternative| RouteView {
+                    route,
+                    host,
+                    name: alternative.name.as_deref(),
+                    alternative: Some(alternative),
+                }));
             }
         }
         Routes(routes.into_iter())

@@ -71,6 +71,7 @@ pub struct App {
     pub(crate) steps: Steps,
     pub(crate) prepare: Vec<Arc<Prepare>>,
     pub(crate) limit: Option<Option<u64>>,
+    pub(crate) to_its_end: Option<bool>,
     pub(crate) fallback: Option<(&'static Location<'static>, Arc<dyn Erased>)>,
     pub(crate) renderer: Option<Arc<Renderer>>,
     pub(crate) on_error: Option<Arc<OnError>>,
@@ -95,6 +96,7 @@ impl App {
             steps: Steps::new(),
             prepare: Vec::new(),
             limit: None,
+            to_its_end: None,
             fallback: None,
             renderer: None,
             on_error: None,
@@ -175,6 +177,13 @@ impl App {
     /// chunk is not bounded by it. Default: 1 MiB, or that of the app around this one.
     pub fn client_max_size(mut self, limit: impl Into<Option<u64>>) -> Self {
         self.limit = Some(limit.into());
+        self
+    }
+
+    /// Whether handlers run to their end where the client goes before that, which otherwise drops them.
+    /// Middleware around them runs on too. Default: no, or that of the app around this one.
+    pub fn run_to_completion(mut self, to_its_end: bool) -> Self {
+        self.to_its_end = Some(to_its_end);
         self
     }
 

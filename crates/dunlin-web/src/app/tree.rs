@@ -8,7 +8,7 @@ use dunlin_router::{BuildError as RouteError, Pattern, PatternError};
 use super::{App, BuildError, CLIENT_MAX_SIZE, Provided, Slot, Steps};
 use crate::handler::Erased;
 use crate::middleware::Middleware;
-use crate::route::{Group, Hooks, Item, Place, RouteDef};
+use crate::route::{Group, Guard, Hooks, Item, Place, RouteDef};
 
 type At = &'static Location<'static>;
 
@@ -46,6 +46,8 @@ pub(super) struct FlatRoute {
     pub(super) chain: Vec<Arc<dyn Middleware>>,
     pub(super) limit: Option<u64>,
     pub(super) head: bool,
+    pub(super) guards: Vec<Arc<dyn Guard>>,
+    pub(super) to_its_end: bool,
 }
 
 /// The name of a pattern, once for all its methods.
@@ -61,6 +63,7 @@ pub(super) struct FlatName {
 pub(super) struct Inherited {
     pub(super) chain: Vec<Arc<dyn Middleware>>,
     pub(super) limit: Option<u64>,
+    pub(super) to_its_end: bool,
     pub(super) hooks: Hooks,
     pub(super) fallback: Option<(At, Arc<dyn Erased>)>,
 }
@@ -72,6 +75,8 @@ struct Position {
     prefix: String,
     chain: Vec<Arc<dyn Middleware>>,
     limit: Option<u64>,
+    guards: Vec<Arc<dyn Guard>>,
+    to_its_end: bool,
 }
 
 impl Tree {
@@ -80,6 +85,7 @@ impl Tree {
         let inherited = Inherited {
             chain: Vec::new(),
             limit: Some(CLIENT_MAX_SIZE),
+            to_its_end: false,
             hooks: Hooks::default(),
             fallback: None,
         };
@@ -101,6 +107,7 @@ impl Tree {
         inherited.hooks.on_error = app.on_error.or(inherited.hooks.on_error);
         inherited.fallback = app.fallback.or(inherited.fallback);
         inherited.limit = app.limit.unwrap_or(inherited.limit);
+        inherited.to_its_end = app.to_its_end.unwrap_or(inherited.to_its_end);
         let state = self.state(app.state);
         let id = self.apps.len();
         let position = Position {
@@ -108,6 +115,8 @@ impl Tree {
             prefix: mount.as_ref().map_or_else(String::new, |(_, prefix)| prefix.clone()),
             chain: inherited.chain.clone(),
             limit: inherited.limit,
+            guards: Vec::new(),
+            to_its_end: inherited.to_its_end,
         };
         self.apps.push(FlatApp {
             parent,
@@ -173,6 +182,9 @@ impl Tree {
         let mut chain = position.chain.clone();
         chain.extend(route.middlewares);
         let limit = route.limit.unwrap_or(position.limit);
+        let to_its_end = route.to_its_end.unwrap_or(position.to_its_end);
+        let mut guards = position.guards.clone();
+        guards.extend(route.guards);
         for method in route.methods {
             if is_lower_case(&method.method) {
                 let (at, method) = (method.at, method.method.clone());
@@ -188,6 +200,8 @@ impl Tree {
                 chain: chain.clone(),
                 limit,
                 head: route.head,
+                guards: guards.clone(),
+                to_its_end,
             });
         }
     }
@@ -197,6 +211,8 @@ impl Tree {
         let mut inner = Position { prefix, ..position.clone() };
         inner.chain.extend(group.middlewares);
         inner.limit = group.limit.unwrap_or(position.limit);
+        inner.guards.extend(group.guards);
+        inner.to_its_end = group.to_its_end.unwrap_or(position.to_its_end);
         self.items(group.items, &inner);
     }
 

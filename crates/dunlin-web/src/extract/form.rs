@@ -1,4 +1,4 @@
-//! `Form`: an urlencoded body as a value.
+//! `Form`: a form as a value.
 
 use dunlin_core::{FromRequest, IntoResponse, Request, Response};
 use http::HeaderValue;
@@ -11,8 +11,14 @@ use super::query::pairs;
 use crate::error::HttpError;
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
+#[cfg(not(feature = "multipart"))]
+const EXPECTED: &str = "a body of application/x-www-form-urlencoded is expected";
+#[cfg(feature = "multipart")]
+const EXPECTED: &str =
+    "a body of application/x-www-form-urlencoded or multipart/form-data is expected";
 
-/// An `application/x-www-form-urlencoded` body, deserialised; or such a response.
+/// An `application/x-www-form-urlencoded` body, deserialised; or such a response. With the feature
+/// `multipart` an argument may as well be `multipart/form-data`, whose files fill `UploadedFile`s.
 ///
 /// As an argument: 415 for another media type, 413 over the body limit, 400 where it does not fit
 /// `T`. Keys that come more than once fill a `Vec`.
@@ -36,9 +42,12 @@ impl<T: DeserializeOwned + Send> FromRequest for Form<T> {
     type Rejection = HttpError;
 
     async fn from_request(req: Request) -> Result<Self, HttpError> {
+        #[cfg(feature = "multipart")]
+        if content_type_is(req.headers(), |essence| essence == "multipart/form-data") {
+            return crate::FormData::from_request(req).await?.deserialize().map(Self);
+        }
         if !content_type_is(req.headers(), |essence| essence == URLENCODED) {
-            return Err(HttpError::unsupported_media_type()
-                .with_message("a body of application/x-www-form-urlencoded is expected"));
+            return Err(HttpError::unsupported_media_type().with_message(EXPECTED));
         }
         let body = req.into_body().bytes().await?;
         pairs(&body, "form").map(Self)

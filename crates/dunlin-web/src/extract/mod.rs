@@ -1,5 +1,6 @@
 //! Handler arguments.
 
+mod cookies;
 mod de;
 mod form;
 #[cfg(feature = "sse")]
@@ -13,6 +14,7 @@ mod urls;
 #[cfg(feature = "websocket")]
 mod ws;
 
+pub use self::cookies::{Cookies, Host};
 pub use self::form::Form;
 #[cfg(feature = "sse")]
 pub use self::last_event_id::LastEventId;

@@ -41,7 +41,7 @@ pub use self::security_headers::SecurityHeaders;
 #[cfg(feature = "timeout")]
 pub use self::timeout::{TimedOut, Timeout};
 pub use self::trusted_proxies::{BadNetwork, TrustedProxies};
-use crate::route::{Endpoint, Guard, Watched};
+use crate::route::{Endpoint, Stage, Watched};
 
 /// What runs around handlers: on an app, a group or a route.
 ///
@@ -119,7 +119,7 @@ impl Next {
     /// What panics further in has become a response of 500 when this is ready.
     pub fn run(self, req: Request) -> Run {
         let watched = self.endpoint.worded().then(|| Watched::new(&self.endpoint, &req));
-        Run { guard: Guard::new(|| self.step(req)), watched }
+        Run { guard: Stage::new(|| self.step(req)), watched }
     }
 
     /// Whether no route matched, so that the answer will be 404, 405, or the app's fallback.
@@ -160,7 +160,7 @@ impl fmt::Debug for Next {
 /// The future of [`Next::run`].
 #[must_use = "nothing runs until it is awaited"]
 pub struct Run {
-    guard: Guard,
+    guard: Stage,
     watched: Option<Watched>,
 }
 

@@ -44,7 +44,18 @@ impl<T: DeserializeOwned + Send> FromRequest for Json<T> {
                 .with_message("a body of application/json is expected"));
         }
         let body = req.into_body().bytes().await?;
-        serde_json::from_slice(&body).map(Self).map_err(|error| {
+        Self::from_slice(&body)
+    }
+}
+
+impl<T: DeserializeOwned> Json<T> {
+    /// Deserialises a body of whatever media type, such as one that a handler takes as `Bytes`.
+    ///
+    /// # Errors
+    ///
+    /// 400 with line and column where it is malformed or does not fit `T`.
+    pub fn from_slice(json: &[u8]) -> Result<Self, HttpError> {
+        serde_json::from_slice(json).map(Self).map_err(|error| {
             HttpError::bad_request().with_message(format!("json: {error}")).with_source(error)
         })
     }

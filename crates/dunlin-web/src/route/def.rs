@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use super::guard::Guard;
 use crate::handler::{Erased, Handler, erase};
 use crate::middleware::Middleware;
 
@@ -32,6 +33,8 @@ pub struct RouteDef {
     pub(crate) middlewares: Vec<Arc<dyn Middleware>>,
     pub(crate) limit: Option<Option<u64>>,
     pub(crate) head: bool,
+    pub(crate) guards: Vec<Arc<dyn Guard>>,
+    pub(crate) to_its_end: Option<bool>,
 }
 
 /// One method of a pattern, `*` for all.
@@ -52,6 +55,8 @@ pub fn resource(pattern: &str) -> RouteDef {
         middlewares: Vec::new(),
         limit: None,
         head: true,
+        guards: Vec::new(),
+        to_its_end: None,
     }
 }
 
@@ -126,6 +131,22 @@ impl RouteDef {
     /// Longest body that the handler can gather, in bytes. Default: that of the group or app.
     pub fn client_max_size(mut self, limit: impl Into<Option<u64>>) -> Self {
         self.limit = Some(limit.into());
+        self
+    }
+
+    /// Has the route take only requests that the guard accepts, besides those that it has. Another route
+    /// may then have the same pattern and method: see [`Guard`].
+    pub fn guard(mut self, guard: impl Guard) -> Self {
+        self.guards.push(Arc::new(guard));
+        self
+    }
+
+    /// Whether the handler runs to its end where the client goes before that, which otherwise drops it.
+    /// Default: that of the group or app. To learn of it: [`Request::disconnected`].
+    ///
+    /// [`Request::disconnected`]: dunlin_core::Request::disconnected
+    pub fn run_to_completion(mut self, to_its_end: bool) -> Self {
+        self.to_its_end = Some(to_its_end);
         self
     }
 

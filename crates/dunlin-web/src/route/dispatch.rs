@@ -53,6 +53,8 @@ pub(crate) struct Misses {
 #[derive(Clone, Debug)]
 pub(crate) enum Missed {
     MethodNotAllowed(String),
+    /// A guard panicked, with this.
+    GuardPanicked(String),
     BrokenPath(String),
     /// `OPTIONS *` asks about the server as a whole (RFC 9110 §9.3.7).
     Server,
@@ -63,6 +65,7 @@ pub(crate) async fn missed(mut req: Request) -> Response {
     let error = match req.extensions_mut().remove::<Missed>() {
         None => HttpError::not_found(),
         Some(Missed::Server) => return Response::default(),
+        Some(Missed::GuardPanicked(message)) => return error::panicked(&message),
         Some(Missed::BrokenPath(why)) => HttpError::bad_request().with_message(why),
         Some(Missed::MethodNotAllowed(allow)) => {
             let error = HttpError::new(StatusCode::METHOD_NOT_ALLOWED);
@@ -87,7 +90,7 @@ impl Tables {
         let table = self.table(req);
         if let Outcome::Found(found) =
             table.router.find_bytes(req.method().as_str(), req.head().path_bytes())
-            && found.value().covers.is_empty()
+            && found.value().is_plain()
         {
             let endpoint = found.value();
             return (endpoint, captures(found.captures()));
@@ -116,7 +119,7 @@ impl Tables {
 
     /// Whether a route matches the request at another path.
     pub(crate) fn finds(&self, req: &Request, path: &str) -> bool {
-        matches!(self.table(req).find_at(req.method().as_str(), path), Found::Route(..))
+        matches!(self.table(req).find_at(req, path), Found::Route(..))
     }
 }
 
@@ -150,31 +153,36 @@ impl Table {
         if path == "*" && req.method() == Method::OPTIONS {
             return Found::Miss(&self.misses, Some(Missed::Server));
         }
-        self.find_at(req.method().as_str(), path)
+        self.find_at(req, path)
     }
 
     /// What a path leads to, mounted apps and all.
-    fn find_at(&self, method: &str, path: &str) -> Found<'_> {
+    fn find_at(&self, req: &Request, path: &str) -> Found<'_> {
+        let method = req.method().as_str();
         let outcome = self.router.find(method, path);
         let Some(mounted) = self.mounts.as_ref().and_then(|mounts| mounts.at(path)) else {
-            return self.misses.answer(outcome);
+            return self.misses.answer(outcome, req);
         };
         let mounted = mounted.value();
         match (&outcome, &mounted.own) {
             (Outcome::Found(found), _) if !found.value().covers.contains(&mounted.id) => {
-                mounted.misses.answer(outcome)
+                mounted.misses.answer(outcome, req)
             }
             // What lies below a mounted app's prefix is that app's, be it a miss.
-            (_, Some(own)) => mounted.misses.answer(own.find(method, path)),
-            (_, None) => mounted.misses.answer(outcome),
+            (_, Some(own)) => mounted.misses.answer(own.find(method, path), req),
+            (_, None) => mounted.misses.answer(outcome, req),
         }
     }
 }
 
 impl Misses {
-    fn answer<'t>(&'t self, outcome: Outcome<'t, '_, Arc<Endpoint>>) -> Found<'t> {
+    fn answer<'t>(&'t self, outcome: Outcome<'t, '_, Arc<Endpoint>>, req: &Request) -> Found<'t> {
         match outcome {
-            Outcome::Found(found) => Found::Route(found.value(), captures(found.captures())),
+            Outcome::Found(found) => match guarded(found.value(), req) {
+                Ok(Some(endpoint)) => Found::Route(endpoint, captures(found.captures())),
+                Ok(None) => Found::Miss(self, None),
+                Err(panicked) => Found::Miss(self, Some(panicked)),
+            },
             Outcome::MethodNotAllowed(allow) => {
                 Found::Miss(self, Some(Missed::MethodNotAllowed(allow.text().into_owned())))
             }
@@ -186,12 +194,34 @@ impl Misses {
     }
 }
 
+/// The first of a pattern's routes for a method whose guards all accept the request.
+fn guarded<'t>(
+    first: &'t Arc<Endpoint>,
+    req: &Request,
+) -> Result<Option<&'t Arc<Endpoint>>, Missed> {
+    let routes =
+        std::iter::once(first).chain(first.alternatives().map(|alternative| &alternative.endpoint));
+    for endpoint in routes {
+        let accepts = || endpoint.guards.iter().all(|guard| guard.accepts(req));
+        match catch_unwind(AssertUnwindSafe(accepts)) {
+            Ok(true) => return Ok(Some(endpoint)),
+            Ok(false) => {}
+            Err(payload) => {
+                let text = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
+                let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+                return Err(Missed::GuardPanicked(text.unwrap_or_default()));
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// The future of an app: what the route's middleware and handler make of a request.
 ///
 /// Two boxed pointers wide, since a server keeps one for each connection.
 #[must_use = "nothing runs until it is polled"]
 pub struct Dispatch {
-    guard: Guard,
+    guard: Stage,
     watched: Option<Watched>,
 }
 
@@ -200,13 +230,18 @@ impl Dispatch {
     pub(crate) fn new(tables: &Tables, mut req: Request) -> Self {
         let (endpoint, captures) = tables.find(&mut req);
         req.body_mut().set_limit(endpoint.limit);
+        if endpoint.to_its_end
+            && let Some(connection) = req.connection()
+        {
+            connection.run_to_completion();
+        }
         let watched = endpoint.watched().then(|| Watched::new(endpoint, &req));
         req.set_route(endpoint.clone(), captures);
         let guard = if endpoint.chain.is_empty() {
             // Runs nothing of the program's yet, so nothing that could panic.
-            Guard(endpoint.handler.call(req))
+            Stage(endpoint.handler.call(req))
         } else {
-            Guard::new(|| Next::first(endpoint.clone()).step(req))
+            Stage::new(|| Next::first(endpoint.clone()).step(req))
         };
         Self { guard, watched }
     }
@@ -234,9 +269,9 @@ impl fmt::Debug for Dispatch {
 }
 
 /// The future of a stage, whose panics become responses.
-pub(crate) struct Guard(BoxFuture<'static, Response>);
+pub(crate) struct Stage(BoxFuture<'static, Response>);
 
-impl Guard {
+impl Stage {
     #[inline]
     pub(crate) fn new(start: impl FnOnce() -> BoxFuture<'static, Response>) -> Self {
         // A panic leaves the request half handled and nothing of it is looked at again.

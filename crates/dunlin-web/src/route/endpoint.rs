@@ -1,10 +1,12 @@
 //! A route as a built app keeps it: all that a request needs once it was found.
 
 use std::any::{Any, TypeId};
-use std::sync::Arc;
+use std::panic::Location;
+use std::sync::{Arc, OnceLock};
 
 use dunlin_core::{BoxError, RequestHead, ResponseHead, Scope};
 
+use super::guard::Guard;
 use crate::app::Level;
 use crate::error::{ErrorView, Renderer};
 use crate::handler::Erased;
@@ -23,6 +25,12 @@ pub(crate) struct Endpoint {
     /// Outermost first: those of the apps, the groups and the route.
     pub(crate) chain: Box<[Arc<dyn Middleware>]>,
     pub(crate) limit: Option<u64>,
+    /// Whether the handler runs on where the client goes.
+    pub(crate) to_its_end: bool,
+    /// What else must accept a request.
+    pub(crate) guards: Box<[Arc<dyn Guard>]>,
+    /// The route of the same pattern and method that is asked where the guards do not accept a request.
+    pub(crate) next: OnceLock<Alternative>,
     pub(crate) hooks: Hooks,
     /// Mounted apps of which the pattern, though it stands outside their prefix, matches paths.
     pub(crate) covers: Box<[usize]>,
@@ -30,6 +38,13 @@ pub(crate) struct Endpoint {
     pub(crate) pattern: Box<str>,
     pub(crate) captures: Arc<[Box<str>]>,
     pub(crate) level: Arc<Level>,
+}
+
+/// A route behind guarded ones of the same pattern and method.
+pub(crate) struct Alternative {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) at: &'static Location<'static>,
+    pub(crate) name: Option<Box<str>>,
 }
 
 /// What apps have registered to see of a response. Where there is any, dispatch keeps a copy of the
@@ -43,6 +58,17 @@ pub(crate) struct Hooks {
 }
 
 impl Endpoint {
+    /// Whether it takes every request of its pattern and method.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.covers.is_empty() && self.guards.is_empty()
+    }
+
+    /// The routes that are asked where this does not take a request, in turn.
+    pub(crate) fn alternatives(&self) -> impl Iterator<Item = &Alternative> {
+        std::iter::successors(self.next.get(), |alternative| alternative.endpoint.next.get())
+    }
+
     /// Whether the app words its errors itself.
     pub(crate) fn worded(&self) -> bool {
         self.hooks.renderer.is_some()

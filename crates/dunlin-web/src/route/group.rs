@@ -5,6 +5,8 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::def::{self, RouteDef};
+use super::guard::Guard;
+use super::view::{View, view};
 use crate::app::App;
 use crate::handler::Handler;
 use crate::middleware::Middleware;
@@ -47,6 +49,8 @@ pub struct Group {
     pub(crate) items: Vec<Item>,
     pub(crate) middlewares: Vec<Arc<dyn Middleware>>,
     pub(crate) limit: Option<Option<u64>>,
+    pub(crate) guards: Vec<Arc<dyn Guard>>,
+    pub(crate) to_its_end: Option<bool>,
 }
 
 /// A group below `prefix`, which may have captures; `""` groups for middleware alone.
@@ -58,6 +62,8 @@ pub fn group(prefix: &str) -> Group {
         items: Vec::new(),
         middlewares: Vec::new(),
         limit: None,
+        guards: Vec::new(),
+        to_its_end: None,
     }
 }
 
@@ -77,6 +83,19 @@ impl Group {
     /// Adds routes.
     pub fn routes(mut self, routes: impl IntoIterator<Item = RouteDef>) -> Self {
         self.items.extend(routes.into_iter().map(Item::Route));
+        self
+    }
+
+    /// Has the group's routes take only requests that the guard accepts: see [`Guard`].
+    pub fn guard(mut self, guard: impl Guard) -> Self {
+        self.guards.push(Arc::new(guard));
+        self
+    }
+
+    /// Whether the group's handlers run to their end where the client goes before that, which otherwise
+    /// drops them. Default: that of the app.
+    pub fn run_to_completion(mut self, to_its_end: bool) -> Self {
+        self.to_its_end = Some(to_its_end);
         self
     }
 
@@ -146,6 +165,12 @@ macro_rules! add_route {
                 handler: impl Handler<A>,
             ) -> Self {
                 self.routes([def::route(method, pattern, handler)])
+            }
+
+            /// Adds a type that answers several methods: see [`View`].
+            #[track_caller]
+            pub fn add_view<V: View>(self, pattern: &str) -> Self {
+                self.routes([view::<V>(pattern)])
             }
         }
     )*};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use dunlin_router::Route;
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Alternative, Endpoint};
 
 /// One route of a built app: a method of a pattern, and what handles it.
 #[derive(Clone, Copy)]
@@ -14,6 +14,8 @@ pub struct RouteView<'a> {
     pub(crate) route: Route<'a, Arc<Endpoint>>,
     pub(crate) host: Option<&'a str>,
     pub(crate) name: Option<&'a str>,
+    /// The route that this is behind guarded ones of the same pattern and method.
+    pub(crate) alternative: Option<&'a Alternative>,
 }
 
 impl<'a> RouteView<'a> {
@@ -39,12 +41,21 @@ impl<'a> RouteView<'a> {
 
     /// Path of the handler's function.
     pub fn handler(&self) -> &'static str {
-        self.route.value().handler.name()
+        self.endpoint().handler.name()
     }
 
     /// Where it was registered.
     pub fn location(&self) -> &'static Location<'static> {
-        self.route.location()
+        self.alternative.map_or_else(|| self.route.location(), |alternative| alternative.at)
+    }
+
+    /// Whether guards decide on it besides path and method.
+    pub fn is_guarded(&self) -> bool {
+        !self.endpoint().guards.is_empty()
+    }
+
+    fn endpoint(&self) -> &'a Endpoint {
+        self.alternative.map_or_else(|| &**self.route.value(), |alternative| &alternative.endpoint)
     }
 }
 

@@ -1,0 +1,132 @@
+//! `Forwarded` fields (RFC 7239).
+
+use crate::Headers;
+use crate::media_type::{is_token, unquote};
+
+/// What one proxy says of the request that it forwarded: an element of a `Forwarded` field.
+///
+/// Anyone can send one: nothing in it is to be trusted unless it is known who wrote it.
+///
+/// ```
+/// use dunlin_core::{Forwarded, Headers};
+/// use http::{HeaderValue, header::FORWARDED};
+///
+/// let value = HeaderValue::from_static("for=192.0.2.43;proto=https, For=\"[2001:db8::1]:80\"");
+/// let all = Forwarded::all(&Headers::from_iter([(FORWARDED, value)]));
+/// assert_eq!((all[0].client(), all[0].proto()), (Some("192.0.2.43"), Some("https")));
+/// assert_eq!(all[1].get("for"), Some("[2001:db8::1]:80"));
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Forwarded {
+    params: Vec<(String, String)>,
+}
+
+impl Forwarded {
+    /// The elements of all `Forwarded` fields, that of the first proxy first; malformed ones are left out.
+    pub fn all(headers: &Headers) -> Vec<Self> {
+        let fields = headers.get_all("forwarded");
+        let fields = fields.filter_map(|field| std::str::from_utf8(field).ok());
+        fields.flat_map(|field| split(field, ',').filter_map(Self::parse)).collect()
+    }
+
+    fn parse(element: &str) -> Option<Self> {
+        let mut params: Vec<(String, String)> = Vec::new();
+        for pair in split(element, ';') {
+            let pair = pair.trim_matches([' ', '\t']);
+            if pair.is_empty() {
+                continue;
+            }
+            let (name, value) = pair.split_once('=')?;
+            let value = match value.strip_prefix('"') {
+                Some(quoted) if quoted.ends_with('"') => match unquote(quoted) {
+                    (text, "") => text.into_owned(),
+                    _ => return None,
+                },
+                _ if is_token(value) => value.to_owned(),
+                _ => return None,
+            };
+            let name = name.to_ascii_lowercase();
+            // Each parameter comes once (§4): which of two holds is anybody's guess.
+            if !is_token(&name) || params.iter().any(|(own, _)| *own == name) {
+                return None;
+            }
+            params.push((name, value));
+        }
+        (!params.is_empty()).then_some(Self { params })
+    }
+
+    /// The parameters in order, names in lower case.
+    pub fn params(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The parameter of that name, in lower case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.params().find_map(|(own, value)| (own == name).then_some(value))
+    }
+
+    /// Who made the request (`for`): an address, perhaps with a port, `unknown` or a name for it.
+    pub fn client(&self) -> Option<&str> {
+        self.get("for")
+    }
+
+    /// Where the proxy received it (`by`).
+    pub fn by(&self) -> Option<&str> {
+        self.get("by")
+    }
+
+    /// The `Host` that the proxy received.
+    pub fn host(&self) -> Option<&str> {
+        self.get("host")
+    }
+
+    /// The scheme by which the proxy received it: `http` or `https`.
+    pub fn proto(&self) -> Option<&str> {
+        self.get("proto")
+    }
+}
+
+/// Pieces between separators that stand outside of quotes.
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(move |c: char| {
+        if escaped {
+            escaped = false;
+            return false;
+        }
+        match c {
+            '"' => quoted = !quoted,
+            '\\' if quoted => escaped = true,
+            _ => {}
+        }
+        c == separator && !quoted
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use http::header::FORWARDED;
+
+    use super::*;
+
+    fn read(field: &'static str) -> Vec<String> {
+        let headers = Headers::from_iter([(FORWARDED, HeaderValue::from_static(field))]);
+        let shown = |one: &Forwarded| one.params().map(|(n, v)| format!("{n}={v};")).collect();
+        Forwarded::all(&headers).iter().map(shown).collect()
+    }
+
+    #[test]
+    fn elements_are_read_one_by_one_and_malformed_ones_left_out() {
+        assert_eq!(
+            read(r#"For="[::1]:80";Proto=http;host="a,b;c" , by=_x; ;ext="q\"r""#),
+            ["for=[::1]:80;proto=http;host=a,b;c;", "by=_x;ext=q\"r;"],
+        );
+        for bad in
+            ["", ",,", "for", "for=a b", "for=[::1]", "for=a;for=b", "=a", "for=\"a", "for=\"a\"b"]
+        {
+            assert!(read(bad).is_empty(), "{bad}");
+        }
+        assert_eq!(read("for=a b, for=c"), ["for=c;"]);
+    }
+}
