@@ -49,7 +49,7 @@ mod service;
 #[cfg(feature = "io")]
 mod upgrade;
 
-pub use self::body::{Body, BodySender, Closed};
+pub use self::body::{Body, BodySender, Closed, FileRegion};
 pub use self::error::{BodyError, BoxError, Refusal};
 pub use self::extract::{
     CheckError, FromParts, FromRequest, RouteInfo, StateInfo, ViaBody, ViaParts,

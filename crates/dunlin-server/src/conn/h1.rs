@@ -58,7 +58,7 @@ pin_project! {
 
 /// Everything of a connection but the service and its future.
 pub(super) struct Link<T> {
-    io: Option<T>,
+    pub(super) io: Option<T>,
     pub(super) conn: ServerConn,
     pub(super) config: Arc<Config>,
     pub(super) sweep: Arc<Sweep>,
@@ -247,7 +247,7 @@ enum Attend {
 
 impl<T> Link<T>
 where
-    T: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     /// Looks at what was signalled since the last poll.
     fn attend(&mut self, cx: &Context<'_>) -> Attend {

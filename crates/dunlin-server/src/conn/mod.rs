@@ -5,6 +5,7 @@
 //! | `h1` | the HTTP/1.1 driver, a hand-written future |
 //! | `exchange` | one request's answer inside it |
 //! | `input`, `output` | bytes read ahead and bytes not yet written, without a buffer while idle |
+//! | `sendfile` | files that the kernel sends |
 //! | `upgraded` | what a connection was handed over to, and how it learns of the shutdown |
 //! | `wait` | what the connection waits for and for how long |
 
@@ -12,6 +13,7 @@ mod exchange;
 mod h1;
 mod input;
 mod output;
+mod sendfile;
 mod upgraded;
 mod wait;
 
