@@ -1,7 +1,7 @@
 //! Applications for Dunlin: routes, handlers, extractors, middleware, state, lifecycle.
 //!
 //! An [`App`] says which function answers what; a server runs it. This crate knows no socket and, without
-//! the feature `websocket`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
+//! the features `websocket` and `files`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
 //!
 //! ```
 //! use dunlin_core::{Request, Service, StateKey};
@@ -62,6 +62,11 @@
 //! `Vec<u8>`, `String`. In an `Option` or a `Result` an argument's rejection is the handler's to
 //! judge. Results are whatever implements [`IntoResponse`](dunlin_core::IntoResponse).
 //!
+//! **Files.** [`respond::file`] answers with a file of the program's own, [`App::add_static`] serves those of
+//! a directory or of memory (feature `files`); [`respond::Representation`] does for bytes what they do for
+//! files: conditional requests and ranges. [`Validators`] judge the preconditions of other methods, and
+//! [`ConditionalGet`] gives tags to what handlers make.
+//!
 //! **Errors.** Handlers and middleware return [`Result`], whose [`HttpError`] becomes a response.
 //! [`App::render_errors`] words all errors in one place, those of the server included. A panic is a
 //! 500 that closes the connection. The cause of a 5xx goes to stderr, or to [`App::on_error`].
@@ -82,7 +87,7 @@
 //!
 //! # Modules
 //!
-//! All private; their types are here.
+//! All private but [`respond`]; their types are here.
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -90,6 +95,8 @@
 //! | `route` | routes as written (`def`, `group`), as kept (`endpoint`) and as found (`dispatch`) |
 //! | `handler`, `middleware` | what an app calls |
 //! | `extract`, `respond` | arguments and results of handlers |
+//! | `conditional`, `range` | preconditions, entity tags; which parts are asked for |
+//! | `files`, `statics` | opening and reading files; serving a directory |
 //! | `error` | the error that is a response |
 //!
 //! # Costs
@@ -102,12 +109,20 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod conditional;
 mod error;
+#[cfg(feature = "files")]
+mod escape;
 mod extract;
+#[cfg(feature = "files")]
+mod files;
 mod handler;
 mod middleware;
-mod respond;
+mod range;
+pub mod respond;
 mod route;
+#[cfg(feature = "files")]
+mod statics;
 
 #[cfg(feature = "websocket")]
 pub use dunlin_websocket as websocket;
@@ -115,6 +130,7 @@ pub use dunlin_websocket as websocket;
 pub use dunlin_signals::{IntoSignalResult, SignalErrors, Teardown};
 
 pub use self::app::{App, AppRef, BuildError, BuildErrors, BuiltApp, Startup};
+pub use self::conditional::{BadETag, ConditionalGet, ETag, Precondition, Validators};
 pub use self::error::{Accepts, ErrorView, HttpError, Panic, Result};
 #[cfg(feature = "websocket")]
 pub use self::extract::WsUpgrade;
@@ -128,3 +144,5 @@ pub use self::route::{
     Dispatch, Group, RouteDef, RouteView, Routes, any, delete, get, group, head, options, patch,
     post, put, resource, route,
 };
+#[cfg(feature = "files")]
+pub use self::statics::{Statics, StaticsError};
