@@ -67,8 +67,12 @@
 //! files: conditional requests and ranges. [`Validators`] judge the preconditions of other methods, and
 //! [`ConditionalGet`] gives tags to what handlers make.
 //!
+//! **Responses.** What a handler returns is worked on by [`respond::ResponseExt`]: cookies, media types,
+//! validators. [`respond::stream`] sends what is made on the way.
+//!
 //! **Errors.** Handlers and middleware return [`Result`], whose [`HttpError`] becomes a response.
-//! [`App::render_errors`] words all errors in one place, those of the server included. A panic is a
+//! [`App::render_errors`] words all errors in one place, those of the server included; [`problem_details`] does
+//! it by what the peer accepts. A panic is a
 //! 500 that closes the connection. The cause of a 5xx goes to stderr, or to [`App::on_error`].
 //!
 //! **Middleware** is an `async fn(Request, Next)`: see [`Middleware`].
@@ -111,7 +115,6 @@
 mod app;
 mod conditional;
 mod error;
-#[cfg(feature = "files")]
 mod escape;
 mod extract;
 #[cfg(feature = "files")]
@@ -131,7 +134,7 @@ pub use dunlin_signals::{IntoSignalResult, SignalErrors, Teardown};
 
 pub use self::app::{App, AppRef, BuildError, BuildErrors, BuiltApp, Startup};
 pub use self::conditional::{BadETag, ConditionalGet, ETag, Precondition, Validators};
-pub use self::error::{Accepts, ErrorView, HttpError, Panic, Result};
+pub use self::error::{Accepts, ErrorView, HttpError, Panic, Result, problem_details};
 #[cfg(feature = "websocket")]
 pub use self::extract::WsUpgrade;
 pub use self::extract::{Form, Path, Peer, Query, State, Urls};

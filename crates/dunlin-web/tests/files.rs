@@ -257,6 +257,7 @@ async fn exchange(app: App, wire: &str) -> Vec<u8> {
     let mut got = Vec::new();
     let read = socket.read_to_end(&mut got);
     tokio::time::timeout(Duration::from_secs(60), read).await.unwrap().unwrap();
+    drop(socket);
     server.shutdown().await.unwrap();
     got
 }
