@@ -215,7 +215,7 @@ async fn settings_reach_the_response() {
         async move {
             respond::file(&req, path)
                 .attachment("report.txt")
-                .content_type("text/x-report")
+                .content_type(HeaderValue::from_static("text/x-report"))
                 .cache_control(HeaderValue::from_static("max-age=60"))
                 .precompressed(false)
                 .max_ranges(0)

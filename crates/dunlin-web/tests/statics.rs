@@ -362,6 +362,8 @@ fn mistakes_are_told_when_the_app_is_built() {
         .add_static(Statics::memory("/c", [("../a", "")]))
         .add_static(Statics::memory("/d", [("/a", "")]))
         .add_static(Statics::memory("/e", [("a", "1"), ("a", "2")]))
+        .add_static(Statics::new("/h", folder.path()).fallback("../x"))
+        .add_static(Statics::new("/i", folder.path()).index("../index.html"))
         .add_static(Statics::new("no-slash", folder.path()))
         .add_static(Statics::memory("/f", [("a", "")]).name("same"))
         .add_static(Statics::memory("/g", [("a", "")]).name("same"))
@@ -373,6 +375,8 @@ fn mistakes_are_told_when_the_app_is_built() {
         "hello.txt",
         "no request can name `../a`",
         "no request can name `/a`",
+        "no request can name `../x`",
+        "no request can name `../index.html`",
         "there are two files `a`",
         "`same`",
         "statics.rs:",

@@ -76,13 +76,9 @@ impl FileResponse<'_> {
         self
     }
 
-    /// Its media type. Default: by the file's name; `charset=utf-8` for text. Text that is no field value
-    /// changes nothing.
-    pub fn content_type(self, media: impl AsRef<str>) -> Self {
-        match HeaderValue::from_str(media.as_ref()) {
-            Ok(value) => self.header(CONTENT_TYPE, value),
-            Err(_) => self,
-        }
+    /// Its media type. Default: by the file's name; `charset=utf-8` for text.
+    pub fn content_type(self, media: HeaderValue) -> Self {
+        self.header(CONTENT_TYPE, media)
     }
 
     /// Has browsers save it under that name: see [`attachment`](super::attachment).

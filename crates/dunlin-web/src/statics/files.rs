@@ -133,7 +133,7 @@ impl Files {
         };
         if let Some(index) = &settings.index {
             let mut path = target.segments.clone();
-            path.push(index.clone());
+            path.extend(index.split('/').map(str::to_owned));
             match disk.open(&path) {
                 Ok(Spot::File(..)) if !target.is_dir => return Ok(Found::Slash),
                 Ok(Spot::File(dir, name)) => return file(&dir, &name),

@@ -11,7 +11,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use sha2::{Digest, Sha256};
 
 use super::StaticsError;
-use super::sandbox::is_served;
+use super::sandbox::{check_name, is_served};
 use crate::conditional::ETag;
 use crate::files::{Accepted, Coding, by_name};
 use crate::respond::{Representation, Source};
@@ -35,9 +35,7 @@ impl Memory {
     pub(super) fn new(given: Vec<(String, Bytes)>) -> Result<Self, StaticsError> {
         let mut files = BTreeMap::new();
         for (name, bytes) in given {
-            if !name.split('/').all(|segment| is_served(segment, true)) {
-                return Err(StaticsError::FileName { file: name.into() });
-            }
+            check_name(&name)?;
             let hash = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&bytes));
             let etag = ETag::of_content(&bytes);
             let media = by_name(OsStr::new(name.rsplit('/').next().unwrap_or(&name)));

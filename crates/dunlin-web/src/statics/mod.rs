@@ -115,7 +115,7 @@ pub enum StaticsError {
         /// What the system says.
         reason: Box<str>,
     },
-    /// A file in memory has a name that no request could have.
+    /// A file in memory, an index or a fallback has a name that no request could have.
     #[error("no request can name `{file}`: segments are joined by `/`, none empty, `.` or `..`")]
     FileName {
         /// The name.
@@ -257,6 +257,10 @@ impl Statics {
     /// Looks whether all that was given is there.
     pub(crate) fn build(self) -> Result<Files, StaticsError> {
         let Self { place, settings, .. } = self;
+        let fallback = settings.fallback.as_ref().map(|(file, _)| file);
+        for file in settings.index.iter().chain(fallback) {
+            sandbox::check_name(file)?;
+        }
         Ok(match place {
             Place::Memory(files) => Files::memory(Memory::new(files)?, settings),
             Place::Disk(dir) => {

@@ -2,6 +2,8 @@
 
 use percent_encoding::percent_decode_str;
 
+use super::StaticsError;
+
 /// Longest path, decoded; longer ones name nothing that a file system has.
 const MAX_LEN: usize = 4096;
 
@@ -52,6 +54,14 @@ pub(super) fn is_served(segment: &str, dot_files: bool) -> bool {
         && !segment.chars().any(|c| c.is_control() || matches!(c, '/' | '\\'))
         && (dot_files || !segment.starts_with('.'))
         && (!cfg!(windows) || is_plain_on_windows(segment))
+}
+
+/// Whether the program's own name for a file is one that leads down, dots at the front or not.
+pub(super) fn check_name(file: &str) -> Result<(), StaticsError> {
+    match file.split('/').all(|segment| is_served(segment, true)) {
+        true => Ok(()),
+        false => Err(StaticsError::FileName { file: file.into() }),
+    }
 }
 
 /// Drives, streams of a file (`a:b`), devices (`NUL`, `com1.txt`), and names that Windows shortens.
