@@ -45,8 +45,8 @@ impl Urls {
     /// The URL of a file of named [`Statics`](crate::Statics), with the version of its content: for example
     /// `/assets/app.js?v=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU`.
     ///
-    /// The version is the SHA-256 of the content, remembered until size or time of the file change. A file
-    /// that is not there has a URL and no version. Of two names the nearer app's counts, as for routes.
+    /// The version is the SHA-256 of the content, remembered until size or time of the file change (for 4096
+    /// files, then all are hashed anew). A file that is not there has a URL and no version. Of two names the nearer app's counts, as for routes.
     ///
     /// ```
     /// use dunlin_web::{App, Html, Result, Statics, Urls};
