@@ -384,3 +384,40 @@ fn mistakes_are_told_when_the_app_is_built() {
         assert!(errors.contains(told), "{told}: {errors}");
     }
 }
+
+/// Targets that no URI type would hold reach the app as they came.
+#[tokio::test]
+async fn nothing_outside_is_served_over_a_socket_either() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let folder = folder();
+    let app = App::new().add_static(public(&folder).listing(true).index("index.html"));
+    let server = dunlin_server::Server::builder().bind("127.0.0.1:0").start(app).await.unwrap();
+    for (target, status) in [
+        (&b"/static/hello.txt"[..], Some("200")),
+        (b"/static/../../secret.txt", Some("404")),
+        (b"/static/..\\..\\secret.txt", None),
+        (b"/static/%2e%2e%5csecret.txt", Some("404")),
+        (b"/static/%2E%2E/secret.txt", Some("404")),
+        (b"/static/..%00/secret.txt", Some("404")),
+        (b"/static/\xc0\xae\xc0\xae/secret.txt", None),
+        (b"/static/%c0%ae%c0%ae/secret.txt", Some("404")),
+        (b"/static/\"../secret.txt", None),
+        (b"http://a/static/../secret.txt", Some("404")),
+        (b"/static/..%2f..%2f..%2f..%2f..%2fetc/passwd", Some("404")),
+        (b"/static/%", None),
+    ] {
+        let mut socket = tokio::net::TcpStream::connect(server.addresses()[0]).await.unwrap();
+        let wire = [b"GET ", target, b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"].concat();
+        socket.write_all(&wire).await.unwrap();
+        let mut got = Vec::new();
+        let read = socket.read_to_end(&mut got);
+        tokio::time::timeout(Duration::from_secs(60), read).await.unwrap().unwrap();
+        let got = String::from_utf8_lossy(&got);
+        assert!(!got.contains("TOPSECRET") && !got.contains("root:"), "{got}");
+        match status {
+            Some(status) => assert!(got.starts_with(&format!("HTTP/1.1 {status} ")), "{got}"),
+            None => assert!(got.starts_with("HTTP/1.1 40"), "{got}"),
+        }
+    }
+    server.shutdown().await.unwrap();
+}

@@ -3,6 +3,9 @@
 //! No byte of them comes into this process. The call waits for the disk where the page cache is cold, so
 //! each takes [`CALL_MAX`] bytes at most, and a poll [`POLL_MAX`]: other connections of the thread get
 //! their turn between.
+//!
+//! `sendfile` has no `MSG_NOSIGNAL`: to a peer that is gone it raises SIGPIPE, which Rust's start-up code ignores.
+//! A program whose `main` is not Rust has to ignore it too.
 
 use std::any::Any;
 use std::io;

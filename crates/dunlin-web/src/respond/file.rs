@@ -57,7 +57,7 @@ where
     }
 }
 
-/// A file on its way to become a response: made by [`file`], finished by `.await`.
+/// A file on its way to become a response: made by [`file()`], finished by `.await`.
 #[must_use = "it answers nothing until it is awaited"]
 pub struct FileResponse<'r> {
     head: &'r RequestHead,

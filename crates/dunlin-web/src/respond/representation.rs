@@ -18,7 +18,7 @@ use crate::range::{MAX_RANGES, Selected};
 
 /// Bytes with what is known of them, as the answer to a `GET`: conditional requests and ranges included.
 ///
-/// [`respond`](Self::respond) decides by the request between 200, 206, 304, 412 and 416. [`file`] does the
+/// [`respond`](Self::respond) decides by the request between 200, 206, 304, 412 and 416. `respond::file` does the
 /// same for a file.
 ///
 /// ```
@@ -40,8 +40,6 @@ use crate::range::{MAX_RANGES, Selected};
 /// assert_eq!(response.into_body().text().await.unwrap(), "234");
 /// # });
 /// ```
-#[cfg_attr(feature = "files", doc = "\n[`file`]: super::file")]
-#[cfg_attr(not(feature = "files"), doc = "\n[`file`]: crate::respond")]
 #[derive(Clone, Debug)]
 #[must_use = "it answers nothing until `respond` is called"]
 pub struct Representation {
