@@ -8,7 +8,6 @@ mod options;
 mod routes;
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use dunlin::server::Server;
 use options::Options;
@@ -28,7 +27,7 @@ fn main() -> dunlin::Result<()> {
 
 async fn serve(options: Options) -> dunlin::Result<()> {
     let root = files::Root::open(options.static_dir)?;
-    let app = routes::app(Arc::new(root)).client_max_size(options.max_body);
+    let app = routes::app(root.path()).client_max_size(options.max_body);
     let mut server = Server::builder()
         .bind((&*options.host, options.port))
         .head_timeout(options.head_timeout)

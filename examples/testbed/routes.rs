@@ -2,18 +2,18 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::Path as Directory;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use dunlin::core::StateKey;
 use dunlin::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, SET_COOKIE, WWW_AUTHENTICATE};
 use dunlin::http::{HeaderName, HeaderValue, StatusCode};
+use dunlin::web::respond::Representation;
 use dunlin::web::{
-    App, Compress, HttpError, Json, Multipart, Path, Query, Redirect, Result, Sse, SseEvent, State,
-    WsUpgrade, any, get, post,
+    App, Compress, HttpError, Json, Multipart, Path, Query, Redirect, Result, Sse, SseEvent,
+    Statics, WsUpgrade, any, get, post,
 };
 use dunlin::websocket::{Config, Deflate, Origins};
 use dunlin::{Body, BoxError, IntoResponse, Request, Response};
@@ -21,18 +21,13 @@ use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::files::Root;
-
-static ROOT: StateKey<Arc<Root>> = StateKey::new("static files");
-
-pub(crate) fn app(root: Arc<Root>) -> App {
-    App::new().state(&ROOT, root).routes([
+pub(crate) fn app(files: &Directory) -> App {
+    App::new().add_static(Statics::new("/static", files)).routes([
         get("/plaintext", plaintext),
         get("/json", json),
         get("/users/{id}/posts/{post}", user_post),
         post("/echo", echo),
         any("/headers", headers),
-        get("/static/{path:.*}", static_file),
         get("/set-header", set_header),
         get("/chunked", chunked),
         get("/close", close),
@@ -43,6 +38,7 @@ pub(crate) fn app(root: Arc<Root>) -> App {
         get("/redirect/{n}", redirect),
         get("/stream", stream_query),
         get("/stream/{n}", stream_path),
+        get("/range/{n}", range),
         get("/gzip", compressible).middleware(Compress::new()),
         get("/sse", ticks).middleware(Compress::new()),
         post("/upload", upload),
@@ -103,10 +99,6 @@ async fn headers(req: Request) -> Json<serde_json::Value> {
     }
     all["headers"] = serde_json::json!(fields);
     Json(all)
-}
-
-async fn static_file(root: State<Arc<Root>>, Path(path): Path<String>) -> Result {
-    root.read(&path).await
 }
 
 #[derive(Deserialize)]
@@ -180,6 +172,18 @@ async fn stream_query(Query(Size { n }): Query<Size>) -> Body {
 
 async fn stream_path(Path(n): Path<u64>) -> Body {
     filler(n)
+}
+
+/// Most bytes of `/range/{n}`, which are made anew each time.
+const RANGE_MAX: usize = 16 * 1024 * 1024;
+
+/// `n` bytes, the alphabet over and over.
+async fn range(Path(n): Path<usize>, req: Request) -> Result {
+    if n > RANGE_MAX {
+        return Err(HttpError::bad_request().with_message(format!("at most {RANGE_MAX} bytes")));
+    }
+    let bytes: Vec<u8> = (b'a'..=b'z').cycle().take(n).collect();
+    Ok(Representation::new(bytes).hashed().respond(&req))
 }
 
 /// `n` bytes in pieces of 64 KiB, without a length.

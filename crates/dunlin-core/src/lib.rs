@@ -61,7 +61,7 @@ mod upgrade;
 
 #[cfg(feature = "io")]
 pub use self::body::BodyAsyncRead;
-pub use self::body::{Body, BodyReader, BodySender, Closed};
+pub use self::body::{Body, BodyReader, BodySender, Closed, FileRegion};
 pub use self::charset::decode_text;
 pub use self::connection::{Connection, Disconnected};
 pub use self::error::{BodyError, BoxError, Refusal};

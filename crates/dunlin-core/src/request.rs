@@ -320,6 +320,19 @@ impl From<Request> for http::Request<Body> {
     }
 }
 
+/// So that what looks at a head alone takes a request as well.
+impl AsRef<RequestHead> for Request {
+    fn as_ref(&self) -> &RequestHead {
+        self.head()
+    }
+}
+
+impl AsRef<Self> for RequestHead {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

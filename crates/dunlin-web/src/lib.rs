@@ -1,7 +1,7 @@
 //! Applications for Dunlin: routes, handlers, extractors, middleware, state, lifecycle.
 //!
 //! An [`App`] says which function answers what; a server runs it. This crate knows no socket and, without
-//! the features `multipart`, `sse`, `timeout` and `websocket`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
+//! the features `files`, `multipart`, `sse`, `timeout` and `websocket`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
 //!
 //! ```
 //! use dunlin_core::{Request, Service, StateKey};
@@ -69,8 +69,17 @@
 //! as a list, `Multipart` the parts as they come, of any length. `FormLimits` and `MultipartLimits` are
 //! middleware of an app, a group or a route.
 //!
+//! **Files.** [`respond::file`] answers with a file of the program's own, [`App::add_static`] serves those of
+//! a directory or of memory (feature `files`); [`respond::Representation`] does for bytes what they do for
+//! files: conditional requests and ranges. [`Validators`] judge the preconditions of other methods, and
+//! [`ConditionalGet`] gives tags to what handlers make.
+//!
+//! **Responses.** What a handler returns is worked on by [`respond::ResponseExt`]: cookies, media types,
+//! validators. [`respond::stream`] sends what is made on the way.
+//!
 //! **Errors.** Handlers and middleware return [`Result`], whose [`HttpError`] becomes a response.
-//! [`App::render_errors`] words all errors in one place, those of the server included. A panic is a
+//! [`App::render_errors`] words all errors in one place, those of the server included; [`problem_details`] does
+//! it by what the peer accepts. A panic is a
 //! 500 that closes the connection. The cause of a 5xx goes to stderr, or to [`App::on_error`].
 //!
 //! **Middleware** is an `async fn(Request, Next)`: see [`Middleware`]. What comes along, in the order in which it
@@ -112,7 +121,7 @@
 //!
 //! # Modules
 //!
-//! All private; their types are here.
+//! All private but [`respond`]; their types are here.
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -120,6 +129,8 @@
 //! | `route` | routes as written (`def`, `group`), as kept (`endpoint`) and as found (`dispatch`) |
 //! | `handler`, `middleware` | what an app calls |
 //! | `extract`, `respond` | arguments and results of handlers |
+//! | `conditional`, `range` | preconditions, entity tags; which parts are asked for |
+//! | `files`, `statics` | opening and reading files; serving a directory |
 //! | `multipart` | parts as they come (`stream`); forms gathered (`data`, `de`), their files (`file`, `spool`) |
 //! | `error` | the error that is a response |
 //!
@@ -133,14 +144,21 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod conditional;
 mod error;
+mod escape;
 mod extract;
+#[cfg(feature = "files")]
+mod files;
 mod handler;
 mod middleware;
 #[cfg(feature = "multipart")]
 mod multipart;
-mod respond;
+mod range;
+pub mod respond;
 mod route;
+#[cfg(feature = "files")]
+mod statics;
 
 #[cfg(feature = "compress")]
 pub use dunlin_compress::Coding;
@@ -152,7 +170,8 @@ pub use dunlin_websocket as websocket;
 pub use dunlin_signals::{IntoSignalResult, SignalErrors, Teardown};
 
 pub use self::app::{App, AppRef, BuildError, BuildErrors, BuiltApp, Startup};
-pub use self::error::{Accepts, ErrorView, HttpError, Panic, Result};
+pub use self::conditional::{BadETag, ConditionalGet, ETag, Precondition, Validators};
+pub use self::error::{Accepts, ErrorView, HttpError, Panic, Result, problem_details};
 #[cfg(feature = "sse")]
 pub use self::extract::LastEventId;
 #[cfg(feature = "websocket")]
@@ -180,3 +199,5 @@ pub use self::route::{
     Dispatch, Group, Guard, RouteDef, RouteView, Routes, View, any, delete, get, group, head,
     header_is, host_is, options, patch, post, put, resource, route, view,
 };
+#[cfg(feature = "files")]
+pub use self::statics::{Statics, StaticsError};

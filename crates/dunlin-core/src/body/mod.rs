@@ -1,6 +1,7 @@
 //! Message bodies: empty, whole, or a stream of frames.
 
 mod channel;
+mod file;
 mod reader;
 
 use std::any::Any;
@@ -14,6 +15,7 @@ use futures_core::Stream;
 use http_body::{Frame, SizeHint};
 
 pub use self::channel::{BodySender, Closed};
+pub use self::file::FileRegion;
 #[cfg(feature = "io")]
 pub use self::reader::BodyAsyncRead;
 pub use self::reader::BodyReader;
@@ -67,12 +69,14 @@ struct Streaming {
     ended: bool,
     /// Tells the source that the server shuts down.
     goodbye: Option<Goodbye>,
+    /// What the stream reads, where that is a file of which nothing has been read yet.
+    region: Option<FileRegion>,
 }
 
 impl Streaming {
     fn new(inner: Pin<Box<DynBody>>) -> Self {
         let (hint, ended) = (inner.size_hint(), inner.is_end_stream());
-        Self { inner: Mutex::new(inner), hint, ended, goodbye: None }
+        Self { inner: Mutex::new(inner), hint, ended, goodbye: None, region: None }
     }
 
     fn poll_frame(
@@ -82,6 +86,7 @@ impl Streaming {
         if self.ended {
             return Poll::Ready(None);
         }
+        self.region = None;
         let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
         let frame = ready!(inner.as_mut().poll_frame(cx));
         self.hint = inner.size_hint();
@@ -118,6 +123,27 @@ impl Body {
         }
         let Some(body) = body else { return Self::empty() };
         Self::from_dyn(Box::pin(HttpBody { body: Box::pin(body) }))
+    }
+
+    /// A body of `region.len` bytes of a file, with the stream that reads them.
+    ///
+    /// The stream is what everybody sees who polls the body, such as middleware that compresses it. A
+    /// driver that finds [`file_region`](Self::file_region) there may send those bytes itself instead.
+    pub fn from_file<B>(region: FileRegion, stream: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes, Error = BodyError> + Send + 'static,
+    {
+        let mut streaming = Streaming::new(Box::pin(stream));
+        streaming.region = Some(region);
+        Self { kind: Kind::Stream(Box::new(streaming)), limit: 0 }
+    }
+
+    /// The part of a file that this body is, as long as nobody has polled it; for drivers.
+    pub fn file_region(&self) -> Option<&FileRegion> {
+        match &self.kind {
+            Kind::Stream(stream) => stream.region.as_ref(),
+            _ => None,
+        }
     }
 
     /// A body that is fed from elsewhere through the sender, which waits while `capacity`

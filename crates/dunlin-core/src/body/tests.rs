@@ -107,3 +107,21 @@ fn text_says_where_it_stops_being_utf8() {
     let body = Body::from(b"ab\xff".to_vec());
     assert!(matches!(now(body.text()), Err(BodyError::NotUtf8 { at: 2 })));
 }
+
+/// Reads "hello", as a stream over a file would.
+fn five_bytes() -> Body {
+    let (mut sender, body) = Body::channel_with_len(1024, Some(5));
+    sender.push(Bytes::from_static(b"hello")).unwrap();
+    sender.finish();
+    body
+}
+
+#[test]
+fn a_file_is_offered_to_drivers_until_its_stream_is_polled() {
+    let file = std::sync::Arc::new(std::fs::File::open("Cargo.toml").unwrap());
+    let mut body = Body::from_file(FileRegion::new(file, 7, 5), five_bytes());
+    assert_eq!((body.exact_len(), body.file_region().unwrap().offset), (Some(5), 7));
+    assert_eq!(now(body.chunk()).unwrap().unwrap(), "hello");
+    assert!(body.file_region().is_none());
+    assert!(Body::from("x").file_region().is_none());
+}

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::h1::{Closed, DRAIN_MAX, Link, Step, Turn};
 use super::output::COPY_MAX;
+use super::sendfile::{FileSend, Sent};
 use super::wait::Wait;
 use crate::error::Fault;
 
@@ -31,6 +32,7 @@ thread_local! {
 pub(super) enum Outgoing {
     None,
     Stream(Box<Body>),
+    File(Box<FileSend>),
     Upgrade(Box<OnUpgrade>),
 }
 
@@ -76,7 +78,7 @@ pub(super) fn begin_body<T>(link: &mut Link<T>, framing: Framing, turn: &mut Tur
 
 impl<T> Link<T>
 where
-    T: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     /// Drives the exchange until neither handler nor bodies move.
     #[inline]
@@ -97,7 +99,7 @@ where
             }
         } else {
             match self.stream(cx, turn) {
-                Step::Park(_) => {}
+                Step::Park(Wait::Handler) => {}
                 step => return step,
             }
         }
@@ -236,7 +238,10 @@ where
                 if self.closing {
                     body.say_goodbye();
                 }
-                self.outgoing = Outgoing::Stream(Box::new(body));
+                self.outgoing = match FileSend::of(body, self.io.as_ref()) {
+                    Ok(file) => Outgoing::File(file),
+                    Err(body) => Outgoing::Stream(Box::new(body)),
+                };
                 Step::Again
             }
         }
@@ -310,7 +315,11 @@ where
     /// Renders what the response's body has ready. A body that fails is cut: its end is never sent, so
     /// that nobody takes it for whole.
     fn stream(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Step {
-        let Outgoing::Stream(body) = &mut self.outgoing else { return self.abandon(None) };
+        let body = match &mut self.outgoing {
+            Outgoing::Stream(body) => body,
+            Outgoing::File(_) => return self.send_file(cx, turn),
+            _ => return self.abandon(None),
+        };
         let frame = match http_body::Body::poll_frame(Pin::new(&mut **body), cx) {
             Poll::Pending => return Step::Park(Wait::Handler),
             Poll::Ready(None) => {
@@ -340,6 +349,50 @@ where
                 }
                 Err(_) => Step::Again,
             },
+        }
+    }
+
+    /// Has the kernel send what the socket takes of a file, behind everything that is rendered.
+    fn send_file(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Step {
+        match self.poll_flush(cx, turn) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return Step::Done,
+            Poll::Pending => return Step::Park(Wait::Write),
+        }
+        let (Outgoing::File(file), Some(io)) = (&mut self.outgoing, &self.io) else {
+            return Step::Done;
+        };
+        let sent = match file.poll_send(io, cx) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => return Step::Park(Wait::Write),
+        };
+        match sent {
+            Sent::Some { n, blocked } => {
+                self.progress = true;
+                let is_done = file.is_done();
+                // Writes nothing: the length of a file is declared in the head.
+                if let Err(error) = self.conn.send_prefix(n as usize, turn.output.buf) {
+                    return self.abandon(Some(Fault::Response(&error)));
+                }
+                if is_done {
+                    self.outgoing = Outgoing::None;
+                    return self.end(turn);
+                }
+                if !blocked {
+                    // The other connections of this thread first.
+                    cx.waker().wake_by_ref();
+                }
+                Step::Park(Wait::Write)
+            }
+            Sent::Unfit => {
+                if let Outgoing::File(file) = std::mem::replace(&mut self.outgoing, Outgoing::None)
+                {
+                    self.outgoing = Outgoing::Stream(Box::new(file.into_body()));
+                }
+                Step::Again
+            }
+            Sent::Shrunk(error) => self.abandon(Some(Fault::ResponseBody(&error))),
+            Sent::Broken => Step::Done,
         }
     }
 }

@@ -261,7 +261,7 @@ enum Attend {
 
 impl<T> Link<T>
 where
-    T: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     /// Looks at what was signalled since the last poll.
     fn attend(&mut self, cx: &Context<'_>) -> Attend {

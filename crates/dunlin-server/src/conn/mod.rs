@@ -6,6 +6,7 @@
 //! | `exchange` | one request's answer inside it |
 //! | `input`, `output` | bytes read ahead and bytes not yet written, without a buffer while idle |
 //! | `peer` | a peer that goes while a handler runs |
+//! | `sendfile` | files that the kernel sends |
 //! | `upgraded` | what a connection was handed over to, and how it learns of the shutdown |
 //! | `wait` | what the connection waits for and for how long |
 
@@ -14,6 +15,7 @@ mod h1;
 mod input;
 mod output;
 mod peer;
+mod sendfile;
 mod upgraded;
 mod wait;
 

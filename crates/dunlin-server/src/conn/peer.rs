@@ -40,7 +40,7 @@ impl<T> Link<T> {
 
 impl<T> Link<T>
 where
-    T: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     /// While a handler runs, reads ahead a little to notice a peer that goes.
     pub(super) fn watch_peer(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Step {

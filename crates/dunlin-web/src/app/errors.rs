@@ -74,6 +74,15 @@ pub enum BuildError {
         /// Type of the values.
         type_name: &'static str,
     },
+    /// Files cannot be served as they were registered.
+    #[cfg(feature = "files")]
+    #[error("{at}: {source}")]
+    Statics {
+        /// Where they were registered.
+        at: &'static Location<'static>,
+        /// Why.
+        source: crate::StaticsError,
+    },
     /// An app was mounted at the root.
     #[error(
         "{at}: `{prefix}` is no prefix to mount an app below: add its routes to this app, or begin with a segment such as `/api`"
@@ -123,6 +132,8 @@ impl BuildError {
     pub fn location(&self) -> &'static Location<'static> {
         match self {
             Self::Route(error) => error.location(),
+            #[cfg(feature = "files")]
+            Self::Statics { at, .. } => at,
             Self::Handler { at, .. }
             | Self::NoHandler { at, .. }
             | Self::LowerCaseMethod { at, .. }

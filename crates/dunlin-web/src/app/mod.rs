@@ -221,7 +221,8 @@ impl App {
     /// arguments, 404 and 405, panics, and what the server refuses before there is a request.
     ///
     /// The renderer makes body and `Content-Type`; the error's status and fields are set over what it
-    /// returns. Default: `STATUS: REASON` and the error's message, as plain text.
+    /// returns. Default: `STATUS: REASON` and the error's message, as plain text;
+    /// [`problem_details`](crate::problem_details) is one that goes by `Accept`.
     ///
     /// ```
     /// use dunlin_core::IntoResponse;

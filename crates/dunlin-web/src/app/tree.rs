@@ -154,6 +154,8 @@ impl Tree {
             match item {
                 Item::Route(route) => self.route(route, position),
                 Item::Group(group) => self.group(group, position),
+                #[cfg(feature = "files")]
+                Item::Statics(statics) => self.statics(statics, position),
                 Item::App { at, place, app } => self.child(at, place, app, position),
             }
         }
@@ -204,6 +206,33 @@ impl Tree {
                 to_its_end,
             });
         }
+    }
+
+    /// A route for the files below a prefix, which are kept as state under the route's name as well.
+    #[cfg(feature = "files")]
+    fn statics(&mut self, statics: crate::Statics, position: &Position) {
+        let (at, name) = (statics.at, statics.name);
+        let pattern = format!("{}/{{path:.*}}", statics.prefix.trim_end_matches('/'));
+        let files = match statics.build() {
+            Ok(files) => files,
+            Err(source) => return self.errors.push(BuildError::Statics { at, source }),
+        };
+        if let Some(name) = name {
+            let key = dunlin_core::StateKey::<crate::statics::Files>::new(name);
+            let slot = Slot::new(&key, files.clone());
+            let state = &mut self.apps[position.app].state;
+            // A second one is told as a name that is taken.
+            if !state.iter().any(|other| other.key == slot.key) {
+                state.push(slot);
+            }
+        }
+        let serve = move |req: dunlin_core::Request| files.clone().serve(req);
+        let mut route = crate::route::get(&pattern, serve);
+        (route.at, route.name) = (at, name.map(Into::into));
+        for method in &mut route.methods {
+            method.at = at;
+        }
+        self.route(route, position);
     }
 
     fn group(&mut self, group: Group, position: &Position) {

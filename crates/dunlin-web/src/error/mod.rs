@@ -1,13 +1,16 @@
 //! The error that a handler returns.
 
 mod failure;
+mod problem;
 mod render;
 
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-use dunlin_core::{BodyError, BoxError, Headers, IntoResponse, Refusal, Response, UrlError};
+use dunlin_core::{
+    BodyError, BoxError, Headers, IntoResponse, ReasonPhrase, Refusal, Response, UrlError,
+};
 use http::header::{ALLOW, LINK};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
@@ -15,6 +18,7 @@ pub use self::failure::Panic;
 #[cfg(feature = "websocket")]
 pub(crate) use self::failure::of_panic;
 pub(crate) use self::failure::{log, panicked};
+pub use self::problem::problem_details;
 pub use self::render::{Accepts, ErrorView};
 use self::render::{Record, overlay};
 pub(crate) use self::render::{Renderer, word};
@@ -44,6 +48,8 @@ pub struct HttpError(Box<Inner>);
 struct Inner {
     status: StatusCode,
     message: Option<Cow<'static, str>>,
+    reason: Option<ReasonPhrase>,
+    problem_type: Option<Cow<'static, str>>,
     headers: Headers,
     source: Option<BoxError>,
 }
@@ -51,7 +57,14 @@ struct Inner {
 impl HttpError {
     /// An error of any status; most have a constructor of their own.
     pub fn new(status: StatusCode) -> Self {
-        Self(Box::new(Inner { status, message: None, headers: Headers::new(), source: None }))
+        Self(Box::new(Inner {
+            status,
+            message: None,
+            reason: None,
+            problem_type: None,
+            headers: Headers::new(),
+            source: None,
+        }))
     }
 
     /// 405 with its `Allow` field (RFC 9110 §15.5.6).
@@ -71,9 +84,12 @@ impl HttpError {
         BodyError::TooLarge { limit }.into()
     }
 
-    /// 451 with a link to who demands it (RFC 7725 §3); a link that is no field value is left out.
+    /// 451 with a link to who demands it (RFC 7725 §3); a link that is no URL is left out.
     pub fn unavailable_for_legal_reasons(blocked_by: &str) -> Self {
         let error = Self::new(StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS);
+        if blocked_by.contains(['<', '>', '"', ' ']) {
+            return error;
+        }
         match HeaderValue::try_from(format!("<{blocked_by}>; rel=\"blocked-by\"")) {
             Ok(link) => error.with_header(LINK, link),
             Err(_) => error,
@@ -84,6 +100,22 @@ impl HttpError {
     #[must_use]
     pub fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
         self.0.message = Some(message.into());
+        self
+    }
+
+    /// The same with another reason phrase than the registered one. [`ReasonPhrase::new`] refuses one with a
+    /// line break.
+    #[must_use]
+    pub fn with_reason(mut self, reason: ReasonPhrase) -> Self {
+        self.0.reason = Some(reason);
+        self
+    }
+
+    /// The same with a URI that says what kind of problem it is, for [`problem_details`] (RFC 9457 §3.1.1).
+    /// Default: `about:blank`, which means what the status means.
+    #[must_use]
+    pub fn with_problem_type(mut self, uri: impl Into<Cow<'static, str>>) -> Self {
+        self.0.problem_type = Some(uri.into());
         self
     }
 
@@ -111,6 +143,11 @@ impl HttpError {
         self.0.message.as_deref()
     }
 
+    /// What kind of problem it is, where that was said.
+    pub fn problem_type(&self) -> Option<&str> {
+        self.0.problem_type.as_deref()
+    }
+
     /// The fields that the response will have besides those of its body.
     pub fn headers(&self) -> &Headers {
         &self.0.headers
@@ -134,8 +171,16 @@ impl HttpError {
         response.extensions().get::<Record>().map(Record::error)
     }
 
+    /// The reason phrase: its own, or the registered one.
+    fn title(&self) -> Cow<'_, str> {
+        match &self.0.reason {
+            Some(reason) => String::from_utf8_lossy(reason.as_bytes()),
+            None => self.0.status.canonical_reason().unwrap_or("Error").into(),
+        }
+    }
+
     fn text(&self) -> String {
-        let reason = self.0.status.canonical_reason().unwrap_or("Error");
+        let reason = self.title();
         match self.message() {
             Some(message) => format!("{}: {reason}\n{message}\n", self.0.status.as_str()),
             None => format!("{}: {reason}\n", self.0.status.as_str()),
@@ -205,6 +250,8 @@ impl fmt::Debug for HttpError {
         f.debug_struct("HttpError")
             .field("status", &self.0.status)
             .field("message", &self.0.message)
+            .field("reason", &self.0.reason)
+            .field("problem_type", &self.0.problem_type)
             .field("headers", &self.0.headers)
             .field("source", &self.0.source)
             .finish()
@@ -262,7 +309,16 @@ macro_rules! from_failure {
     )*};
 }
 
-from_failure!(BoxError, UrlError, std::io::Error, fmt::Error, http::Error);
+from_failure!(
+    BoxError,
+    UrlError,
+    std::io::Error,
+    fmt::Error,
+    http::Error,
+    crate::conditional::BadETag,
+    crate::respond::BadCookie,
+    crate::respond::BadMediaType,
+);
 #[cfg(feature = "json")]
 from_failure!(serde_json::Error);
 #[cfg(feature = "websocket")]
@@ -275,6 +331,7 @@ impl IntoResponse for HttpError {
         let bare = status.is_informational() || matches!(status.as_u16(), 204 | 205 | 304);
         let mut response = if bare { Response::default() } else { self.text().into_response() }
             .with_status(status);
+        response.head_mut().reason.clone_from(&self.0.reason);
         overlay(response.headers_mut(), &self.0.headers);
         response.extensions_mut().insert(Record::new(self));
         response
@@ -305,6 +362,36 @@ mod tests {
     fn allow_is_sorted_and_names_each_method_once() {
         let error = HttpError::method_not_allowed([Method::PUT, Method::GET, Method::PUT]);
         assert_eq!(error.into_response().headers().get_str(ALLOW), Some("GET, PUT"));
+    }
+
+    #[test]
+    fn a_reason_of_its_own_goes_into_the_status_line_and_the_text() {
+        let reason = ReasonPhrase::new("Flown").unwrap();
+        let response = HttpError::gone().with_reason(reason.clone()).into_response();
+        assert_eq!(
+            (response.head().reason.as_ref(), text(&response)),
+            (Some(&reason), "410: Flown\n")
+        );
+    }
+
+    #[test]
+    fn who_demands_a_451_is_linked_unless_that_would_break_out_of_the_link() {
+        let link = |url: &str| {
+            let response = HttpError::unavailable_for_legal_reasons(url).into_response();
+            response.headers().get_str(LINK).map(str::to_owned)
+        };
+        let want = "<https://example.org/why>; rel=\"blocked-by\"";
+        assert_eq!(link("https://example.org/why").as_deref(), Some(want));
+        for bad in ["https://a/>; rel=\"preload\", <x", "https://a/\r\nset-cookie: a=b"] {
+            assert_eq!(link(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_413_names_the_limit() {
+        let error = HttpError::payload_too_large(1024);
+        assert_eq!(error.status(), 413);
+        assert!(text(&error.into_response()).contains("1024 bytes"));
     }
 
     #[test]

@@ -109,6 +109,7 @@ pub(crate) fn word(
     };
     let mut worded = renderer(&ErrorView { error: &error, request, pattern });
     worded.head_mut().status = error.status();
+    worded.head_mut().reason.clone_from(&error.0.reason);
     overlay(worded.headers_mut(), error.headers());
     worded.extensions_mut().insert(Record { error, worded: true });
     *response = worded;

@@ -15,7 +15,13 @@ use crate::middleware::Middleware;
 pub(crate) enum Item {
     Route(RouteDef),
     Group(Group),
-    App { at: &'static Location<'static>, place: Place, app: App },
+    #[cfg(feature = "files")]
+    Statics(crate::Statics),
+    App {
+        at: &'static Location<'static>,
+        place: Place,
+        app: App,
+    },
 }
 
 /// Where an app stands in another.
@@ -117,6 +123,8 @@ impl fmt::Debug for Item {
         match self {
             Self::Route(route) => route.fmt(f),
             Self::Group(group) => group.fmt(f),
+            #[cfg(feature = "files")]
+            Self::Statics(statics) => statics.fmt(f),
             Self::App { place, app, .. } => f.debug_tuple("App").field(place).field(app).finish(),
         }
     }
@@ -156,6 +164,13 @@ adders! {
 macro_rules! add_route {
     ($($ty:ty)*) => {$(
         impl $ty {
+            /// Serves files below a prefix: see [`Statics`](crate::Statics).
+            #[cfg(feature = "files")]
+            pub fn add_static(mut self, statics: crate::Statics) -> Self {
+                self.items.push(Item::Statics(statics));
+                self
+            }
+
             /// Adds a route for any method token; `*` is all methods.
             #[track_caller]
             pub fn add_route<A: 'static>(

@@ -221,7 +221,11 @@ impl Middleware for AccessLog {
                 record.request_id = Some(id.clone());
             }
             let is_sent = record.head.method() != Method::HEAD;
-            let whole = response.body().as_whole().map(|bytes| bytes.len() as u64);
+            // A file is not looked into, lest the kernel could not send it.
+            let whole = match response.body().file_region() {
+                Some(_) => response.body().exact_len(),
+                None => response.body().as_whole().map(|bytes| bytes.len() as u64),
+            };
             if whole.is_none() && is_sent && record.status != 101 {
                 let body = std::mem::take(response.body_mut());
                 *response.body_mut() = body.wrap(|body| Counted { body, record });
