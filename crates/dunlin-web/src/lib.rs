@@ -143,6 +143,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(any(feature = "compress", feature = "files"))]
+mod accept_encoding;
 mod app;
 mod conditional;
 mod error;

@@ -2,7 +2,8 @@
 
 use dunlin_core::Headers;
 use http::HeaderValue;
-use http::header::ACCEPT_ENCODING;
+
+use crate::accept_encoding::AcceptEncoding;
 
 /// A content coding (RFC 9110 §8.4.1), best first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,29 +51,15 @@ impl Accepted {
     /// As `Accept-Encoding` says. Without it nothing is taken for accepted: many who do not send it
     /// cannot decode anything.
     pub(crate) fn of(headers: &Headers) -> Self {
-        let (mut named, mut identity, mut any) = ([None; 3], None, None);
-        let lines =
-            headers.get_all(ACCEPT_ENCODING).filter_map(|line| std::str::from_utf8(line).ok());
-        for item in lines.flat_map(|line| line.split(',')) {
-            let mut parts = item.split(';').map(str::trim);
-            let name = parts.next().unwrap_or_default();
-            let q = parts.find_map(|p| p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")));
-            let q = q.map_or(1000, thousandths);
+        let accept = AcceptEncoding::<3>::of(headers, |name| {
             let is = |token: &str| name.eq_ignore_ascii_case(token);
-            if name == "*" {
-                any = Some(q);
-            } else if is("identity") {
-                identity = Some(q);
-            } else if let Some(at) = Coding::ALL
-                .iter()
-                .position(|c| is(c.token()) || (*c == Coding::Gzip && is("x-gzip")))
-            {
-                named[at] = Some(q);
-            }
-        }
-        let codings = named.map(|q: Option<u16>| q.or(any).unwrap_or(0));
+            Coding::ALL.iter().position(|c| is(c.token()) || (*c == Coding::Gzip && is("x-gzip")))
+        });
         // A file as it is serves anybody, but what was rated goes before it unless it was rated higher.
-        Self { codings, identity: identity.unwrap_or(0) }
+        Self {
+            codings: [0, 1, 2].map(|at| accept.quality(at)),
+            identity: accept.identity().unwrap_or(0),
+        }
     }
 
     /// The codings to try, best first.
@@ -89,22 +76,10 @@ impl Accepted {
     }
 }
 
-/// A weight of RFC 9110 §12.4.2; one that is malformed counts as 0.
-fn thousandths(q: &str) -> u16 {
-    let (whole, fraction) = q.split_once('.').unwrap_or((q, ""));
-    if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
-        return 0;
-    }
-    let thousandths = format!("{fraction:0<3}").parse().unwrap_or(0);
-    match whole {
-        "0" => thousandths,
-        "1" if thousandths == 0 => 1000,
-        _ => 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT_ENCODING;
+
     use super::*;
 
     fn order(accept: &str) -> String {

@@ -11,8 +11,8 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
-use super::accept_encoding::AcceptEncoding;
 use super::{Middleware, Next, vary};
+use crate::accept_encoding::AcceptEncoding;
 
 /// Bodies up to this length are compressed at once, so that they keep a `Content-Length`; longer ones as
 /// they are sent.
@@ -148,7 +148,7 @@ impl Default for Compress {
 impl Middleware for Compress {
     fn call(&self, req: Request, next: Next) -> BoxFuture<'static, Response> {
         let settings = Arc::clone(&self.0);
-        let accept = AcceptEncoding::of(req.headers());
+        let accept = accept(req.headers());
         let method = req.method().clone();
         Box::pin(async move {
             let mut response = next.run(req).await;
@@ -158,8 +158,31 @@ impl Middleware for Compress {
     }
 }
 
+type Accept = AcceptEncoding<{ Coding::ALL.len() }>;
+
+fn accept(headers: &Headers) -> Accept {
+    Accept::of(headers, |name| Coding::from_name(name).map(index))
+}
+
+fn index(coding: Coding) -> usize {
+    Coding::ALL.iter().position(|other| *other == coding).unwrap_or(0)
+}
+
+/// The coding with the highest q-value, of several the first of `preferred`; none where the peer takes none
+/// of them, or rather has the body without.
+fn choose(accept: &Accept, preferred: &[Coding]) -> Option<Coding> {
+    let mut best = (None, 0);
+    for coding in preferred {
+        let quality = accept.quality(index(*coding));
+        if quality > best.1 {
+            best = (Some(*coding), quality);
+        }
+    }
+    best.0.filter(|_| accept.identity().is_none_or(|identity| identity <= best.1))
+}
+
 impl Settings {
-    fn compress(&self, accept: &AcceptEncoding, method: &Method, response: &mut Response) {
+    fn compress(&self, accept: &Accept, method: &Method, response: &mut Response) {
         // What stands further in has decided.
         if response.extensions_mut().get::<NoCompress>().is_some() {
             return;
@@ -169,7 +192,7 @@ impl Settings {
             return;
         }
         vary(response.headers_mut(), "Accept-Encoding");
-        let Some(coding) = accept.choose(&self.codings) else { return };
+        let Some(coding) = choose(accept, &self.codings) else { return };
         if response.status() == StatusCode::NOT_MODIFIED {
             // As the answer that it stands for (RFC 9110 §15.4.5).
             return weaken_etag(response.headers_mut());
@@ -281,5 +304,63 @@ impl fmt::Debug for Compress {
             .field("levels", &self.0.levels)
             .field("min_size", &self.0.min_size)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::ACCEPT_ENCODING;
+
+    use super::*;
+
+    const ORDER: [Coding; 4] = [Coding::Zstd, Coding::Brotli, Coding::Gzip, Coding::Deflate];
+
+    fn chosen(text: &str) -> &'static str {
+        let headers = Headers::from_iter([(ACCEPT_ENCODING, HeaderValue::try_from(text).unwrap())]);
+        choose(&accept(&headers), &ORDER).map_or("", Coding::name)
+    }
+
+    #[test]
+    fn the_best_rated_coding_wins_and_the_servers_order_breaks_ties() {
+        for (accept, want) in [
+            ("gzip", "gzip"),
+            ("gzip, deflate, br", "br"),
+            ("gzip, deflate, br, zstd", "zstd"),
+            ("GZIP;Q=0.5 , deflate ; q=0.6", "deflate"),
+            ("gzip;q=1.000, br;q=0.999", "gzip"),
+            ("x-gzip", "gzip"),
+            ("gzip;q=0.001", "gzip"),
+            ("*", "zstd"),
+            ("*;q=0.5, zstd;q=0", "br"),
+            ("gzip;q=0.5, *;q=0", "gzip"),
+            ("gzip;q=0, br;q=0.2", "br"),
+            ("identity;q=0, *;q=0.1", "zstd"),
+            ("pack200, gzip", "gzip"),
+        ] {
+            assert_eq!(chosen(accept), want, "{accept}");
+        }
+    }
+
+    #[test]
+    fn no_coding_is_put_on_where_none_is_wanted() {
+        for accept in [
+            "",
+            "identity",
+            "gzip;q=0",
+            "gzip;q=0.000",
+            "*;q=0",
+            "gzip;q=0.5, identity",
+            "gzip;q=0.5, identity;q=0.6",
+            "pack200",
+            "gzipped",
+            "gzip;q=2",
+            "gzip;q=-1",
+            "gzip;q=0.1234",
+            "gzip;q=",
+            "gzip;level=9",
+        ] {
+            assert_eq!(chosen(accept), "", "{accept:?}");
+        }
+        assert_eq!(choose(&accept(&Headers::new()), &ORDER), None);
     }
 }

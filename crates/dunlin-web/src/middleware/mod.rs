@@ -1,7 +1,5 @@
 //! Middleware: what runs around handlers; each that comes with the crate in a file of its own.
 
-#[cfg(feature = "compress")]
-mod accept_encoding;
 mod access_log;
 mod basic_auth;
 #[cfg(feature = "compress")]
