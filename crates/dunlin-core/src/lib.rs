@@ -42,6 +42,7 @@ mod head;
 mod headers;
 mod into_response;
 mod lifecycle;
+mod network;
 mod request;
 mod response;
 mod scope;
@@ -61,6 +62,7 @@ pub use self::head::{HeadBlock, RequestHead, RequestLine, SharedTarget, UnfitTar
 pub use self::headers::{AsFieldName, FieldLines, FieldSpan, Headers, Iter, NameSet};
 pub use self::into_response::IntoResponse;
 pub use self::lifecycle::Lifecycle;
+pub use self::network::{BadNetwork, Network};
 pub use self::request::{Connection, Request, UrlError};
 pub use self::response::{InvalidReason, ReasonPhrase, Response, ResponseHead};
 pub use self::scope::{Captures, Scope, StateKey};
