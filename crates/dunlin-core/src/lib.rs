@@ -49,6 +49,7 @@ mod scope;
 #[cfg(feature = "io")]
 mod scratch;
 mod service;
+mod tls_info;
 #[cfg(feature = "io")]
 mod upgrade;
 
@@ -69,5 +70,6 @@ pub use self::scope::{Captures, Scope, StateKey};
 #[cfg(feature = "io")]
 pub use self::scratch::{Lent, SCRATCH_LEN, Scratch};
 pub use self::service::{BoxFuture, DynService, IntoService, Service};
+pub use self::tls_info::TlsInfo;
 #[cfg(feature = "io")]
 pub use self::upgrade::{Io, OnUpgrade, Upgraded};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Extensions, Method, Uri, Version};
 use percent_encoding::percent_decode_str;
 
-use crate::{Body, BodyError, BoxError, Captures, Headers, RequestHead, Scope, StateKey};
+use crate::{Body, BodyError, BoxError, Captures, Headers, RequestHead, Scope, StateKey, TlsInfo};
 
 /// An HTTP request.
 ///
@@ -41,6 +41,8 @@ pub struct Connection {
     pub local: Option<SocketAddr>,
     /// Whether it is encrypted, so that its requests are for `https`. Default: no.
     pub secure: bool,
+    /// What its TLS handshake has told, where the server itself has shaken hands.
+    pub tls: Option<Arc<TlsInfo>>,
 }
 
 #[derive(Clone, Default)]

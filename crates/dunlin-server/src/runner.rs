@@ -14,7 +14,7 @@ use dunlin_core::{Lifecycle, Service};
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Worker;
-use crate::builder::ServerBuilder;
+use crate::builder::{ServerBuilder, Site};
 use crate::error::ServeError;
 #[cfg(unix)]
 use crate::listener::bind_unix;
@@ -108,32 +108,37 @@ async fn open(builder: &ServerBuilder) -> Result<(Vec<Sockets>, Vec<SocketFile>)
         Workers::PerCore(n) => n.max(1),
     };
     let mut first = Sockets::default();
-    for address in &builder.addresses {
-        first.tcp.extend(bind_each(address, builder.backlog, workers > 1).await?);
+    for (address, site) in &builder.addresses {
+        let opening = builder.opening(site);
+        for socket in bind_each(address, builder.backlog, workers > 1).await? {
+            first.tcp.push((socket, Arc::clone(&opening)));
+        }
     }
-    let bound = first.addresses();
+    let bound: Vec<_> = first.addresses().into_iter().zip(&first.tcp).collect();
     let mut given = Sockets::default();
     let mut files = Vec::new();
-    for listener in &builder.listeners {
-        given.tcp.push(adopt(listener)?);
+    for (listener, site) in &builder.listeners {
+        given.tcp.push((adopt(listener)?, builder.opening(site)));
     }
     #[cfg(unix)]
     for path in &builder.unix {
         let (listener, file) = bind_unix(path, builder.backlog)?;
-        given.unix.push(listener);
+        given.unix.push((listener, builder.opening(&Site::default())));
         files.push(file);
     }
     if bound.is_empty() && given.tcp.is_empty() && files.is_empty() {
         return Err(ServeError::NoAddress);
     }
-    let mut all = vec![first];
+    let mut all = Vec::new();
     for _ in 1..workers {
         let mut own = Sockets::default();
-        for address in &bound {
-            own.tcp.push(bind_tcp(*address, builder.backlog, true)?);
+        for (address, (_, opening)) in &bound {
+            let socket = bind_tcp(*address, builder.backlog, true)?;
+            own.tcp.push((socket, Arc::clone(opening)));
         }
         all.push(own);
     }
+    all.insert(0, first);
     for sockets in &mut all {
         let shared = given.try_clone().map_err(ServeError::Worker)?;
         sockets.tcp.extend(shared.tcp);
