@@ -34,13 +34,19 @@
 //! | `server` | yes | [`web`], [`server`], [`run_app`] |
 //! | `client` | yes | [`client`] |
 //! | `websocket` | yes | [`websocket`], [`web::WsUpgrade`], [`client::Client::ws_connect`] |
-//! | `tls` | yes | `https` in the client |
+//! | `tls` | yes | `https` in the client; [`server::TlsConfig`], [`RunApp::bind_tls`] |
 //! | `compress` | yes | [`compress`], [`web::Compress`], [`web::Decompress`], the same in the client, compression of WebSocket messages |
 //! | `json` | yes | [`web::Json`], JSON in WebSocket messages |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
-    not(all(feature = "server", feature = "client", feature = "compress", feature = "websocket")),
+    not(all(
+        feature = "server",
+        feature = "client",
+        feature = "compress",
+        feature = "tls",
+        feature = "websocket"
+    )),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
