@@ -16,6 +16,7 @@ use crate::conn::Http1;
 use crate::error::{Fault, ServeError};
 use crate::listener::Address;
 use crate::open::{Opening, ProxyProtocol};
+use crate::readiness::Readiness;
 use crate::runner::{OnListening, Running, start};
 use crate::signals::{Signals, Started};
 use crate::timer::Sweep;
@@ -57,6 +58,8 @@ pub struct ServerBuilder {
     pub(crate) workers: Workers,
     pub(crate) backlog: u32,
     pub(crate) max_connections: usize,
+    pub(crate) readiness: Readiness,
+    pub(crate) shutdown_delay: Duration,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) on_listening: Option<OnListening>,
     pub(crate) config: Config,
@@ -79,6 +82,8 @@ impl Default for ServerBuilder {
             workers: Workers::Shared,
             backlog: 1024,
             max_connections: 100_000,
+            readiness: Readiness::new(),
+            shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(60),
             on_listening: None,
             config: Config::default(),
@@ -217,7 +222,22 @@ impl ServerBuilder {
         self
     }
 
-    /// How long requests may take to finish after the signal to shut down; cleanup may take as long
+    /// Keeps this up to date, for a handler that tells load balancers whether to send requests here.
+    /// Default: nobody asks.
+    pub fn readiness(mut self, readiness: Readiness) -> Self {
+        self.readiness = readiness;
+        self
+    }
+
+    /// How long everything goes on after the signal to shut down, except that the server is no longer
+    /// [ready](Self::readiness): load balancers need so long to notice, and what they send meanwhile would
+    /// be refused otherwise. Default: 0 s.
+    pub fn shutdown_delay(mut self, delay: Duration) -> Self {
+        self.shutdown_delay = delay;
+        self
+    }
+
+    /// How long requests may take to finish once the listeners are closed; cleanup may take as long
     /// again. Default: 60 s.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;

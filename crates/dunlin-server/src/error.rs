@@ -36,6 +36,12 @@ pub enum Fault<'a> {
         /// Why.
         error: &'a io::Error,
     },
+    /// At the end of the server, connections were cut whose requests did not finish in time.
+    #[error("{connections} connections were cut: their requests did not finish in time")]
+    Cut {
+        /// How many.
+        connections: usize,
+    },
     /// The program's response breaks a rule: 500 went out in its place, or it was cut.
     #[error("a response could not be sent as it was: {0}")]
     Response(&'a SendError),

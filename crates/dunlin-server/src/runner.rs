@@ -1,8 +1,8 @@
 //! A server that runs, and its end.
 //!
 //! ```text
-//! startup ─▶ bind ─▶ accept … signal ─▶ listeners closed ─▶ idle connections closed ─▶ shutdown
-//!                                       ─▶ requests finish, or are cut ─▶ cleanup
+//! startup ─▶ bind ─▶ ready, accept … signal ─▶ not ready, accept ─▶ listeners closed
+//!         ─▶ idle connections closed ─▶ shutdown ─▶ requests finish, or are cut ─▶ cleanup
 //! ```
 
 use std::fmt;
@@ -15,10 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accept::Worker;
 use crate::builder::{ServerBuilder, Site};
-use crate::error::ServeError;
+use crate::config::Config;
+use crate::error::{Fault, ServeError};
 #[cfg(unix)]
 use crate::listener::bind_unix;
 use crate::listener::{SocketFile, adopt, bind_each, bind_tcp};
+use crate::readiness::Readiness;
 use crate::signals::Signals;
 use crate::timer::Sweep;
 use crate::tracker::Tracker;
@@ -38,6 +40,9 @@ pub struct Running<S: Service + Lifecycle> {
     crew: Option<Crew>,
     tracker: Arc<Tracker>,
     stop: CancellationToken,
+    config: Arc<Config>,
+    readiness: Readiness,
+    shutdown_delay: Duration,
     shutdown_timeout: Duration,
     socket_files: Vec<SocketFile>,
 }
@@ -87,6 +92,7 @@ async fn bind_and_accept<S: Service + Lifecycle>(
         Workers::PerCore(_) => Crew::per_core(sockets, &worker)?,
     };
     let _ = failed.disarm();
+    builder.readiness.set(true);
     if let Some(tell) = builder.on_listening {
         tell(&addresses);
     }
@@ -96,6 +102,9 @@ async fn bind_and_accept<S: Service + Lifecycle>(
         crew: Some(crew),
         tracker,
         stop,
+        config: worker.config,
+        readiness: builder.readiness,
+        shutdown_delay: builder.shutdown_delay,
         shutdown_timeout: builder.shutdown_timeout,
         socket_files,
     })
@@ -176,7 +185,7 @@ impl<S: Service + Lifecycle> Running<S> {
         self.end(Some(signals)).await.map(drop)
     }
 
-    /// Ends the run: closes the listeners and idle connections, lets requests finish for as long as
+    /// Ends the run: goes on for the shutdown delay, closes the listeners and idle connections, lets requests finish for as long as
     /// the shutdown timeout says, cuts the rest, and cleans up.
     ///
     /// # Errors
@@ -190,6 +199,14 @@ impl<S: Service + Lifecycle> Running<S> {
     /// Ends the run; a signal cuts short whichever part it comes in.
     pub(crate) async fn end(mut self, mut signals: Option<Signals>) -> Result<Ended, ServeError> {
         let mut ended = Ended::default();
+        self.readiness.set(false);
+        let mut limit = self.shutdown_timeout;
+        if !self.shutdown_delay.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(self.shutdown_delay) => {}
+                () = hurry(&mut signals) => limit = Duration::ZERO,
+            }
+        }
         self.stop.cancel();
         if let Some(mut crew) = self.crew.take() {
             // A handler that blocks its thread holds up the accept loop on it: the limit is on that too.
@@ -201,11 +218,12 @@ impl<S: Service + Lifecycle> Running<S> {
                 tokio::join!(self.service.shutdown(), self.tracker.empty());
             };
             tokio::select! {
-                _ = tokio::time::timeout(self.shutdown_timeout, finish) => {}
+                _ = tokio::time::timeout(limit, finish) => {}
                 () = hurry(&mut signals) => {}
             }
             ended.cut = self.tracker.live();
             if ended.cut > 0 {
+                self.config.report(&Fault::Cut { connections: ended.cut });
                 crew.sweeps.iter().for_each(|sweep| sweep.abort_all());
                 let _ = tokio::time::timeout(ABORT_GRACE, self.tracker.empty()).await;
             }
@@ -233,6 +251,7 @@ async fn hurry(signals: &mut Option<Signals>) {
 
 impl<S: Service + Lifecycle> Drop for Running<S> {
     fn drop(&mut self) {
+        self.readiness.set(false);
         self.stop.cancel();
         if let Some(crew) = &self.crew {
             crew.sweeps.iter().for_each(|sweep| sweep.abort_all());
