@@ -209,7 +209,8 @@ impl ServerBuilder {
     }
 
     /// Longest time in which a peer takes no byte of a response that is ready; past it, the connection
-    /// is cut. Zero for no limit. Default: 30 s.
+    /// is cut; over TLS, where it takes longer for the 64 KiB at most that are encrypted ahead. Zero for
+    /// no limit. Default: 30 s.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.config.write_timeout = timeout;
         self

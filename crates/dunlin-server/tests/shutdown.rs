@@ -486,7 +486,8 @@ impl Drop for Process {
 #[test]
 fn a_process_that_serves() {
     let Ok(workers) = std::env::var(ROLE) else { return };
-    let workers = if workers == "shared" { Workers::Shared } else { Workers::PerCore(2) };
+    let delay = if workers == "delayed" { Duration::from_secs(60) } else { Duration::ZERO };
+    let workers = if workers == "per-core" { Workers::PerCore(2) } else { Workers::Shared };
     let service = |req: Request| async move {
         let ms = req.path().trim_start_matches("/wait/").parse().unwrap_or(0);
         tokio::time::sleep(Duration::from_millis(ms)).await;
@@ -494,7 +495,8 @@ fn a_process_that_serves() {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let server = start(Server::builder().workers(workers), service).await;
+        let builder = Server::builder().workers(workers).shutdown_delay(delay);
+        let server = start(builder, service).await;
         let address = server.addresses()[0];
         // The first poll sets the handlers for the signals; only then may they come.
         let (ended, ()) = tokio::join!(biased; server.run_until_signal(), async {
@@ -542,6 +544,18 @@ async fn a_second_signal_cuts_what_is_still_under_way() {
         assert!(process.end().await.success());
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_delay_too() {
+    let process = Process::start("delayed");
+    process.signal(Signal::TERM);
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(within(10, dial(process.address).await.get("/")).await.text(), "waited");
+    let began = Instant::now();
+    process.signal(Signal::TERM);
+    assert!(process.end().await.success());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 /// Takes its time at both ends.
