@@ -9,7 +9,7 @@ mod routes;
 
 use std::io::{self, Write};
 
-use dunlin::server::Server;
+use dunlin::server::{ProxyProtocol, Server, TlsConfig};
 use options::Options;
 
 fn main() -> dunlin::Result<()> {
@@ -28,10 +28,16 @@ fn main() -> dunlin::Result<()> {
 async fn serve(options: Options) -> dunlin::Result<()> {
     let root = files::Root::open(options.static_dir)?;
     let app = routes::app(root.path()).client_max_size(options.max_body);
-    let mut server = Server::builder()
-        .bind((&*options.host, options.port))
-        .head_timeout(options.head_timeout)
-        .keep_alive(options.keep_alive);
+    let mut server =
+        Server::builder().head_timeout(options.head_timeout).keep_alive(options.keep_alive);
+    let address = (&*options.host, options.port);
+    server = match options.tls {
+        Some((cert, key)) => server.bind_tls(address, TlsConfig::from_files(cert, key)?),
+        None => server.bind(address),
+    };
+    if options.proxy_protocol {
+        server = server.proxy_protocol(ProxyProtocol::from_anyone());
+    }
     if let Some(path) = options.unix {
         server = server.bind_unix(path);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 const HELP: &str = "\
 testbed [--port P] [--host H] [--workers N] [--unix PATH] [--static-dir DIR]
+        [--tls-cert F --tls-key F] [--proxy-protocol]
         [--head-timeout S] [--keep-alive S] [--max-body BYTES]
 
 Prints the address that it listens on, and serves until SIGINT or SIGTERM.
@@ -14,6 +15,9 @@ Prints the address that it listens on, and serves until SIGINT or SIGTERM.
   --host H          default 127.0.0.1
   --workers N       threads, default 1
   --unix PATH       a unix socket besides
+  --tls-cert F      the port speaks TLS alone, with the certificates in this PEM file
+  --tls-key F       and the key in this one
+  --proxy-protocol  connections must begin with a header of the PROXY protocol
   --static-dir DIR  files under /static/; default: a directory of its own with hello.txt
   --head-timeout S  seconds for a request's head, default 5
   --keep-alive S    seconds between requests, default 75
@@ -26,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) workers: usize,
     pub(crate) unix: Option<PathBuf>,
     pub(crate) static_dir: Option<PathBuf>,
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    pub(crate) proxy_protocol: bool,
     pub(crate) head_timeout: Duration,
     pub(crate) keep_alive: Duration,
     pub(crate) max_body: u64,
@@ -39,15 +45,22 @@ impl Options {
             workers: 1,
             unix: None,
             static_dir: None,
+            tls: None,
+            proxy_protocol: false,
             head_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(75),
             max_body: 1 << 20,
         };
+        let (mut cert, mut key) = (None, None);
         let mut args = std::env::args().skip(1);
         while let Some(name) = args.next() {
             if name == "--help" {
                 print!("{HELP}");
                 exit(0);
+            }
+            if name == "--proxy-protocol" {
+                options.proxy_protocol = true;
+                continue;
             }
             let value = args.next().unwrap_or_default();
             match &*name {
@@ -56,12 +69,19 @@ impl Options {
                 "--workers" => options.workers = parse::<usize>(&name, &value).max(1),
                 "--unix" => options.unix = Some(value.into()),
                 "--static-dir" => options.static_dir = Some(value.into()),
+                "--tls-cert" => cert = Some(PathBuf::from(value)),
+                "--tls-key" => key = Some(PathBuf::from(value)),
                 "--head-timeout" => options.head_timeout = seconds(&name, &value),
                 "--keep-alive" => options.keep_alive = seconds(&name, &value),
                 "--max-body" => options.max_body = parse(&name, &value),
                 _ => fail(&format!("unknown option {name}")),
             }
         }
+        options.tls = match (cert, key) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (None, None) => None,
+            _ => fail("--tls-cert and --tls-key go together"),
+        };
         options
     }
 }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::TlsInfo;
+
 /// What is known of the connection that a request came by; one for all its requests.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default)]
@@ -17,6 +19,8 @@ pub struct Connection {
     pub local: Option<SocketAddr>,
     /// Whether it is encrypted, so that its requests are for `https`. Default: no.
     pub secure: bool,
+    /// What its TLS handshake has told, where the server itself has shaken hands.
+    pub tls: Option<Arc<TlsInfo>>,
     presence: Arc<Presence>,
 }
 

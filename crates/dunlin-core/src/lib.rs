@@ -49,6 +49,7 @@ mod headers;
 mod into_response;
 mod lifecycle;
 mod media_type;
+mod network;
 mod request;
 mod request_info;
 mod response;
@@ -56,6 +57,7 @@ mod scope;
 #[cfg(feature = "io")]
 mod scratch;
 mod service;
+mod tls_info;
 #[cfg(feature = "io")]
 mod upgrade;
 
@@ -75,11 +77,13 @@ pub use self::headers::{AsFieldName, FieldLines, FieldSpan, Headers, Iter, NameS
 pub use self::into_response::IntoResponse;
 pub use self::lifecycle::Lifecycle;
 pub use self::media_type::MediaType;
+pub use self::network::{BadNetwork, Network};
 pub use self::request::{Request, UrlError};
 pub use self::response::{InvalidReason, ReasonPhrase, Response, ResponseHead};
 pub use self::scope::{Captures, Scope, StateKey};
 #[cfg(feature = "io")]
 pub use self::scratch::{Lent, SCRATCH_LEN, Scratch};
 pub use self::service::{BoxFuture, DynService, IntoService, Service};
+pub use self::tls_info::TlsInfo;
 #[cfg(feature = "io")]
 pub use self::upgrade::{Io, OnUpgrade, Upgraded};

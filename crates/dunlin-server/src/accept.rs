@@ -8,9 +8,9 @@ use dunlin_core::Service;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::conn::Http1;
 use crate::error::Fault;
 use crate::listener::Listener;
+use crate::open::{Opening, open};
 use crate::timer::Sweep;
 use crate::tracker::Tracker;
 
@@ -42,7 +42,7 @@ impl<S> Clone for Worker<S> {
 impl<S: Service> Worker<S> {
     /// Accepts and spawns until told to stop. The listener closes with it, so that new connections
     /// are refused from then on.
-    pub(crate) async fn accept(self, mut listener: impl Listener) {
+    pub(crate) async fn accept(self, mut listener: impl Listener, opening: Arc<Opening>) {
         let stop = self.stop.clone();
         let accept = async {
             let mut pause = FIRST_PAUSE;
@@ -52,14 +52,12 @@ impl<S: Service> Worker<S> {
                     Ok((io, connection)) => {
                         pause = FIRST_PAUSE;
                         let tracked = self.tracker.enter().await;
-                        tokio::spawn(Http1::new(
-                            io,
-                            Arc::clone(&self.service),
-                            connection,
-                            Arc::clone(&self.config),
-                            Arc::clone(&self.sweep),
-                            Some(tracked),
-                        ));
+                        if opening.is_plain() {
+                            tokio::spawn(self.drive(io, connection, tracked));
+                        } else {
+                            let (worker, opening) = (self.clone(), Arc::clone(&opening));
+                            tokio::spawn(open(worker, opening, io, connection, tracked));
+                        }
                     }
                     Err(error) => {
                         self.config.report(&Fault::Accept(&error));

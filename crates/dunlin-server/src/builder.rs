@@ -15,9 +15,13 @@ use crate::config::{Config, OnFault};
 use crate::conn::Http1;
 use crate::error::{Fault, ServeError};
 use crate::listener::Address;
+use crate::open::{Opening, ProxyProtocol};
+use crate::readiness::Readiness;
 use crate::runner::{OnListening, Running, start};
 use crate::signals::{Signals, Started};
 use crate::timer::Sweep;
+#[cfg(feature = "tls")]
+use crate::tls::TlsConfig;
 use crate::workers::Workers;
 
 /// An HTTP server.
@@ -47,15 +51,25 @@ impl Server {
 #[derive(Clone)]
 #[must_use]
 pub struct ServerBuilder {
-    pub(crate) addresses: Vec<Address>,
+    pub(crate) addresses: Vec<(Address, Site)>,
     pub(crate) unix: Vec<PathBuf>,
-    pub(crate) listeners: Vec<Arc<std::net::TcpListener>>,
+    pub(crate) listeners: Vec<(Arc<std::net::TcpListener>, Site)>,
+    proxy: Option<ProxyProtocol>,
     pub(crate) workers: Workers,
     pub(crate) backlog: u32,
     pub(crate) max_connections: usize,
+    pub(crate) readiness: Readiness,
+    pub(crate) shutdown_delay: Duration,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) on_listening: Option<OnListening>,
     pub(crate) config: Config,
+}
+
+/// What is spoken at an address.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Site {
+    #[cfg(feature = "tls")]
+    tls: Option<TlsConfig>,
 }
 
 impl Default for ServerBuilder {
@@ -64,9 +78,12 @@ impl Default for ServerBuilder {
             addresses: Vec::new(),
             unix: Vec::new(),
             listeners: Vec::new(),
+            proxy: None,
             workers: Workers::Shared,
             backlog: 1024,
             max_connections: 100_000,
+            readiness: Readiness::new(),
+            shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(60),
             on_listening: None,
             config: Config::default(),
@@ -79,7 +96,31 @@ impl ServerBuilder {
     /// looked up when the server starts, and every address that it has is listened on, but for those
     /// that this machine lacks (::1 where IPv6 is off).
     pub fn bind(mut self, address: impl Into<Address>) -> Self {
-        self.addresses.push(address.into());
+        self.addresses.push((address.into(), Site::default()));
+        self
+    }
+
+    /// Listens on a TCP address as [`bind`](Self::bind) does, and speaks TLS there; may be called several
+    /// times, with one configuration or with several, and beside `bind`.
+    ///
+    /// A handshake has as long as a head ([`head_timeout`](Self::head_timeout)). Whoever speaks plain HTTP
+    /// there is answered with 400 in plain text. Requests have `secure` set in their connection, and
+    /// [`TlsInfo`](dunlin_core::TlsInfo) with the client's certificates, where it has shown any.
+    ///
+    /// ```no_run
+    /// use dunlin_core::{IntoResponse, Request};
+    /// use dunlin_server::{Server, TlsConfig};
+    ///
+    /// # async fn main_() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tls = TlsConfig::from_files("cert.pem", "key.pem")?;
+    /// let hello = |_req: Request| async { "hello\n".into_response() };
+    /// Server::builder().bind_tls("0.0.0.0:8443", tls).serve(hello).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn bind_tls(mut self, address: impl Into<Address>, tls: TlsConfig) -> Self {
+        self.addresses.push((address.into(), Site { tls: Some(tls) }));
         self
     }
 
@@ -94,8 +135,39 @@ impl ServerBuilder {
     /// Listens on a socket that is open already; may be called several times. With
     /// [`Workers::PerCore`] all workers accept from it.
     pub fn listener(mut self, listener: std::net::TcpListener) -> Self {
-        self.listeners.push(Arc::new(listener));
+        self.listeners.push((Arc::new(listener), Site::default()));
         self
+    }
+
+    /// Listens on a socket that is open already, and speaks TLS there, as [`bind_tls`](Self::bind_tls) does.
+    #[cfg(feature = "tls")]
+    pub fn listener_tls(mut self, listener: std::net::TcpListener, tls: TlsConfig) -> Self {
+        self.listeners.push((Arc::new(listener), Site { tls: Some(tls) }));
+        self
+    }
+
+    /// Expects every connection, at each address and unix socket, to begin with a header of the PROXY
+    /// protocol, version 1 or 2, in front of TLS too; it sets the addresses of the connection's both ends.
+    /// Default: off.
+    ///
+    /// A connection that does not begin with a valid header, or not within
+    /// [`head_timeout`](Self::head_timeout), is closed: whoever can leave the header out could be
+    /// anybody. Headers of the proxy's own connections (LOCAL) and of unknown ones (UNKNOWN) leave the
+    /// socket's addresses.
+    pub fn proxy_protocol(mut self, proxies: ProxyProtocol) -> Self {
+        self.proxy = Some(proxies);
+        self
+    }
+
+    /// What connections there begin with.
+    pub(crate) fn opening(&self, site: &Site) -> Arc<Opening> {
+        #[cfg(not(feature = "tls"))]
+        let Site {} = site;
+        Arc::new(Opening {
+            proxy: self.proxy.clone(),
+            #[cfg(feature = "tls")]
+            tls: site.tls.clone(),
+        })
     }
 
     /// Which threads run connections. Default: [`Workers::Shared`].
@@ -137,7 +209,8 @@ impl ServerBuilder {
     }
 
     /// Longest time in which a peer takes no byte of a response that is ready; past it, the connection
-    /// is cut. Zero for no limit. Default: 30 s.
+    /// is cut; over TLS, where it takes longer for the 64 KiB at most that are encrypted ahead. Zero for
+    /// no limit. Default: 30 s.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.config.write_timeout = timeout;
         self
@@ -150,7 +223,22 @@ impl ServerBuilder {
         self
     }
 
-    /// How long requests may take to finish after the signal to shut down; cleanup may take as long
+    /// Keeps this up to date, for a handler that tells load balancers whether to send requests here.
+    /// Default: nobody asks.
+    pub fn readiness(mut self, readiness: Readiness) -> Self {
+        self.readiness = readiness;
+        self
+    }
+
+    /// How long everything goes on after the signal to shut down, except that the server is no longer
+    /// [ready](Self::readiness): load balancers need so long to notice, and what they send meanwhile would
+    /// be refused otherwise. Default: 0 s.
+    pub fn shutdown_delay(mut self, delay: Duration) -> Self {
+        self.shutdown_delay = delay;
+        self
+    }
+
+    /// How long requests may take to finish once the listeners are closed; cleanup may take as long
     /// again. Default: 60 s.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;

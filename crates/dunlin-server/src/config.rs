@@ -62,11 +62,13 @@ impl Config {
         Arc::new(self)
     }
 
-    /// Tells the hook, or writes a line to stderr where there is none.
+    /// Tells the hook, or writes a line to stderr where there is none: not of what strangers can cause,
+    /// who would fill the disk with it.
     #[cold]
     pub(crate) fn report(&self, fault: &Fault<'_>) {
         match &self.on_fault {
             Some(OnFault(hook)) => hook(fault),
+            None if fault.is_of_a_stranger() => {}
             None => drop(writeln!(io::stderr(), "dunlin: {fault}")),
         }
     }

@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use dunlin_codec::SendError;
 use dunlin_core::{BodyError, BoxError};
+
+use crate::open::ProxyError;
 
 /// Something that went wrong while serving, of which the peer learns a status at most.
 #[non_exhaustive]
@@ -15,12 +18,47 @@ pub enum Fault<'a> {
     /// and goes on.
     #[error("cannot accept a connection: {0}")]
     Accept(&'a io::Error),
+    /// A connection was refused because it had to begin with a header of the PROXY protocol and did
+    /// not. Anybody who can connect can cause these: unless a hook is set, nothing is written.
+    #[error("a connection{} was refused: {error}", from(peer))]
+    ProxyHeader {
+        /// Who has connected, as the socket says; `None` on a unix socket.
+        peer: Option<SocketAddr>,
+        /// Why.
+        error: &'a ProxyError,
+    },
+    /// A TLS handshake failed. Anybody who can connect can cause these: unless a hook is set, nothing is
+    /// written.
+    #[error("the TLS handshake of a connection{} failed: {error}", from(peer))]
+    Handshake {
+        /// Who has connected; `None` on a unix socket, or where a proxy does not tell.
+        peer: Option<SocketAddr>,
+        /// Why.
+        error: &'a io::Error,
+    },
+    /// At the end of the server, connections were cut whose requests did not finish in time.
+    #[error("{connections} connections were cut: their requests did not finish in time")]
+    Cut {
+        /// How many.
+        connections: usize,
+    },
     /// The program's response breaks a rule: 500 went out in its place, or it was cut.
     #[error("a response could not be sent as it was: {0}")]
     Response(&'a SendError),
     /// The body of a response failed while it was sent; the response was cut.
     #[error("a response was cut because its body failed: {0}")]
     ResponseBody(&'a BodyError),
+}
+
+impl Fault<'_> {
+    /// Whether strangers can cause any number of these.
+    pub(crate) fn is_of_a_stranger(&self) -> bool {
+        matches!(self, Self::ProxyHeader { .. } | Self::Handshake { .. })
+    }
+}
+
+fn from(peer: &Option<SocketAddr>) -> String {
+    peer.map_or_else(String::new, |peer| format!(" from {peer}"))
 }
 
 /// Why a server did not start, or what went wrong around its run.

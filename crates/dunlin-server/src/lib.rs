@@ -19,8 +19,9 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `builder`, `runner`, `signals` | settings; start, run and graceful end |
+//! | `builder`, `runner`, `signals`, `readiness` | settings; start, run and graceful end |
 //! | `listener`, `accept`, `workers` | sockets, accept loops, threads |
+//! | `open`, `tls` | what stands before HTTP: the PROXY header, the TLS handshake; certificates |
 //! | `conn` | the driver of one connection |
 //! | `timer` | deadlines of all connections by one sweep |
 //! | `tracker` | count and cap of live connections |
@@ -38,15 +39,23 @@ mod config;
 mod conn;
 mod error;
 mod listener;
+mod open;
+mod readiness;
 mod runner;
 mod signals;
 mod timer;
+#[cfg(feature = "tls")]
+mod tls;
 mod tracker;
 mod workers;
 
 pub use self::builder::{Server, ServerBuilder};
 pub use self::error::{Fault, ServeError};
 pub use self::listener::{Address, Listener};
+pub use self::open::{ProxyError, ProxyProtocol};
+pub use self::readiness::Readiness;
 pub use self::runner::{Ended, Running};
+#[cfg(feature = "tls")]
+pub use self::tls::{TlsBuilder, TlsConfig, TlsError};
 pub use self::workers::Workers;
 pub use dunlin_codec::Limits;

@@ -1,8 +1,8 @@
 //! A server that runs, and its end.
 //!
 //! ```text
-//! startup ─▶ bind ─▶ accept … signal ─▶ listeners closed ─▶ idle connections closed ─▶ shutdown
-//!                                       ─▶ requests finish, or are cut ─▶ cleanup
+//! startup ─▶ bind ─▶ ready, accept … signal ─▶ not ready, accept ─▶ listeners closed
+//!         ─▶ idle connections closed ─▶ shutdown ─▶ requests finish, or are cut ─▶ cleanup
 //! ```
 
 use std::fmt;
@@ -14,11 +14,13 @@ use dunlin_core::{Lifecycle, Service};
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Worker;
-use crate::builder::ServerBuilder;
-use crate::error::ServeError;
+use crate::builder::{ServerBuilder, Site};
+use crate::config::Config;
+use crate::error::{Fault, ServeError};
 #[cfg(unix)]
 use crate::listener::bind_unix;
 use crate::listener::{SocketFile, adopt, bind_each, bind_tcp};
+use crate::readiness::Readiness;
 use crate::signals::Signals;
 use crate::timer::Sweep;
 use crate::tracker::Tracker;
@@ -38,6 +40,9 @@ pub struct Running<S: Service + Lifecycle> {
     crew: Option<Crew>,
     tracker: Arc<Tracker>,
     stop: CancellationToken,
+    config: Arc<Config>,
+    readiness: Readiness,
+    shutdown_delay: Duration,
     shutdown_timeout: Duration,
     socket_files: Vec<SocketFile>,
 }
@@ -87,6 +92,7 @@ async fn bind_and_accept<S: Service + Lifecycle>(
         Workers::PerCore(_) => Crew::per_core(sockets, &worker)?,
     };
     let _ = failed.disarm();
+    builder.readiness.set(true);
     if let Some(tell) = builder.on_listening {
         tell(&addresses);
     }
@@ -96,6 +102,9 @@ async fn bind_and_accept<S: Service + Lifecycle>(
         crew: Some(crew),
         tracker,
         stop,
+        config: worker.config,
+        readiness: builder.readiness,
+        shutdown_delay: builder.shutdown_delay,
         shutdown_timeout: builder.shutdown_timeout,
         socket_files,
     })
@@ -108,32 +117,37 @@ async fn open(builder: &ServerBuilder) -> Result<(Vec<Sockets>, Vec<SocketFile>)
         Workers::PerCore(n) => n.max(1),
     };
     let mut first = Sockets::default();
-    for address in &builder.addresses {
-        first.tcp.extend(bind_each(address, builder.backlog, workers > 1).await?);
+    for (address, site) in &builder.addresses {
+        let opening = builder.opening(site);
+        for socket in bind_each(address, builder.backlog, workers > 1).await? {
+            first.tcp.push((socket, Arc::clone(&opening)));
+        }
     }
-    let bound = first.addresses();
+    let bound: Vec<_> = first.addresses().into_iter().zip(&first.tcp).collect();
     let mut given = Sockets::default();
     let mut files = Vec::new();
-    for listener in &builder.listeners {
-        given.tcp.push(adopt(listener)?);
+    for (listener, site) in &builder.listeners {
+        given.tcp.push((adopt(listener)?, builder.opening(site)));
     }
     #[cfg(unix)]
     for path in &builder.unix {
         let (listener, file) = bind_unix(path, builder.backlog)?;
-        given.unix.push(listener);
+        given.unix.push((listener, builder.opening(&Site::default())));
         files.push(file);
     }
     if bound.is_empty() && given.tcp.is_empty() && files.is_empty() {
         return Err(ServeError::NoAddress);
     }
-    let mut all = vec![first];
+    let mut all = Vec::new();
     for _ in 1..workers {
         let mut own = Sockets::default();
-        for address in &bound {
-            own.tcp.push(bind_tcp(*address, builder.backlog, true)?);
+        for (address, (_, opening)) in &bound {
+            let socket = bind_tcp(*address, builder.backlog, true)?;
+            own.tcp.push((socket, Arc::clone(opening)));
         }
         all.push(own);
     }
+    all.insert(0, first);
     for sockets in &mut all {
         let shared = given.try_clone().map_err(ServeError::Worker)?;
         sockets.tcp.extend(shared.tcp);
@@ -171,7 +185,7 @@ impl<S: Service + Lifecycle> Running<S> {
         self.end(Some(signals)).await.map(drop)
     }
 
-    /// Ends the run: closes the listeners and idle connections, lets requests finish for as long as
+    /// Ends the run: goes on for the shutdown delay, closes the listeners and idle connections, lets requests finish for as long as
     /// the shutdown timeout says, cuts the rest, and cleans up.
     ///
     /// # Errors
@@ -185,6 +199,14 @@ impl<S: Service + Lifecycle> Running<S> {
     /// Ends the run; a signal cuts short whichever part it comes in.
     pub(crate) async fn end(mut self, mut signals: Option<Signals>) -> Result<Ended, ServeError> {
         let mut ended = Ended::default();
+        self.readiness.set(false);
+        let mut limit = self.shutdown_timeout;
+        if !self.shutdown_delay.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(self.shutdown_delay) => {}
+                () = hurry(&mut signals) => limit = Duration::ZERO,
+            }
+        }
         self.stop.cancel();
         if let Some(mut crew) = self.crew.take() {
             // A handler that blocks its thread holds up the accept loop on it: the limit is on that too.
@@ -196,11 +218,12 @@ impl<S: Service + Lifecycle> Running<S> {
                 tokio::join!(self.service.shutdown(), self.tracker.empty());
             };
             tokio::select! {
-                _ = tokio::time::timeout(self.shutdown_timeout, finish) => {}
+                _ = tokio::time::timeout(limit, finish) => {}
                 () = hurry(&mut signals) => {}
             }
             ended.cut = self.tracker.live();
             if ended.cut > 0 {
+                self.config.report(&Fault::Cut { connections: ended.cut });
                 crew.sweeps.iter().for_each(|sweep| sweep.abort_all());
                 let _ = tokio::time::timeout(ABORT_GRACE, self.tracker.empty()).await;
             }
@@ -228,6 +251,7 @@ async fn hurry(signals: &mut Option<Signals>) {
 
 impl<S: Service + Lifecycle> Drop for Running<S> {
     fn drop(&mut self) {
+        self.readiness.set(false);
         self.stop.cancel();
         if let Some(crew) = &self.crew {
             crew.sweeps.iter().for_each(|sweep| sweep.abort_all());

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accept::Worker;
 use crate::error::ServeError;
 use crate::listener::Listener;
+use crate::open::Opening;
 use crate::timer::{Sweep, Sweeper};
 
 /// Which threads run connections.
@@ -34,46 +35,49 @@ pub enum Workers {
 /// The sockets of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
-    pub(crate) tcp: Vec<std::net::TcpListener>,
+    pub(crate) tcp: Vec<(std::net::TcpListener, Arc<Opening>)>,
     #[cfg(unix)]
-    pub(crate) unix: Vec<std::os::unix::net::UnixListener>,
+    pub(crate) unix: Vec<(std::os::unix::net::UnixListener, Arc<Opening>)>,
 }
 
 impl Sockets {
     /// The same sockets under further descriptors.
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        let tcp = self.tcp.iter().map(|(tcp, open)| Ok((tcp.try_clone()?, Arc::clone(open))));
+        #[cfg(unix)]
+        let unix = self.unix.iter().map(|(unix, open)| Ok((unix.try_clone()?, Arc::clone(open))));
         Ok(Self {
-            tcp: self
-                .tcp
-                .iter()
-                .map(std::net::TcpListener::try_clone)
-                .collect::<io::Result<_>>()?,
+            tcp: tcp.collect::<io::Result<_>>()?,
             #[cfg(unix)]
-            unix: self.unix.iter().map(|socket| socket.try_clone()).collect::<io::Result<_>>()?,
+            unix: unix.collect::<io::Result<_>>()?,
         })
     }
 
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        self.tcp.iter().filter_map(|socket| socket.local_addr().ok()).collect()
+        self.tcp.iter().filter_map(|(socket, _)| socket.local_addr().ok()).collect()
     }
 
     /// Starts an accept loop for each on the present runtime.
     fn spawn<S: Service>(self, worker: &Worker<S>) -> io::Result<Loops> {
         let mut loops = Vec::new();
         let mut spawn = |accept: Task<()>| loops.push(accept);
-        for socket in self.tcp {
-            spawn(accept(worker, tokio::net::TcpListener::from_std(socket)?));
+        for (socket, opening) in self.tcp {
+            spawn(accept(worker, tokio::net::TcpListener::from_std(socket)?, opening));
         }
         #[cfg(unix)]
-        for socket in self.unix {
-            spawn(accept(worker, tokio::net::UnixListener::from_std(socket)?));
+        for (socket, opening) in self.unix {
+            spawn(accept(worker, tokio::net::UnixListener::from_std(socket)?, opening));
         }
         Ok(Loops(loops))
     }
 }
 
-fn accept<S: Service>(worker: &Worker<S>, listener: impl Listener) -> Task<()> {
-    tokio::spawn(worker.clone().accept(listener))
+fn accept<S: Service>(
+    worker: &Worker<S>,
+    listener: impl Listener,
+    opening: Arc<Opening>,
+) -> Task<()> {
+    tokio::spawn(worker.clone().accept(listener, opening))
 }
 
 /// The accept loops of one worker.

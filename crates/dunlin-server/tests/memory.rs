@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use dunlin_core::{IntoResponse, Lifecycle, Request, Response, Service};
-use dunlin_server::Server;
+use dunlin_server::{Server, ServerBuilder};
 use tokio::sync::oneshot;
 
 /// What the threads that it was given to have allocated.
@@ -89,6 +89,13 @@ struct Metered {
 
 impl Metered {
     fn start(service: impl Service + Lifecycle) -> Self {
+        Self::start_with(|builder| builder.bind("127.0.0.1:0"), service)
+    }
+
+    fn start_with(
+        settings: impl FnOnce(ServerBuilder) -> ServerBuilder + Send + 'static,
+        service: impl Service + Lifecycle,
+    ) -> Self {
         let meter: &'static Meter = Box::leak(Box::default());
         let (end, ended) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
@@ -98,7 +105,7 @@ impl Metered {
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let builder = Server::builder().shutdown_timeout(Duration::ZERO);
-                let server = builder.bind("127.0.0.1:0").start(service).await.unwrap();
+                let server = settings(builder).start(service).await.unwrap();
                 tell.send(server.addresses()[0]).unwrap();
                 let _ = ended.await;
                 server.shutdown().await.unwrap();
@@ -237,6 +244,60 @@ fn an_idle_connection_owns_no_buffer() {
     drop(idle);
     assert!((1..=1600).contains(&each), "{each} bytes for an idle connection");
     println!("{each} bytes for an idle connection");
+}
+
+/// What rustls keeps is most of it: a read buffer of 4 KiB and its own state. The keys that its crypto
+/// library keeps outside of Rust are not counted.
+#[cfg(feature = "tls")]
+#[test]
+fn an_idle_encrypted_connection_owns_no_buffer_of_ours() {
+    use std::sync::Arc;
+
+    use dunlin_server::TlsConfig;
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+    let own = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(own.cert.der().clone()).unwrap();
+    let tls = TlsConfig::builder()
+        .certificate_pem(own.cert.pem(), own.signing_key.serialize_pem())
+        .build()
+        .unwrap();
+    let server = Metered::start_with(|builder| builder.bind_tls("127.0.0.1:0", tls), hello);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let config = Arc::new(config);
+    let dial = || {
+        let name = ServerName::try_from("a.test").unwrap();
+        let tls = ClientConnection::new(Arc::clone(&config), name).unwrap();
+        let mut client = StreamOwned::new(tls, server.dial().io);
+        client.write_all(GET).unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(HELLO.as_bytes()) {
+            let mut chunk = [0; 4096];
+            let n = client.read(&mut chunk).unwrap();
+            assert_ne!(n, 0, "the connection ended");
+            answer.extend_from_slice(&chunk[..n]);
+        }
+        client
+    };
+    // Sessions that can be resumed are kept up to a number, which is reached first.
+    for _ in 0..300 {
+        drop(dial());
+    }
+    server.settle();
+    let before = server.meter.live();
+    let idle: Vec<_> = (0..100).map(|_| dial()).collect();
+    server.settle();
+    let each = (server.meter.live() - before) / 100;
+    drop(idle);
+    assert!((1..=9 * 1024).contains(&each), "{each} bytes for an idle encrypted connection");
+    println!("{each} bytes for an idle encrypted connection");
 }
 
 #[test]

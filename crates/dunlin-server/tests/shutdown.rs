@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dunlin_core::{BoxError, BoxFuture, IntoResponse, Lifecycle, Request, Response, Service};
-use dunlin_server::{Running, ServeError, Server, Workers};
+use dunlin_server::{Readiness, Running, ServeError, Server, Workers};
 use futures_util::future::join_all;
 use http::HeaderValue;
 use rustix::process::{Pid, Signal, kill_process};
@@ -271,6 +271,44 @@ async fn what_does_not_finish_in_time_is_cut_and_counted() {
 }
 
 #[tokio::test]
+async fn requests_are_served_on_for_the_delay_while_the_server_is_not_ready() {
+    for workers in BOTH {
+        let (service, readiness) = (Recorder::default(), Readiness::new());
+        let builder = Server::builder().workers(workers).readiness(readiness.clone());
+        let builder = builder.shutdown_delay(Duration::from_millis(400));
+        assert!(!readiness.is_ready());
+        let server = start(builder, service.clone()).await;
+        assert!(readiness.is_ready());
+        let address = server.addresses()[0];
+        let mut kept = dial(address).await;
+        kept.get("/").await;
+        let began = Instant::now();
+        let end = tokio::spawn(server.shutdown());
+        eventually(|| !readiness.is_ready()).await;
+        assert_eq!(dial(address).await.get("/").await.status, 200);
+        assert_eq!(kept.get("/").await.status, 200);
+        assert!(!service.log().contains(&"shutdown"));
+        assert!(within(10, kept.is_closed()).await);
+        assert!(began.elapsed() >= Duration::from_millis(400), "{:?}", began.elapsed());
+        within(10, until_refused(address)).await;
+        assert_eq!(within(10, end).await.unwrap().unwrap().cut, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_was_cut_is_told_to_the_hook_too() {
+    let (service, told) = (Recorder::default(), Arc::new(Mutex::new(Vec::new())));
+    let tell = Arc::clone(&told);
+    let builder = Server::builder().shutdown_timeout(Duration::from_millis(100));
+    let builder = builder.on_fault(move |fault| tell.lock().unwrap().push(fault.to_string()));
+    let server = start(builder, service.clone()).await;
+    let _held = [waiting(&server, &service).await, waiting(&server, &service).await];
+    assert_eq!(within(10, server.shutdown()).await.unwrap().cut, 2);
+    let want = "2 connections were cut: their requests did not finish in time";
+    assert_eq!(*told.lock().unwrap(), [want]);
+}
+
+#[tokio::test]
 async fn the_shutdown_step_may_end_what_would_run_on() {
     let service = Recorder { opens_at_shutdown: true, ..Recorder::default() };
     let server = start(Server::builder(), service.clone()).await;
@@ -448,7 +486,8 @@ impl Drop for Process {
 #[test]
 fn a_process_that_serves() {
     let Ok(workers) = std::env::var(ROLE) else { return };
-    let workers = if workers == "shared" { Workers::Shared } else { Workers::PerCore(2) };
+    let delay = if workers == "delayed" { Duration::from_secs(60) } else { Duration::ZERO };
+    let workers = if workers == "per-core" { Workers::PerCore(2) } else { Workers::Shared };
     let service = |req: Request| async move {
         let ms = req.path().trim_start_matches("/wait/").parse().unwrap_or(0);
         tokio::time::sleep(Duration::from_millis(ms)).await;
@@ -456,7 +495,8 @@ fn a_process_that_serves() {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let server = start(Server::builder().workers(workers), service).await;
+        let builder = Server::builder().workers(workers).shutdown_delay(delay);
+        let server = start(builder, service).await;
         let address = server.addresses()[0];
         // The first poll sets the handlers for the signals; only then may they come.
         let (ended, ()) = tokio::join!(biased; server.run_until_signal(), async {
@@ -504,6 +544,18 @@ async fn a_second_signal_cuts_what_is_still_under_way() {
         assert!(process.end().await.success());
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_delay_too() {
+    let process = Process::start("delayed");
+    process.signal(Signal::TERM);
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(within(10, dial(process.address).await.get("/")).await.text(), "waited");
+    let began = Instant::now();
+    process.signal(Signal::TERM);
+    assert!(process.end().await.success());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 /// Takes its time at both ends.

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dunlin_core::{BoxFuture, IntoService};
+#[cfg(feature = "tls")]
+use dunlin_server::TlsConfig;
 use dunlin_server::{Address, Server, ServerBuilder};
 
 /// Port that [`run_app`] listens on where it is given no address.
@@ -26,7 +28,15 @@ const DEFAULT_PORT: u16 = 8080;
 /// # }
 /// ```
 pub fn run_app<A: IntoService>(app: A) -> RunApp<A> {
-    RunApp { app, server: Server::builder(), bound: false, unix: Vec::new(), banner: true }
+    RunApp {
+        app,
+        server: Server::builder(),
+        bound: false,
+        tls: false,
+        plain: false,
+        unix: Vec::new(),
+        banner: true,
+    }
 }
 
 /// An app about to be served; see [`run_app`].
@@ -36,6 +46,10 @@ pub struct RunApp<A> {
     app: A,
     server: ServerBuilder,
     bound: bool,
+    /// TLS is spoken at some of the addresses,
+    tls: bool,
+    /// and not at others.
+    plain: bool,
     unix: Vec<PathBuf>,
     banner: bool,
 }
@@ -45,6 +59,25 @@ impl<A: IntoService> RunApp<A> {
     pub fn bind(mut self, address: impl Into<Address>) -> Self {
         self.server = self.server.bind(address);
         self.bound = true;
+        self.plain = true;
+        self
+    }
+
+    /// Listens on that address instead of port 8080, and speaks TLS there; may be called several times, and
+    /// beside [`bind`](Self::bind).
+    ///
+    /// ```no_run
+    /// # async fn f(app: dunlin::web::App) -> dunlin::Result<()> {
+    /// let tls = dunlin::server::TlsConfig::from_files("cert.pem", "key.pem")?;
+    /// dunlin::run_app(app).bind_tls("0.0.0.0:8443", tls).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn bind_tls(mut self, address: impl Into<Address>, tls: TlsConfig) -> Self {
+        self.server = self.server.bind_tls(address, tls);
+        self.bound = true;
+        self.tls = true;
         self
     }
 
@@ -83,17 +116,23 @@ impl<A: IntoService> RunApp<A> {
         }
         if self.banner {
             let unix = self.unix;
+            let scheme = match (self.tls, self.plain) {
+                (true, false) => "https://",
+                (true, true) => "",
+                _ => "http://",
+            };
             // A closed standard output is no reason not to serve.
-            server = server.on_listening(move |addresses| drop(print_banner(addresses, &unix)));
+            server =
+                server.on_listening(move |addresses| drop(print_banner(scheme, addresses, &unix)));
         }
         Ok(server.serve(self.app).await?)
     }
 }
 
-fn print_banner(addresses: &[SocketAddr], unix: &[PathBuf]) -> io::Result<()> {
+fn print_banner(scheme: &str, addresses: &[SocketAddr], unix: &[PathBuf]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for address in addresses {
-        writeln!(out, "======== Running on http://{address} ========")?;
+        writeln!(out, "======== Running on {scheme}{address} ========")?;
     }
     for path in unix {
         writeln!(out, "======== Running on unix:{} ========", path.display())?;

@@ -137,6 +137,11 @@ where
         };
         Self { handler: None, service, link, rest: Vec::new(), upgraded: None, _tracked: tracked }
     }
+
+    /// The same with bytes that were read before.
+    pub(crate) fn with_read_ahead(self, rest: Vec<u8>) -> Self {
+        Self { rest, ..self }
+    }
 }
 
 impl<S, T> Future for Http1<S, T>
@@ -415,7 +420,13 @@ where
         }
         match self.poll_fill(cx, turn, HEAD_READ) {
             // While the server shuts down, a request that has arrived is still answered.
-            Poll::Pending if phase == Phase::Idle && self.closing => Step::Done,
+            Poll::Pending if phase == Phase::Idle && self.closing => {
+                // Over TLS the peer must be told that this is the end, as far as it can be without waiting.
+                if let Some(io) = &mut self.io {
+                    let _ = Pin::new(io).poll_shutdown(cx);
+                }
+                Step::Done
+            }
             Poll::Pending if phase == Phase::Drain && self.config.linger.is_zero() => Step::Done,
             Poll::Ready(Ok(())) => Step::Again,
             Poll::Ready(Err(Closed::Broken)) => Step::Done,

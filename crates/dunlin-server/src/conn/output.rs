@@ -130,7 +130,8 @@ fn poll_write_all<T: AsyncWrite + Unpin>(
         let head = &buf[*written..];
         let n = if tail.body.is_empty() && tail.suffix.is_empty() {
             if head.is_empty() {
-                return Poll::Ready(Ok(()));
+                // A socket keeps nothing back; TLS may.
+                return Pin::new(io).poll_flush(cx);
             }
             ready!(Pin::new(&mut *io).poll_write(cx, head))?
         } else {

@@ -38,8 +38,9 @@ pub use self::request_id::{RequestId, RequestIds};
 pub use self::security_headers::SecurityHeaders;
 #[cfg(feature = "timeout")]
 pub use self::timeout::{TimedOut, Timeout};
-pub use self::trusted_proxies::{BadNetwork, TrustedProxies};
+pub use self::trusted_proxies::TrustedProxies;
 use crate::route::{Endpoint, Stage, Watched};
+pub use dunlin_core::BadNetwork;
 
 /// What runs around handlers: on an app, a group or a route.
 ///
