@@ -82,6 +82,7 @@
 //! | [`RateLimit`] | answers 429 to who asks too often |
 //! | [`BasicAuth`] | asks for a name and a password |
 //! | `Timeout` (feature `timeout`) | answers for a handler that takes too long |
+//! | `layer` (feature `tower`) | any layer of tower, such as those of tower-http |
 //!
 //! Panics need none: see [`Panic`]. Nor do limits of bodies: see [`App::client_max_size`] and its like on groups
 //! and routes.
@@ -153,6 +154,8 @@ pub use self::middleware::{
 pub use self::middleware::{Compress, Decompress, NoCompress};
 #[cfg(feature = "timeout")]
 pub use self::middleware::{TimedOut, Timeout};
+#[cfg(feature = "tower")]
+pub use self::middleware::{ViaTower, layer};
 #[cfg(feature = "json")]
 pub use self::respond::Json;
 pub use self::respond::{Html, Redirect};
