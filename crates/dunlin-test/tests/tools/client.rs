@@ -1,4 +1,6 @@
 use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dunlin_client::{ErrorKind, Redirects};
@@ -190,4 +192,22 @@ async fn a_panic_of_a_bare_function_is_told() {
     assert!(client.get("/").send().await.is_err());
     let report = client.stop().await.unwrap();
     assert!(report.faults[0].contains("panic"), "{:?}", report.faults);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_app_breaks_is_not_hidden_by_another_try() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    // The first answer keeps the connection, the second breaks it.
+    let app = move |_: Request| {
+        let turn = count.fetch_add(1, Ordering::SeqCst);
+        async move {
+            assert_eq!(turn, 0, "on purpose");
+            Response::new("kept")
+        }
+    };
+    let client = TestClient::in_memory(app).await.unwrap();
+    assert_eq!(client.get("/").send().await.unwrap().text().await.unwrap(), "kept");
+    assert!(client.get("/").send().await.is_err());
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
