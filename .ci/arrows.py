@@ -16,7 +16,7 @@ ARROWS = {
     "dunlin-multipart": ["dunlin-core"],
     "dunlin-compress": ["dunlin-core"],
     "dunlin-tower": ["dunlin-core"],
-    "dunlin-web": ["dunlin-router", "dunlin-signals", "dunlin-websocket", "dunlin-multipart", "dunlin-compress", "dunlin-core"],
+    "dunlin-web": ["dunlin-router", "dunlin-signals", "dunlin-websocket", "dunlin-multipart", "dunlin-compress", "dunlin-tower", "dunlin-core"],
     "dunlin-server": ["dunlin-codec", "dunlin-core"],
     "dunlin-client": ["dunlin-codec", "dunlin-websocket", "dunlin-multipart", "dunlin-compress", "dunlin-core"],
     "dunlin-test": ["dunlin-server", "dunlin-client", "dunlin-core"],

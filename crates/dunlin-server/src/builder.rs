@@ -317,13 +317,30 @@ impl ServerBuilder {
         S: Service,
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        self.serve_io_until(service, io, std::future::pending()).await;
+    }
+
+    /// As [`serve_io`](Self::serve_io), and once `stop` is ready as a connection of a server that shuts
+    /// down: it closes at once where it is idle, else behind the response under way, and what was handed
+    /// over or streams without an end is told. How long that may take is for the caller to bound.
+    pub async fn serve_io_until<S, T>(self, service: S, io: T, stop: impl Future<Output = ()>)
+    where
+        S: Service,
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let sweep = Sweep::new();
         let (service, config) = (Arc::new(service), self.config.share());
         let connection = Connection::default();
         let http = Http1::new(io, service, connection, config, Arc::clone(&sweep), None);
+        let stopping = async {
+            stop.await;
+            sweep.close_all();
+            std::future::pending().await
+        };
         tokio::select! {
             () = http => {}
             () = sweep.run() => {}
+            () = stopping => {}
         }
     }
 }

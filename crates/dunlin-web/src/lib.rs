@@ -97,6 +97,7 @@
 //! | [`RateLimit`] | answers 429 to who asks too often |
 //! | [`BasicAuth`] | asks for a name and a password |
 //! | `Timeout` (feature `timeout`) | answers for a handler that takes too long |
+//! | `layer` (feature `tower`) | any layer of tower, such as those of tower-http |
 //!
 //! Panics need none: see [`Panic`]. Nor do limits of bodies: see [`App::client_max_size`] and its like on groups
 //! and routes.
@@ -188,6 +189,8 @@ pub use self::middleware::{
 pub use self::middleware::{Compress, Decompress, NoCompress};
 #[cfg(feature = "timeout")]
 pub use self::middleware::{TimedOut, Timeout};
+#[cfg(feature = "tower")]
+pub use self::middleware::{ViaTower, layer};
 #[cfg(feature = "multipart")]
 pub use self::multipart::{
     FormData, FormLimits, FormValue, Multipart, MultipartError, Nested, Part, UploadedFile,

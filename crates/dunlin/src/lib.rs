@@ -23,6 +23,8 @@
 //! | [`websocket`] | `dunlin-websocket` | WebSocket for both ends; the protocol without I/O |
 //! | [`compress`] | `dunlin-compress` | content codings without I/O |
 //! | [`multipart`] | `dunlin-multipart` | multipart bodies without I/O, both ways |
+//! | `test` | `dunlin-test` | servers and clients for one test, outside services as apps, requests by hand (feature `test`) |
+//! | `tower` | `dunlin-tower` | tower's services and layers in apps, apps in tower (feature `tower`) |
 //! | [`router`] | `dunlin-router` | patterns to values, names to URLs; knows nothing of HTTP |
 //! | [`signals`] | `dunlin-signals` | ordered async callbacks, setup and teardown pairs |
 //! | [`codec`] | `dunlin-codec` | HTTP/1.1 without I/O |
@@ -39,6 +41,8 @@
 //! | `compress` | yes | [`compress`], [`web::Compress`], [`web::Decompress`], the same in the client, compression of WebSocket messages |
 //! | `multipart` | yes | [`multipart`], [`web::Multipart`], [`web::FormData`], [`web::UploadedFile`] |
 //! | `json` | yes | [`web::Json`], JSON in WebSocket messages |
+//! | `test` | no | `test`, for `[dev-dependencies]` |
+//! | `tower` | no | `tower`, and `web::layer` |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -68,6 +72,10 @@ pub use dunlin_router as router;
 #[cfg(feature = "server")]
 pub use dunlin_server as server;
 pub use dunlin_signals as signals;
+#[cfg(feature = "test")]
+pub use dunlin_test as test;
+#[cfg(feature = "tower")]
+pub use dunlin_tower as tower;
 #[cfg(feature = "server")]
 pub use dunlin_web as web;
 #[cfg(feature = "websocket")]

@@ -171,10 +171,7 @@ impl Body {
         B::Error: Into<BoxError>,
     {
         let limit = self.limit;
-        let goodbye = match &mut self.kind {
-            Kind::Stream(stream) => stream.goodbye.take(),
-            _ => None,
-        };
+        let goodbye = self.take_goodbye();
         let mut outer = Self::from_http_body(around(self));
         outer.limit = limit;
         match goodbye {
@@ -209,11 +206,19 @@ impl Body {
         self
     }
 
+    /// Takes out who tells the body's source of the server's end, to give it to
+    /// [`with_goodbye`](Self::with_goodbye) of a body around this one; for adapters to code that does not know
+    /// this type. Where this type stays what it is, [`wrap`](Self::wrap) does it.
+    pub fn take_goodbye(&mut self) -> Option<Goodbye> {
+        match &mut self.kind {
+            Kind::Stream(stream) => stream.goodbye.take(),
+            _ => None,
+        }
+    }
+
     /// Tells the body's source that the server shuts down; for drivers.
     pub fn say_goodbye(&mut self) {
-        if let Kind::Stream(stream) = &mut self.kind
-            && let Some(goodbye) = stream.goodbye.take()
-        {
+        if let Some(goodbye) = self.take_goodbye() {
             goodbye.say();
         }
     }

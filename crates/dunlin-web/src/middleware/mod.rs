@@ -14,6 +14,8 @@ mod request_id;
 mod security_headers;
 #[cfg(feature = "timeout")]
 mod timeout;
+#[cfg(feature = "tower")]
+mod tower;
 mod trusted_proxies;
 
 use std::fmt;
@@ -38,6 +40,8 @@ pub use self::request_id::{RequestId, RequestIds};
 pub use self::security_headers::SecurityHeaders;
 #[cfg(feature = "timeout")]
 pub use self::timeout::{TimedOut, Timeout};
+#[cfg(feature = "tower")]
+pub use self::tower::{ViaTower, layer};
 pub use self::trusted_proxies::TrustedProxies;
 use crate::route::{Endpoint, Stage, Watched};
 pub use dunlin_core::BadNetwork;
