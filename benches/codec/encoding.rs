@@ -9,8 +9,8 @@ use std::hint::black_box;
 use std::io::Write as _;
 
 use dunlin_codec::{
-    BodyEncoder, BodyKind, BodyLen, EncodeCtx, RequestCtx, Signature, encode_request,
-    encode_response,
+    BodyEncoder, BodyKind, BodyLen, EncodeCtx, Limits, RequestCtx, ResponseHeadDecoder, Signature,
+    encode_request, encode_response,
 };
 use dunlin_core::{RequestHead, ResponseHead};
 use http::header::{self, HeaderName};
@@ -30,6 +30,8 @@ pub(crate) fn races() -> Vec<Race> {
             &CACHED,
             Shape { len: Some(18_245), ..Shape::default() },
         ),
+        response("own length", &OWN_LENGTH, Shape { len: Some(18_245), ..Shape::default() }),
+        received_response("as received", &CACHED, Shape { len: Some(18_245), ..Shape::default() }),
         request("request, host set", Host::Field),
         request("request, host given", Host::Authority),
         chunk_lines("chunk header"),
@@ -67,6 +69,10 @@ const CACHED: [(HeaderName, &str); 4] = [
     (header::ETAG, "\"5f3e-61a2b3c4d5e6f\""),
     (header::VARY, "Accept-Encoding"),
 ];
+
+/// With a field that the encoder has to look at.
+const OWN_LENGTH: [(HeaderName, &str); 2] =
+    [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_LENGTH, "18245")];
 
 const REQUEST: [(HeaderName, &str); 5] = [
     (header::HOST, AUTHORITY),
@@ -128,10 +134,25 @@ fn filled_response(input: &'static str, fields: &Fields, shape: Shape) -> Race {
     race(input, ours, rivals)
 }
 
+/// A head that came from another server and is sent on, as a proxy does: its fields are checked again.
+fn received_response(input: &'static str, fields: &Fields, shape: Shape) -> Race {
+    let signature = signature();
+    let mut map = map_of(fields);
+    let lines = map.iter().map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()));
+    let wire = format!("HTTP/1.1 200 OK\r\n{}\r\n", lines.collect::<String>());
+    let decoded = ResponseHeadDecoder::new().decode(&mut wire.as_bytes(), &Limits::default());
+    let (head, _) = decoded.unwrap().unwrap();
+    map.insert(header::SERVER, HeaderValue::from_static(SERVER));
+
+    let ours = move |out: &mut Vec<u8>| encode(black_box(&head), shape, &signature, out);
+    let rivals = move |out: &mut Vec<u8>| response_as_hyper(black_box(&map), shape, out);
+    race(input, ours, rivals)
+}
+
 #[inline(always)]
 fn encode(head: &ResponseHead, shape: Shape, signature: &Signature, out: &mut Vec<u8>) {
     let Shape { len, keep_alive, .. } = *black_box(&shape);
-    let ctx = EncodeCtx::default().keep_alive(keep_alive).signature(signature);
+    let ctx = black_box(EncodeCtx::default().keep_alive(keep_alive).signature(signature));
     let _ = black_box(encode_response(head, len.into(), &ctx, out).unwrap());
 }
 

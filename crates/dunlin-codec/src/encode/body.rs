@@ -210,6 +210,31 @@ mod tests {
         assert_eq!(out, b"0\r\nA: b\r\n\r\n");
     }
 
+    /// A head that closes the connection changes nothing in how its body goes out.
+    #[test]
+    fn every_kind_is_written_alike_whether_it_closes_or_not() {
+        for (kind, wire) in [
+            (BodyKind::Empty, &b""[..]),
+            (BodyKind::Length { left: 5 }, b"hello"),
+            (BodyKind::Chunked, b"5\r\nhello\r\n0\r\n\r\n"),
+            (BodyKind::UntilClose, b"hello"),
+        ] {
+            for closes in [false, true] {
+                let mut body = BodyEncoder::new(kind);
+                if closes {
+                    body = body.closing();
+                }
+                assert_eq!(body.kind(), kind);
+                assert_eq!(body.keep_alive(), !closes && kind != BodyKind::UntilClose, "{kind:?}");
+                assert_eq!(body.is_empty(), kind == BodyKind::Empty);
+                let mut out = Vec::new();
+                body.data(b"hello", &mut out).unwrap();
+                body.finish([], &mut out).unwrap();
+                assert_eq!(out, wire, "{kind:?}, closes: {closes}");
+            }
+        }
+    }
+
     #[test]
     fn a_declared_length_is_kept_to_the_byte() {
         let mut out = Vec::new();

@@ -6,7 +6,8 @@ use thiserror::Error;
 
 /// A reason why a head cannot be written as asked. It is the caller's mistake, not the peer's.
 ///
-/// It is of eight bytes, so that what an encoder returns comes back in registers.
+/// It is of eight bytes, indexes and positions among them: beside it the encoder that is returned lies in parts
+/// which are moved one by one.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Error)]
 pub enum EncodeError {
@@ -168,9 +169,20 @@ mod tests {
     use super::*;
     use crate::BodyEncoder;
 
-    /// More would come back through memory, where whoever moves it waits for it.
+    /// The error lies in the encoder's place: there is no tag beside the two to be written and looked at.
     #[test]
-    fn what_encoders_return_fits_two_registers() {
-        assert_eq!(size_of::<Result<BodyEncoder, EncodeError>>(), 16);
+    fn what_encoders_return_is_no_larger_than_an_encoder() {
+        assert_eq!(size_of::<Result<BodyEncoder, EncodeError>>(), size_of::<BodyEncoder>());
+    }
+
+    #[test]
+    fn singletons_have_the_names_that_they_are() {
+        for (field, name) in [
+            (SingletonField::ContentLength, "content-length"),
+            (SingletonField::Host, "host"),
+            (SingletonField::TransferEncoding, "transfer-encoding"),
+        ] {
+            assert_eq!((field.as_str(), field.to_string().as_str()), (name, name));
+        }
     }
 }

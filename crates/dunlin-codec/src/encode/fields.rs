@@ -68,6 +68,7 @@ pub(super) fn append_fields(
     Ok(())
 }
 
+/// Indexes saturate, though no head that fits into memory has so many fields.
 #[cold]
 fn field_error(index: usize) -> EncodeError {
     EncodeError::Field { index: u32::try_from(index).unwrap_or(u32::MAX) }

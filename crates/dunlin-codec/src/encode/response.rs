@@ -72,7 +72,7 @@ impl<'c> EncodeCtx<'c> {
 ///
 /// Of the user's own fields: a Content-Length must agree with `len`; a Transfer-Encoding of
 /// `chunked` is taken for a wish; Connection keeps its options, and `close` among them closes, but
-/// not in a 2xx to CONNECT, which says nothing about persistence; Upgrade goes out with its option in
+/// not in a 1xx or a 2xx to CONNECT, which say nothing about persistence; Upgrade goes out with its option in
 /// Connection, and the option with it alone (RFC 9110 §7.8); Date and Server replace what the context
 /// brings; Keep-Alive and Proxy-Connection are left out. A reason phrase replaces the registered one.
 /// Other fields go out as they are.
@@ -272,7 +272,7 @@ impl Wishes {
         let upgrade = self.has_upgrade.then_some(&b"upgrade"[..]);
         if kind == BodyKind::Empty && (status < 200 || is_tunnel(status, ctx)) {
             // Interim, or the last words before another protocol or a tunnel: nothing about the
-            // connection's future but what the user said, and nothing about a body.
+            // connection's future, which is the final response's to say, and nothing about a body.
             if self.has_connection || self.has_upgrade {
                 append_connection(&[upgrade], &head.headers, &DECIDED, out);
             }
@@ -471,6 +471,26 @@ mod tests {
             let mut own = Vec::new();
             append_status(&head, &mut own).unwrap();
             assert_eq!(own, format!("HTTP/1.1 {status} Own words\r\n").as_bytes());
+        }
+    }
+
+    /// However long it is: short ones are copied along with what surrounds them.
+    #[test]
+    fn names_of_any_length_are_signed_with() {
+        for len in 0..80 {
+            let name = "n".repeat(len);
+            let mut signature = Signature::new(name.as_bytes());
+            signature.at(784_111_777);
+            let line = if len == 0 { String::new() } else { format!("server: {name}\r\n") };
+            let end = format!("{line}date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n");
+            let (text, _) = encode(&response(200, &[]), Some(7), ctx().signature(&signature));
+            assert_eq!(text, format!("content-length: 7\r\n{end}"));
+            let (text, _) = encode(
+                &response(200, &[("connection", "x")]),
+                Some(7),
+                ctx().signature(&signature),
+            );
+            assert_eq!(text, format!("connection: x\r\ncontent-length: 7\r\n{end}"));
         }
     }
 

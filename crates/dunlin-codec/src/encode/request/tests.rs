@@ -270,11 +270,13 @@ fn singletons_stand_once() {
     for name in
         ["content-type", "content-range", "content-location", "max-forwards", "user-agent", "etag"]
             .into_iter()
-            .chain(["server", "expect", "te"])
+            .chain(["server", "expect", "te", "transfer-encoding", "content-length", "host"])
     {
         let value = match name {
             "expect" => "100-continue",
             "te" => "trailers",
+            "transfer-encoding" => "chunked",
+            "host" => "a",
             _ => "5",
         };
         let twice = [(name, value), (name, value)];
