@@ -64,7 +64,7 @@ const GONE: u16 = 499;
 ///
 /// A line is rendered where the answer ends, and written by a thread of the log's own. Where that is 8,192
 /// lines behind, more are lost, and their number is told on stderr: a disk that hangs holds no request up. A
-/// body that is streamed is counted as it passes.
+/// body that is streamed is counted as it passes, a file among them: the kernel cannot send it by itself then.
 #[derive(Clone)]
 pub struct AccessLog(Arc<Shared>);
 
@@ -221,11 +221,7 @@ impl Middleware for AccessLog {
                 record.request_id = Some(id.clone());
             }
             let is_sent = record.head.method() != Method::HEAD;
-            // A file is not looked into, lest the kernel could not send it.
-            let whole = match response.body().file_region() {
-                Some(_) => response.body().exact_len(),
-                None => response.body().as_whole().map(|bytes| bytes.len() as u64),
-            };
+            let whole = response.body().as_whole().map(|bytes| bytes.len() as u64);
             if whole.is_none() && is_sent && record.status != 101 {
                 let body = std::mem::take(response.body_mut());
                 *response.body_mut() = body.wrap(|body| Counted { body, record });
