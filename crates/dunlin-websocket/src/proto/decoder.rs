@@ -436,6 +436,9 @@ impl Decoder {
             None => header.saturating_sub(present),
         };
         match room.checked_sub(least).and_then(|room| room.checked_div(frame)) {
+            // Where no frame like the last fits, nothing is known of where the next one ends, not even that its
+            // header is as long.
+            Some(0) if self.frame.is_none() => room,
             Some(frames) => least + frames * frame,
             None => room,
         }

@@ -265,6 +265,27 @@ fn reads_end_where_a_frame_like_the_last_would() {
     assert_eq!(decoder.read_hint(1000, 2000), 2000);
 }
 
+/// A read of nothing would pass for the end of the connection.
+#[test]
+fn there_is_always_something_to_read() {
+    let sizes = [0, 1, 125, 126, 4000, 16_384, 30_000, 65_535, 65_536, 300_000];
+    for (last, next) in sizes.iter().flat_map(|last| sizes.iter().map(move |next| (last, next))) {
+        let mut decoder = server();
+        let mut input = Input::from(&frame(true, 0, OpCode::Binary, &vec![7; *last])[..]);
+        while let Ok(Some(_)) | Ok(None) = decoder.decode(&mut input)
+            && !input.is_empty()
+        {}
+        let wire = frame(true, 0, OpCode::Binary, &vec![7; *next]);
+        let mut input = Input::default();
+        for byte in &wire[..wire.len().min(40)] {
+            input.extend(&[*byte]);
+            let _ = decoder.decode(&mut input).unwrap();
+            let present = input.as_slice().len();
+            assert!(decoder.read_hint(present, 20_480 - present) > 0, "{last}, {next}, {present}");
+        }
+    }
+}
+
 #[test]
 fn a_beginning_that_has_to_wait_for_its_rest_keeps_no_buffer() {
     let mut decoder = server();
