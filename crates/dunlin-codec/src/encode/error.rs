@@ -182,7 +182,7 @@ mod tests {
             (SingletonField::Host, "host"),
             (SingletonField::TransferEncoding, "transfer-encoding"),
         ] {
-            assert_eq!((field.as_str(), field.to_string().as_str()), (name, name));
+            assert_eq!((field.as_str(), &*alloc::format!("{field}")), (name, name));
         }
     }
 }
