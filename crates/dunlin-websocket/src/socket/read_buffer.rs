@@ -10,9 +10,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::proto::{Decoder, IN_PLACE_MAX, Input};
 
-/// Bytes of the buffer, and so of one read at most: what is read is looked at once more, and should still lie in
-/// the first-level cache then. Two messages of 16 KiB fit.
-pub(super) const SIZE: usize = IN_PLACE_MAX + 2048;
+/// Bytes of the buffer, and so of one read at most: four messages of 16 KiB fit, and are answered by one write.
+/// Smaller reads would find them in the first-level cache, at more system calls than that saves.
+pub(super) const SIZE: usize = 2 * IN_PLACE_MAX + 512;
 
 /// A read that brings at least so much leaves the buffer to the connection until that is decoded. What is less is
 /// copied out of it.
