@@ -4,8 +4,9 @@
 #![cfg(unix)]
 
 mod proxies_common;
+mod real;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -55,7 +56,7 @@ async fn run(
     // Some give up root before they read their files.
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     std::fs::set_permissions(dir.path(), open).unwrap();
-    let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let at = SocketAddr::from(([127, 0, 0, 1], real::free_port()));
     let mut command = Command::new(program);
     configure(&mut command, at.port(), dir.path()).unwrap();
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
