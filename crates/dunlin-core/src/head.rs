@@ -374,6 +374,17 @@ impl HeadBlock {
         &mut self.0.inner_mut().headers.block_mut().spans
     }
 
+    /// Vouches for the fields, as the last step before the block is finished: every name is a token and
+    /// every value without control bytes but tabs (RFC 9110 §5.1, §5.5), just as `http`'s types would
+    /// have it. An encoder then sends them on without a look at each byte; what is not vouched for, it
+    /// checks.
+    #[must_use]
+    #[inline]
+    pub fn checked(mut self) -> Self {
+        self.0.inner_mut().headers.block_mut().vouch();
+        self
+    }
+
     /// Finishes a request's head with a copy of `bytes`, at most 64 KiB.
     #[inline]
     pub fn into_request(mut self, bytes: &[u8], line: RequestLine) -> RequestHead {

@@ -15,14 +15,14 @@ pub(super) fn ready_lines(
 ) -> Option<FieldLines<'_>> {
     let lines = headers.lines()?;
     let is_ready =
-        headers.is_typed() && !lines.names().meets(looked_at) && !lines.repeated().meets(once);
+        headers.is_checked() && !lines.names().meets(looked_at) && !lines.repeated().meets(once);
     is_ready.then_some(lines)
 }
 
 /// Appends the fields but for those that `take` takes. What lies between those is copied as it is,
 /// where the fields are stored as lines.
 ///
-/// Fields as received were never checked by this crate as far as it knows, and are checked here.
+/// Fields that nobody has vouched for are checked here.
 ///
 /// # Errors
 ///
@@ -33,10 +33,10 @@ pub(super) fn append_fields(
     out: &mut Vec<u8>,
     mut take: impl FnMut(&[u8], &[u8]) -> Result<bool, EncodeError>,
 ) -> Result<(), EncodeError> {
-    let typed = headers.is_typed();
+    let is_checked = headers.is_checked();
     let Some(lines) = headers.lines() else {
         for (index, (name, value)) in headers.iter().enumerate() {
-            if !typed && !is_field(name, value) {
+            if !is_checked && !is_field(name, value) {
                 return Err(field_error(index));
             }
             if !take(name, value)? {
@@ -47,14 +47,14 @@ pub(super) fn append_fields(
     };
     let lines = lines.as_bytes();
     // A line has two control bytes, those of its end: where there are no more, every value is one.
-    if !typed && controls(lines) != 2 * headers.len() {
+    if !is_checked && controls(lines) != 2 * headers.len() {
         // One more control byte is a field's that is none.
         let is_sound = |(name, value)| is_field(name, value);
         return Err(field_error(headers.iter().take_while(|f| is_sound(*f)).count()));
     }
     let (mut start, mut end) = (0, 0);
     for (index, (name, value)) in headers.iter().enumerate() {
-        if !typed && !scan::is_token(name) {
+        if !is_checked && !scan::is_token(name) {
             return Err(field_error(index));
         }
         let next = end + name.len() + value.len() + b": \r\n".len();

@@ -11,6 +11,8 @@ mod error;
 #[cfg(feature = "std")]
 mod fields;
 #[cfg(feature = "std")]
+mod length;
+#[cfg(feature = "std")]
 mod request;
 #[cfg(feature = "std")]
 mod response;
@@ -66,50 +68,4 @@ fn is_field(name: &[u8], value: &[u8]) -> bool {
 fn is_name<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
     name.len() == N
         && name.first_chunk::<N>().is_some_and(|name| name.map(|byte| byte | 0x20) == *lower)
-}
-
-/// A Content-Length's value (RFC 9110 §8.6).
-#[cfg(feature = "std")]
-fn parse_length(value: &[u8]) -> Option<u64> {
-    let add = |sum: u64, digit: &u8| match digit {
-        b'0'..=b'9' => sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
-        _ => None,
-    };
-    if value.is_empty() { None } else { value.iter().try_fold(0, add) }
-}
-
-/// Appends a Content-Length field.
-#[cfg(feature = "std")]
-#[inline(always)]
-fn append_length(length: u64, out: &mut alloc::vec::Vec<u8>) {
-    append_open_length(*b"content-length: ????????", length, out);
-    out.extend_from_slice(b"\r\n");
-}
-
-/// Appends what leads up to a length, and the length in place of the eight bytes behind it.
-///
-/// Below ten to the eighth it is written as one piece of fixed size and what stands behind the last
-/// digit is taken back: copies whose size is known are no calls.
-#[cfg(feature = "std")]
-#[inline(always)]
-fn append_open_length<const N: usize>(
-    mut text: [u8; N],
-    length: u64,
-    out: &mut alloc::vec::Vec<u8>,
-) {
-    let lead = const { N - size_of::<u64>() };
-    let Some((digits, count)) = write::decimal(length) else {
-        return append_long_length(&text[..lead], length, out);
-    };
-    text[lead..].copy_from_slice(&digits.to_le_bytes());
-    let end = out.len() + lead + count as usize;
-    out.extend_from_slice(&text);
-    out.truncate(end);
-}
-
-#[cfg(feature = "std")]
-#[cold]
-fn append_long_length(lead: &[u8], length: u64, out: &mut alloc::vec::Vec<u8>) {
-    out.extend_from_slice(lead);
-    out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
 }

@@ -5,10 +5,11 @@ use std::ops::Range;
 use dunlin_core::{FieldLines, Headers, NameSet, RequestHead};
 
 use super::{
-    BodyEncoder, BodyKind, BodyLen, EncodeError, SingletonField, append_length,
+    BodyEncoder, BodyKind, BodyLen, EncodeError, SingletonField,
     connection::{Options, append_connection},
     fields::{append_fields, ready_lines},
-    is_name, parse_length,
+    is_name,
+    length::{append_length, parse_length},
     target::{WireTarget, pick_host},
     write::append_field,
 };

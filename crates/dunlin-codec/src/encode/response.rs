@@ -1,13 +1,14 @@
 //! Response heads on their way out (RFC 9112 §4, §6).
 
-use dunlin_core::{NameSet, ResponseHead};
+use dunlin_core::{FieldLines, NameSet, ResponseHead};
 use http::StatusCode;
 
 use super::{
-    BodyEncoder, BodyKind, BodyLen, EncodeError, Signature, append_length, append_open_length,
+    BodyEncoder, BodyKind, BodyLen, EncodeError, Signature,
     connection::{Options, append_connection},
     fields::{append_fields, ready_lines},
-    is_name, parse_length,
+    is_name,
+    length::{append_length, append_open_length, parse_length, short_length},
     status::prebuilt,
 };
 use crate::{framing::Facts, head::Version, scan};
@@ -106,6 +107,18 @@ const LOOKED_AT: NameSet = NameSet::of(&[
     "upgrade",
 ]);
 
+/// The same without the one that it looks at most often, and that one.
+const LOOKED_AT_BUT_LENGTH: NameSet = NameSet::of(&[
+    "connection",
+    "date",
+    "keep-alive",
+    "proxy-connection",
+    "server",
+    "transfer-encoding",
+    "upgrade",
+]);
+const LENGTH: NameSet = NameSet::of(&["content-length"]);
+
 /// Options on which the encoder decides.
 const DECIDED: [&[u8]; 3] = [b"close", b"keep-alive", b"upgrade"];
 
@@ -130,12 +143,13 @@ fn append_head(
     ctx: &EncodeCtx<'_>,
     out: &mut Vec<u8>,
 ) -> Result<BodyEncoder, EncodeError> {
-    let lines = ready_lines(&head.headers, LOOKED_AT, NameSet::EMPTY);
-    let lines = lines.map(|lines| lines.as_bytes());
-    out.reserve(lines.map_or(0, <[u8]>::len) + USUAL);
-    match lines.and_then(|lines| append_usual(head, lines, len, ctx, out)) {
+    let Some(lines) = ready_lines(&head.headers, LOOKED_AT, NameSet::EMPTY) else {
+        return append_looked_at(head, len, ctx, out);
+    };
+    out.reserve(lines.as_bytes().len() + USUAL);
+    match append_usual(head, lines, len, ctx, out) {
         Some(encoder) => Ok(encoder),
-        None => append_other(head, lines, len, ctx, out),
+        None => append_other(head, Some(lines.as_bytes()), len, ctx, out),
     }
 }
 
@@ -144,21 +158,13 @@ fn append_head(
 #[inline(always)]
 fn append_usual(
     head: &ResponseHead,
-    lines: &[u8],
+    lines: FieldLines<'_>,
     len: BodyLen,
     ctx: &EncodeCtx<'_>,
     out: &mut Vec<u8>,
 ) -> Option<BodyEncoder> {
-    let is_usual = (ctx.version == Version::Http11) & !ctx.is_head & !ctx.is_connect;
-    if !is_usual || head.reason.is_some() {
-        return None;
-    }
-    if head.status == StatusCode::OK {
-        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
-    } else {
-        prebuilt(head.status.as_u16()).filter(|line| line.has_body)?.append(out);
-    }
-    out.extend_from_slice(lines);
+    append_usual_status(head, ctx, out)?;
+    lines.append_to(out);
     // In one piece each, up to the end of the last value.
     let kind = match (len, ctx.keep_alive) {
         (BodyLen::Exact(left), true) => {
@@ -178,12 +184,74 @@ fn append_usual(
             BodyKind::Chunked
         }
     };
+    Some(end_usual(kind, ctx, out))
+}
+
+/// The status line, of a response that has a body, to a request of HTTP/1.1.
+#[inline(always)]
+fn append_usual_status(head: &ResponseHead, ctx: &EncodeCtx<'_>, out: &mut Vec<u8>) -> Option<()> {
+    let is_usual = (ctx.version == Version::Http11) & !ctx.is_head & !ctx.is_connect;
+    if !is_usual || head.reason.is_some() {
+        return None;
+    }
+    if head.status == StatusCode::OK {
+        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    } else {
+        prebuilt(head.status.as_u16()).filter(|line| line.has_body)?.append(out);
+    }
+    Some(())
+}
+
+/// The end of the line that the head is at, and all behind it.
+#[inline(always)]
+fn end_usual(kind: BodyKind, ctx: &EncodeCtx<'_>, out: &mut Vec<u8>) -> BodyEncoder {
     match ctx.signature {
         Some(signature) => signature.append_behind_value(out),
         None => out.extend_from_slice(b"\r\n\r\n"),
     }
     let encoder = BodyEncoder::new(kind);
-    Some(if ctx.keep_alive { encoder } else { encoder.closing() })
+    if ctx.keep_alive { encoder } else { encoder.closing() }
+}
+
+/// A head with fields that the encoder looks at.
+#[inline(never)]
+fn append_looked_at(
+    head: &ResponseHead,
+    len: BodyLen,
+    ctx: &EncodeCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Result<BodyEncoder, EncodeError> {
+    match append_with_length(head, len, ctx, out) {
+        Some(encoder) => Ok(encoder),
+        None => append_other(head, None, len, ctx, out),
+    }
+}
+
+/// As [`append_usual`], for a head whose only field that needs a look is a Content-Length: one that
+/// is as the encoder would write it stays where it is.
+#[inline(always)]
+fn append_with_length(
+    head: &ResponseHead,
+    len: BodyLen,
+    ctx: &EncodeCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Option<BodyEncoder> {
+    let lines = ready_lines(&head.headers, LOOKED_AT_BUT_LENGTH, LENGTH)?;
+    let span = lines.find(b"content-length")?;
+    let value_len = usize::from(span.value_len);
+    let up_to_end = lines.as_bytes().get(..usize::from(span.value_start) + value_len)?;
+    let left = short_length(up_to_end, value_len)?;
+    if matches!(len, BodyLen::Exact(len) if len != left) {
+        return None;
+    }
+    let open = lines.as_bytes().strip_suffix(b"\r\n")?;
+    out.reserve(open.len() + USUAL);
+    append_usual_status(head, ctx, out)?;
+    out.extend_from_slice(open);
+    if !ctx.keep_alive {
+        out.extend_from_slice(b"\r\nconnection: close");
+    }
+    Some(end_usual(BodyKind::Length { left }, ctx, out))
 }
 
 /// Any head, of which the fields may have to be looked at.
@@ -449,13 +517,83 @@ mod tests {
                 assert_eq!(encoded, encoder, "{status} {len:?} {ctx:?}");
                 let text = [one.escape_ascii().to_string(), other.escape_ascii().to_string()];
                 assert_eq!(text[0], text[1], "{status} {len:?} {ctx:?}");
-                usual += usize::from(
-                    append_usual(&head, lines.as_bytes(), len, &ctx, &mut Vec::new()).is_some(),
-                );
+                usual +=
+                    usize::from(append_usual(&head, lines, len, &ctx, &mut Vec::new()).is_some());
             }
         }
         // 23 statuses, three lengths, with and without a signature, on connections that go on and that do not.
         assert_eq!(usual, 23 * 3 * 2 * 2);
+    }
+
+    /// The same lines in another order, and only where nothing is to be decided.
+    #[test]
+    fn a_length_of_the_user_may_stay_where_it_is() {
+        let mut signature = Signature::new(b"dunlin");
+        signature.at(784_111_777);
+        let sorted = |head: &[u8]| {
+            let mut lines: Vec<_> = head.split(|&b| b == b'\n').map(<[u8]>::to_vec).collect();
+            lines.sort_unstable();
+            lines
+        };
+        let mut short = 0;
+        for (value, bits) in ["7", "0", "18245", "99999999", "100000000", "07", "x", "1 "]
+            .iter()
+            .flat_map(|value| (0..32u8).map(move |bits| (value, bits)))
+        {
+            let is_set = |bit: u8| bits & 1 << bit != 0;
+            let version = if is_set(0) { Version::Http11 } else { Version::Http10 };
+            let (is_head, keep_alive) = (is_set(1), is_set(2));
+            let signature = is_set(3).then_some(&signature);
+            let ctx = EncodeCtx { version, is_head, is_connect: false, keep_alive, signature };
+            let before = if is_set(4) { "vary" } else { "x-first" };
+            let fields = [(before, "*"), ("content-length", value.trim()), ("etag", "\"e\"")];
+            for status in [200, 204, 206, 304, 404, 599] {
+                let head = response(status, &fields);
+                for len in [BodyLen::Unknown, BodyLen::Exact(7), BodyLen::Exact(18_245)] {
+                    let (mut one, mut other) = (Vec::new(), Vec::new());
+                    let encoded = encode_response(&head, len, &ctx, &mut one);
+                    let expected = append_other(&head, None, len, &ctx, &mut other);
+                    assert_eq!(encoded, expected, "{status} {value} {len:?} {ctx:?}");
+                    if encoded.is_ok() {
+                        assert_eq!(
+                            sorted(&one),
+                            sorted(&other),
+                            "{status} {value} {len:?} {ctx:?}"
+                        );
+                    }
+                    let taken = append_with_length(&head, len, &ctx, &mut Vec::new());
+                    short += usize::from(taken.is_some());
+                }
+            }
+        }
+        // Eight contexts of HTTP/1.1 that are no HEAD; three of the statuses are common ones with a body;
+        // of unknown length "7", "0", "18245", "99999999" and "1", and of each length the one that agrees.
+        assert_eq!(short, 8 * 3 * (5 + 2));
+    }
+
+    #[test]
+    fn fields_as_received_are_sent_on_as_they_are() {
+        let decode = |wire: &str| {
+            let decoded = crate::ResponseHeadDecoder::new()
+                .decode(&mut wire.as_bytes(), &crate::Limits::default());
+            decoded.unwrap().unwrap().0
+        };
+        let head = decode("HTTP/1.1 200 OK\r\nX-A: 1\r\nAge: \u{e9}\r\nx-a: 2\r\n\r\n");
+        assert!(head.headers.is_checked());
+        let (text, _) = encode(&head, Some(7), ctx());
+        assert_eq!(text, "X-A: 1\r\nAge: \u{e9}\r\nx-a: 2\r\ncontent-length: 7\r\n\r\n");
+        // Those that this hop decides on are still looked at, in whatever case.
+        let head = decode(
+            "HTTP/1.1 200 OK\r\nVia: x\r\nKEEP-ALIVE: 5\r\nConnection: Keep-Alive, X-B\r\n\
+             Date:\td\r\nTransfer-Encoding: Chunked\r\n\r\n",
+        );
+        let mut ours = Signature::new(b"x");
+        let (text, _) = encode(&head, None, ctx().signature(ours.at(0)));
+        assert_eq!(
+            text,
+            "Via: x\r\nDate: d\r\nconnection: X-B\r\ntransfer-encoding: chunked\r\n\
+             server: x\r\n\r\n"
+        );
     }
 
     #[test]

@@ -47,6 +47,8 @@ thread_local!(static SPARE: Pool<Box<Block>> = const { Pool::new() });
 pub(crate) struct Block {
     bytes: BlockBytes,
     pub(crate) spans: Vec<FieldSpan>,
+    /// The decoder has vouched for every name and value.
+    is_checked: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -79,12 +81,30 @@ impl Block {
             self.spans = Vec::new();
         }
         self.spans.clear();
+        self.is_checked = false;
     }
 
     /// Gives the block to this thread's list.
     pub(crate) fn give(mut self: Box<Self>) {
         self.recycle();
         pool::give(&SPARE, self);
+    }
+
+    /// The same fields in storage of this thread.
+    pub(super) fn copy(&self) -> Box<Self> {
+        let mut copy = Self::take();
+        copy.spans.extend_from_slice(&self.spans);
+        copy.copy_from(self.bytes());
+        copy.is_checked = self.is_checked;
+        copy
+    }
+
+    pub(crate) fn vouch(&mut self) {
+        self.is_checked = true;
+    }
+
+    pub(super) const fn is_checked(&self) -> bool {
+        self.is_checked
     }
 
     pub(crate) fn copy_from(&mut self, bytes: &[u8]) {
@@ -123,6 +143,7 @@ impl Block {
         let bytes = self.bytes();
         let start = self.spans.first().map_or(0, |span| usize::from(span.name_start));
         let mut end = start;
+        let (mut names, mut repeated) = (NameSet::EMPTY, NameSet::EMPTY);
         for span in &self.spans {
             let name_end = end + usize::from(span.name_len);
             let value_end = name_end + 2 + usize::from(span.value_len);
@@ -133,14 +154,13 @@ impl Block {
             if !is_line {
                 return None;
             }
+            let set = NameSet::one(&bytes[end..name_end]);
+            repeated = repeated.union(names.common(set));
+            names = names.union(set);
             end = value_end + 2;
         }
-        Some(FieldLines {
-            bytes: &bytes[start..end],
-            spans: &self.spans,
-            names: NameSet::ANY,
-            repeated: NameSet::ANY,
-        })
+        let (bytes, padded) = (&bytes[start..end], &bytes[start..]);
+        Some(FieldLines { bytes, padded, spans: &self.spans, names, repeated })
     }
 }
 

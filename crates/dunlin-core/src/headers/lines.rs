@@ -78,6 +78,7 @@ impl Lines {
     pub(super) fn view(&self) -> FieldLines<'_> {
         FieldLines {
             bytes: self.bytes(),
+            padded: &self.buffer,
             spans: &self.spans,
             names: self.names,
             repeated: self.repeated,
@@ -194,6 +195,8 @@ impl Lines {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FieldLines<'h> {
     pub(super) bytes: &'h [u8],
+    /// The same with whatever stands behind them.
+    pub(super) padded: &'h [u8],
     /// Offsets from where `bytes` has its first line, plus whatever the first of them is.
     pub(super) spans: &'h [FieldSpan],
     pub(super) names: NameSet,
@@ -205,6 +208,21 @@ impl<'h> FieldLines<'h> {
     #[inline]
     pub const fn as_bytes(&self) -> &'h [u8] {
         self.bytes
+    }
+
+    /// Appends the lines to `out`.
+    #[inline(always)]
+    pub fn append_to(&self, out: &mut Vec<u8>) {
+        // Few lines are copied with what is behind them, which is taken back: the size is known, so it is
+        // no call.
+        match self.padded.first_chunk::<64>() {
+            Some(padded) if self.bytes.len() <= padded.len() => {
+                let end = out.len() + self.bytes.len();
+                out.extend_from_slice(padded);
+                out.truncate(end);
+            }
+            _ => out.extend_from_slice(self.bytes),
+        }
     }
 
     /// Where the first field of that name, in lower case, stands in the lines.
@@ -236,13 +254,13 @@ impl<'h> FieldLines<'h> {
         })
     }
 
-    /// The fields' names; of fields as received, nothing is known but that it may be any.
+    /// The fields' names.
     #[inline]
     pub const fn names(&self) -> NameSet {
         self.names
     }
 
-    /// Names that may be there more than once; of fields as received, as with their names.
+    /// Names that may be there more than once.
     #[inline]
     pub const fn repeated(&self) -> NameSet {
         self.repeated

@@ -142,15 +142,20 @@ impl Headers {
         self.len() == 0
     }
 
-    /// Whether every name and value has been through [`HeaderName`] and [`HeaderValue`], so that an
-    /// encoder need not check their bytes again. Fields as received have not.
-    pub const fn is_typed(&self) -> bool {
-        !matches!(self.store, Store::Block(_))
+    /// Whether every name and value is known to be one, so that an encoder need not check their bytes
+    /// again: they have been through [`HeaderName`] and [`HeaderValue`], or the decoder that they come
+    /// from has vouched for them ([`HeadBlock::checked`](crate::HeadBlock::checked)).
+    #[inline]
+    pub const fn is_checked(&self) -> bool {
+        match &self.store {
+            Store::Block(block) => block.is_checked(),
+            _ => true,
+        }
     }
 
     /// The fields as one run of lines, where they are stored as one: those that were set here mostly
     /// are, and those that were received where they stand as this crate would write them. For an
-    /// encoder, which may write the run as it is where [`is_typed`](Self::is_typed), and where
+    /// encoder, which may write the run as it is where [`is_checked`](Self::is_checked), and where
     /// [`names`](FieldLines::names) are none that it has to look at.
     #[inline]
     pub fn lines(&self) -> Option<FieldLines<'_>> {
@@ -263,12 +268,7 @@ impl Clone for Headers {
     fn clone(&self) -> Self {
         let store = match &self.store {
             Store::Empty => Store::Empty,
-            Store::Block(block) => {
-                let mut own = Block::take();
-                own.spans.extend_from_slice(&block.spans);
-                own.copy_from(block.bytes());
-                Store::Block(own)
-            }
+            Store::Block(block) => Store::Block(block.copy()),
             Store::Lines(lines) => Store::Lines(lines.copy()),
             Store::List(list) => Store::List(list.clone()),
             Store::Map(map) => Store::Map(map.clone()),

@@ -20,9 +20,6 @@ impl NameSet {
     /// No name.
     pub const EMPTY: Self = Self(0);
 
-    /// Whatever names there are.
-    pub const ANY: Self = Self(u64::MAX);
-
     /// These names.
     pub const fn of(names: &[&str]) -> Self {
         let mut set = Self::EMPTY;

@@ -117,6 +117,39 @@ fn received_fields_are_lines_only_where_they_stand_so() {
 }
 
 #[test]
+fn lines_as_received_know_their_names_in_any_case() {
+    let mut block = HeadBlock::take();
+    for [name_start, name_len, value_start, value_len] in
+        [[0, 3, 5, 1], [8, 4, 14, 1], [17, 3, 22, 1]]
+    {
+        block.spans_mut().push(FieldSpan { name_start, name_len, value_start, value_len });
+    }
+    let headers = block.into_headers(b"Age: 1\r\nHost: 2\r\nAGE: 3\r\n");
+    let lines = headers.lines().unwrap();
+    assert_eq!(lines.names(), NameSet::of(&["age", "host"]));
+    assert_eq!(lines.repeated(), NameSet::of(&["age"]));
+}
+
+#[test]
+fn only_what_a_decoder_vouches_for_is_checked() {
+    let block = || {
+        let mut block = HeadBlock::take();
+        let span = FieldSpan { name_start: 0, name_len: 1, value_start: 3, value_len: 1 };
+        block.spans_mut().push(span);
+        block
+    };
+    let checked = block().checked().into_headers(b"a: b\r\n");
+    assert!(checked.is_checked() && checked.clone().is_checked());
+    drop(checked);
+    // The storage comes again, the word for it does not.
+    let unchecked = block().into_headers(b"a: b\r\n");
+    assert!(!unchecked.is_checked() && !unchecked.clone().is_checked());
+    let mut changed = unchecked;
+    changed.append(ACCEPT, HeaderValue::from_static("*/*"));
+    assert!(changed.is_checked());
+}
+
+#[test]
 fn a_value_stays_sensitive() {
     let mut secret = HeaderValue::from_static("s");
     secret.set_sensitive(true);
