@@ -34,7 +34,7 @@ pub(super) const DIRECT_MIN: usize = 16 * 1024;
 const PART_INFLATE: usize = 1024;
 
 /// A frame that is longer is not left in the input until the rest of it has come.
-pub(crate) const IN_PLACE_MAX: usize = 32 * 1024;
+pub(crate) const IN_PLACE_MAX: usize = 18 * 1024;
 
 /// What a decoder finds.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -111,7 +111,7 @@ impl Decoder {
 
     /// Takes the next event off the front of `input`.
     ///
-    /// `Ok(None)` means that there is none: append bytes and call again. At most 32 KiB are left in `input` then:
+    /// `Ok(None)` means that there is none: append bytes and call again. At most 18 KiB are left in `input` then:
     /// the beginning of a frame.
     ///
     /// # Errors

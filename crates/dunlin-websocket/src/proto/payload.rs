@@ -13,9 +13,9 @@ use crate::message::{Message, Text};
 /// Bytes that are reserved for a message because its header declares them.
 const TRUST: usize = 256 * 1024;
 
-/// More are reserved where a part of them has come: so many times that part. It is address space and no memory
-/// until it is written to, and growing in steps would copy.
-const TRUST_RATIO: usize = 256;
+/// More are reserved where a part of them has come: so many times that part, which makes 2 MiB of the first 4 KiB.
+/// It is address space and no memory until it is written to, and growing in steps would copy.
+const TRUST_RATIO: usize = 512;
 
 /// Unmasking and checking go over a payload in blocks of this size, so that the second finds in the
 /// first-level cache what the first has left there.
@@ -54,14 +54,20 @@ pub(super) fn settle(
     key: Option<[u8; 4]>,
     begun: &mut Begun,
 ) -> Result<(), ProtocolError> {
-    // A multiple of four, so the key stays as it is.
-    for block in piece.chunks_mut(BLOCK) {
+    // Of a multiple of four bytes, so the key stays as it is.
+    let blocks = piece.chunks_mut(BLOCK);
+    if !begun.is_text {
+        if let Some(key) = key {
+            // What came last is in the cache.
+            blocks.rev().for_each(|block| apply_mask(block, key));
+        }
+        return Ok(());
+    }
+    for block in blocks {
         if let Some(key) = key {
             apply_mask(block, key);
         }
-        if begun.is_text {
-            begun.utf8.push(block).map_err(|_| ProtocolError::NotUtf8)?;
-        }
+        begun.utf8.push(block).map_err(|_| ProtocolError::NotUtf8)?;
     }
     Ok(())
 }

@@ -219,6 +219,21 @@ fn memory_follows_what_comes_and_not_what_is_declared() {
     assert!(buffer.capacity() <= 256 * 1024 && max == 1 << 40);
 }
 
+/// What a socket reads of a large message at first, 4 KiB with its header, is word enough for a mebibyte: to grow
+/// later would copy all of it.
+#[test]
+fn a_large_message_that_has_begun_has_room_for_all_of_it() {
+    let limits = Limits { max_message: usize::MAX, ..Limits::default() };
+    let mut decoder = Decoder::new(Role::Server, limits);
+    let wire = frame(true, 0, OpCode::Binary, &[7; 1 << 20]);
+    let mut input = Input::from(&wire[..4096]);
+    assert_eq!(decoder.decode(&mut input), Ok(None));
+    assert!(input.is_empty());
+    let (buffer, max) = decoder.direct().unwrap();
+    assert_eq!(max, wire.len() - 4096);
+    assert!(buffer.capacity() - buffer.len() >= max);
+}
+
 #[test]
 fn nothing_counts_after_a_close_or_a_fault() {
     let wire = [frame(true, 0, OpCode::Close, b""), frame(true, 0, OpCode::Text, b"late")].concat();

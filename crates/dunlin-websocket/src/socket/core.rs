@@ -197,6 +197,12 @@ impl Core {
     /// many answers in one write, and silence from being told before what has come is looked at.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Part>, Error>> {
         self.take_leave();
+        if self.transport.is_in_burst()
+            && self.rest.seats.is_empty()
+            && let Poll::Ready(filled) = self.poll_fill(cx)
+        {
+            return Poll::Ready(filled);
+        }
         let is_crowded = !self.rest.seats.is_empty() && self.hear(cx);
         let mut is_written = false;
         match self.transport.poll_write(cx, &mut self.out, 0) {
@@ -214,13 +220,20 @@ impl Core {
                 }
             }
         }
-        match self.transport.poll_fill(cx, &mut self.decoder, &mut self.input) {
+        match self.poll_fill(cx) {
             // To be polled again, and take what there was no room for.
             Poll::Pending if is_crowded && is_written => Poll::Ready(Ok(None)),
             Poll::Pending => self.poll_deadlines(cx),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(lost(error))),
-            Poll::Ready(Ok(Filled::Eof)) => Poll::Ready(Err(Error::Lost)),
-            Poll::Ready(Ok(filled)) => {
+            filled => filled,
+        }
+    }
+
+    /// Reads once, and gives what of it the program is to have without a look at the input.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Part>, Error>> {
+        match ready!(self.transport.poll_fill(cx, &mut self.decoder, &mut self.input)) {
+            Err(error) => Poll::Ready(Err(lost(error))),
+            Ok(Filled::Eof) => Poll::Ready(Err(Error::Lost)),
+            Ok(filled) => {
                 if let Some(heartbeat) = &mut self.heartbeat {
                     heartbeat.alive();
                 }

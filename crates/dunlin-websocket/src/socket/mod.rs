@@ -79,7 +79,7 @@ impl WebSocket {
         poll_fn(|cx| self.core.poll_receive(cx)).await
     }
 
-    /// What has come of the next message, or of the present one: about 64 KiB at a time, or a megabyte where it
+    /// What has come of the next message, or of the present one: about 20 KiB at a time, or a megabyte where it
     /// is compressed. [`Limits::max_streamed`](crate::Limits::max_streamed) bounds the message as a whole.
     ///
     /// Asking for a whole message in the midst of one skips its rest.

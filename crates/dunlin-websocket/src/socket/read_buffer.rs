@@ -3,22 +3,30 @@
 use std::cell::Cell;
 use std::io;
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::proto::{Decoder, IN_PLACE_MAX, Input};
 
-/// Bytes of the buffer, and so of one read at most: four messages of 16 KiB fit, and are answered by one write.
-/// Smaller reads would find them in the first-level cache, at more system calls than that saves.
-pub(super) const SIZE: usize = 2 * IN_PLACE_MAX + 512;
+/// Bytes of the buffer, and so of one read at most: what is read is looked at once more, and should still lie in
+/// the first-level cache then. Two messages of 16 KiB fit.
+pub(super) const SIZE: usize = IN_PLACE_MAX + 2048;
 
 /// A read that brings at least so much leaves the buffer to the connection until that is decoded. What is less is
 /// copied out of it.
 const KEEP_MIN: usize = SIZE / 4;
 
 thread_local!(static SPARE: Cell<BytesMut> = Cell::default());
+
+/// What a read has brought.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Read {
+    pub(super) count: usize,
+    /// No more was asked for: more may have come.
+    pub(super) is_full: bool,
+}
 
 /// Reads once, `max` bytes at most, behind what is left in `input`, and says how much came.
 ///
@@ -29,7 +37,7 @@ pub(super) fn poll_read(
     decoder: &mut Decoder,
     input: &mut Input,
     max: usize,
-) -> Poll<io::Result<usize>> {
+) -> Poll<io::Result<Read>> {
     if let Some(buffer) = input.buffer(SIZE) {
         let result = fill(cx, io, decoder, buffer, max);
         if buffer.len() >= KEEP_MIN && !result.is_pending() {
@@ -59,7 +67,7 @@ fn fill(
     decoder: &Decoder,
     buffer: &mut BytesMut,
     max: usize,
-) -> Poll<io::Result<usize>> {
+) -> Poll<io::Result<Read>> {
     let room = SIZE - buffer.len().min(IN_PLACE_MAX);
     let room = max.min(decoder.read_hint(buffer.len(), room));
     // Where no message lies in it any more, this is the same memory again.
@@ -68,7 +76,8 @@ fn fill(
         fresh.extend_from_slice(buffer);
         *buffer = fresh;
     }
-    pin!(io.read_buf(&mut buffer.limit(room))).poll(cx)
+    let count = ready!(pin!(io.read_buf(&mut buffer.limit(room))).poll(cx))?;
+    Poll::Ready(Ok(Read { count, is_full: count == room }))
 }
 
 /// Gives the buffer to the thread's next connection.
@@ -76,8 +85,8 @@ fn put_back(
     mut buffer: BytesMut,
     decoder: &mut Decoder,
     input: &mut Input,
-    result: Poll<io::Result<usize>>,
-) -> Poll<io::Result<usize>> {
+    result: Poll<io::Result<Read>>,
+) -> Poll<io::Result<Read>> {
     if result.is_pending() {
         decoder.release(input);
     }

@@ -10,7 +10,7 @@ use dunlin_core::{Scratch, Upgraded};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::read_buffer;
+use super::read_buffer::{self, Read};
 use crate::error::Error;
 use crate::proto::{Decoder, Event, Input, Outbox, ProtocolError};
 
@@ -21,6 +21,13 @@ const SLICES: usize = 16;
 /// read where it belongs.
 const HEADER_READ: usize = 4 * 1024;
 
+/// Most bytes of a read into a large message itself: over sockets fewer, larger reads cost less.
+const DIRECT_MAX: usize = 256 * 1024;
+
+/// Once so much was read, what is queued is written before more is read. Reads are small, so that what they
+/// bring is still in the first-level cache when it is looked at; writes need not be.
+const ANSWER_AFTER: usize = 64 * 1024;
+
 /// The transport; gone once the connection has ended.
 pub(super) struct Transport {
     io: Option<Upgraded>,
@@ -28,6 +35,10 @@ pub(super) struct Transport {
     is_dirty: bool,
     /// The last read brought the end of a large message. Who sends one often sends another.
     was_large: bool,
+    /// The last read brought all that was asked for, so there may be more.
+    was_full: bool,
+    /// Bytes that were read since all that was queued was written.
+    unanswered: usize,
     write_timeout: Duration,
     /// Runs while the peer takes nothing of what waits to be written.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -45,7 +56,15 @@ pub(super) enum Filled {
 
 impl Transport {
     pub(super) fn new(io: Upgraded, write_timeout: Duration) -> Self {
-        Self { io: Some(io), is_dirty: false, was_large: false, write_timeout, stalled: None }
+        Self {
+            io: Some(io),
+            is_dirty: false,
+            was_large: false,
+            was_full: false,
+            unanswered: 0,
+            write_timeout,
+            stalled: None,
+        }
     }
 
     fn io(&mut self) -> io::Result<&mut Upgraded> {
@@ -66,6 +85,11 @@ impl Transport {
         self.io = None;
     }
 
+    /// Whether to read on before what is queued is written: as if one larger read had brought all of it.
+    pub(super) fn is_in_burst(&self) -> bool {
+        self.was_full && self.unanswered < ANSWER_AFTER
+    }
+
     /// Reads once, into a buffer that is lent by the thread: a connection that waits owns none. The rest of a
     /// large payload is read where it belongs.
     pub(super) fn poll_fill(
@@ -78,17 +102,21 @@ impl Transport {
         if input.is_empty()
             && let Some((payload, max)) = decoder.direct()
         {
-            let mut room = payload.limit(max.min(read_buffer::SIZE));
-            let count = ready!(pin!(io.read_buf(&mut room)).poll(cx))?;
+            let asked = max.min(DIRECT_MAX);
+            let count = ready!(pin!(io.read_buf(&mut payload.limit(asked))).poll(cx))?;
             self.was_large = count == max;
+            self.was_full = count == asked;
+            self.unanswered += count;
             return Poll::Ready(Ok(match count {
                 0 => Filled::Eof,
                 count => Filled::Direct(decoder.direct_read(count)),
             }));
         }
         let max = if self.was_large { HEADER_READ } else { read_buffer::SIZE };
-        let count = ready!(read_buffer::poll_read(cx, io, decoder, input, max))?;
+        let Read { count, is_full } = ready!(read_buffer::poll_read(cx, io, decoder, input, max))?;
         self.was_large = false;
+        self.was_full = is_full;
+        self.unanswered += count;
         Poll::Ready(Ok(if count == 0 { Filled::Eof } else { Filled::Input }))
     }
 
@@ -117,12 +145,14 @@ impl Transport {
         max: usize,
     ) -> Poll<Result<(), Error>> {
         if out.is_empty() && !self.is_dirty {
+            self.unanswered = 0;
             return Poll::Ready(Ok(()));
         }
         let before = out.len();
         match self.poll_write_all(cx, out, max) {
             Poll::Ready(result) => {
                 self.stalled = None;
+                self.unanswered = 0;
                 Poll::Ready(result.map_err(Error::Io))
             }
             Poll::Pending => {
