@@ -148,6 +148,23 @@ async fn what_one_read_brings_one_write_answers() {
     assert!(matches!(server.await.unwrap(), Err(Error::Lost)));
 }
 
+/// Reads are small, but as long as more has come, one write answers 64 KiB of them.
+#[tokio::test]
+async fn what_a_burst_brings_few_writes_answer() {
+    let (io, mut client) = duplex(1 << 20);
+    let writes = Arc::new(Mutex::new(Vec::new()));
+    let io = Watched { io, writes: Arc::clone(&writes) };
+    let config = Config { high_water: 1 << 20, ..Config::default() };
+    let frame = masked(0x82, &[7; 122]);
+    client.write_all(&frame.repeat(2048)).await.unwrap();
+    let server = tokio::spawn(echo(WebSocket::new(io, Role::Server, config)));
+    let mut answer = vec![0; 2048 * (2 + 122)];
+    client.read_exact(&mut answer).await.unwrap();
+    assert!((3..=5).contains(&writes.lock().unwrap().len()), "for 256 KiB");
+    drop(client);
+    assert!(matches!(server.await.unwrap(), Err(Error::Lost)));
+}
+
 #[tokio::test]
 async fn large_payloads_leave_from_where_they_lie() {
     let (io, _client) = duplex(1 << 20);
