@@ -1,0 +1,344 @@
+//! Heads of responses, as they go out.
+
+use dunlin_core::ReasonPhrase;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use super::*;
+
+fn response(status: u16, fields: &[(&'static str, &str)]) -> ResponseHead {
+    let mut head = ResponseHead::default();
+    head.status = StatusCode::from_u16(status).unwrap();
+    for (name, value) in fields {
+        let value = HeaderValue::from_str(value).unwrap();
+        head.headers.append(HeaderName::from_static(name), value);
+    }
+    head
+}
+
+fn ctx() -> EncodeCtx<'static> {
+    EncodeCtx::default().keep_alive(true)
+}
+
+/// The head's text behind its status line, and the encoder.
+fn encode(
+    head: &ResponseHead,
+    len: impl Into<BodyLen>,
+    ctx: EncodeCtx<'_>,
+) -> (String, BodyEncoder) {
+    let mut out = b"before".to_vec();
+    let encoder = encode_response(head, len.into(), &ctx, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let (line, rest) = text.strip_prefix("before").unwrap().split_once("\r\n").unwrap();
+    assert!(line.starts_with("HTTP/1.1 "));
+    (rest.into(), encoder)
+}
+
+fn fields(status: u16, wishes: &[(&'static str, &str)], len: Option<u64>) -> String {
+    encode(&response(status, wishes), len, ctx()).0
+}
+
+fn error(wishes: &[(&'static str, &str)], len: Option<u64>) -> EncodeError {
+    let mut out = b"before".to_vec();
+    let error = encode_response(&response(200, wishes), len.into(), &ctx(), &mut out);
+    assert_eq!(out, b"before");
+    error.unwrap_err()
+}
+
+/// One way for usual heads, one for all: whatever the first takes, it writes as the second.
+#[test]
+fn usual_heads_are_written_as_all_others() {
+    let mut signature = Signature::new(b"dunlin");
+    signature.at(784_111_777);
+    let all = |bits: u8| {
+        let is_set = |bit: u8| bits & 1 << bit != 0;
+        let version = if is_set(0) { Version::Http11 } else { Version::Http10 };
+        let (is_head, is_connect, keep_alive) = (is_set(1), is_set(2), is_set(3));
+        let signature = is_set(4).then_some(&signature);
+        (EncodeCtx { version, is_head, is_connect, keep_alive, signature }, is_set(5))
+    };
+    let mut usual = 0;
+    for (status, bits) in (100..600).flat_map(|status| (0..64).map(move |bits| (status, bits))) {
+        let (ctx, has_reason) = all(bits);
+        let mut head = response(status, &[("content-type", "text/plain"), ("vary", "*")]);
+        head.reason = has_reason.then(|| ReasonPhrase::new("Own").unwrap());
+        let lines = head.headers.lines().unwrap();
+        for len in [BodyLen::Exact(0), BodyLen::Exact(123_456_789), BodyLen::Unknown] {
+            let (mut one, mut other) = (Vec::new(), Vec::new());
+            let encoder = append_other(&head, Some(lines.as_bytes()), len, &ctx, &mut other);
+            let encoded = encode_response(&head, len, &ctx, &mut one);
+            assert_eq!(encoded, encoder, "{status} {len:?} {ctx:?}");
+            let text = [one.escape_ascii().to_string(), other.escape_ascii().to_string()];
+            assert_eq!(text[0], text[1], "{status} {len:?} {ctx:?}");
+            usual += usize::from(append_usual(&head, lines, len, &ctx, &mut Vec::new()).is_some());
+        }
+    }
+    // 23 statuses, three lengths, with and without a signature, on connections that go on and that do not.
+    assert_eq!(usual, 23 * 3 * 2 * 2);
+}
+
+/// The same lines in another order, and only where nothing is to be decided.
+#[test]
+fn a_length_of_the_user_may_stay_where_it_is() {
+    let mut signature = Signature::new(b"dunlin");
+    signature.at(784_111_777);
+    let sorted = |head: &[u8]| {
+        let mut lines: Vec<_> = head.split(|&b| b == b'\n').map(<[u8]>::to_vec).collect();
+        lines.sort_unstable();
+        lines
+    };
+    let mut short = 0;
+    for (value, bits) in ["7", "0", "18245", "99999999", "100000000", "07", "x", "1 "]
+        .iter()
+        .flat_map(|value| (0..32u8).map(move |bits| (value, bits)))
+    {
+        let is_set = |bit: u8| bits & 1 << bit != 0;
+        let version = if is_set(0) { Version::Http11 } else { Version::Http10 };
+        let (is_head, keep_alive) = (is_set(1), is_set(2));
+        let signature = is_set(3).then_some(&signature);
+        let ctx = EncodeCtx { version, is_head, is_connect: false, keep_alive, signature };
+        let before = if is_set(4) { "vary" } else { "x-first" };
+        let fields = [(before, "*"), ("content-length", value.trim()), ("etag", "\"e\"")];
+        for status in [200, 204, 206, 304, 404, 599] {
+            let head = response(status, &fields);
+            for len in [BodyLen::Unknown, BodyLen::Exact(7), BodyLen::Exact(18_245)] {
+                let (mut one, mut other) = (Vec::new(), Vec::new());
+                let encoded = encode_response(&head, len, &ctx, &mut one);
+                let expected = append_other(&head, None, len, &ctx, &mut other);
+                assert_eq!(encoded, expected, "{status} {value} {len:?} {ctx:?}");
+                if encoded.is_ok() {
+                    assert_eq!(sorted(&one), sorted(&other), "{status} {value} {len:?} {ctx:?}");
+                }
+                let taken = append_with_length(&head, len, &ctx, &mut Vec::new());
+                short += usize::from(taken.is_some());
+            }
+        }
+    }
+    // Eight contexts of HTTP/1.1 that are no HEAD; three of the statuses are common ones with a body;
+    // of unknown length "7", "0", "18245", "99999999" and "1", and of each length the one that agrees.
+    assert_eq!(short, 8 * 3 * (5 + 2));
+}
+
+#[test]
+fn fields_as_received_are_sent_on_as_they_are() {
+    let decode = |wire: &str| {
+        let decoded = crate::ResponseHeadDecoder::new()
+            .decode(&mut wire.as_bytes(), &crate::Limits::default());
+        decoded.unwrap().unwrap().0
+    };
+    let head = decode("HTTP/1.1 200 OK\r\nX-A: 1\r\nAge: \u{e9}\r\nx-a: 2\r\n\r\n");
+    assert!(head.headers.is_checked());
+    let (text, _) = encode(&head, Some(7), ctx());
+    assert_eq!(text, "X-A: 1\r\nAge: \u{e9}\r\nx-a: 2\r\ncontent-length: 7\r\n\r\n");
+    // Those that this hop decides on are still looked at, in whatever case.
+    let head = decode(
+        "HTTP/1.1 200 OK\r\nVia: x\r\nKEEP-ALIVE: 5\r\nConnection: Keep-Alive, X-B\r\n\
+         Date:\td\r\nTransfer-Encoding: Chunked\r\n\r\n",
+    );
+    let mut ours = Signature::new(b"x");
+    let (text, _) = encode(&head, None, ctx().signature(ours.at(0)));
+    assert_eq!(
+        text,
+        "Via: x\r\nDate: d\r\nconnection: X-B\r\ntransfer-encoding: chunked\r\n\
+         server: x\r\n\r\n"
+    );
+}
+
+#[test]
+fn every_status_line_has_the_registered_reason() {
+    for status in 100..1000 {
+        let mut head = response(status, &[]);
+        let mut rare = Vec::new();
+        append_rare_status(&head, &mut rare).unwrap();
+        let mut common = Vec::new();
+        append_status(&head, &mut common).unwrap();
+        assert_eq!(common, rare);
+        head.reason = Some(ReasonPhrase::new("Own words").unwrap());
+        let mut own = Vec::new();
+        append_status(&head, &mut own).unwrap();
+        assert_eq!(own, format!("HTTP/1.1 {status} Own words\r\n").as_bytes());
+    }
+}
+
+/// However long it is: short ones are copied along with what surrounds them.
+#[test]
+fn names_of_any_length_are_signed_with() {
+    for len in 0..80 {
+        let name = "n".repeat(len);
+        let mut signature = Signature::new(name.as_bytes());
+        signature.at(784_111_777);
+        let line = if len == 0 { String::new() } else { format!("server: {name}\r\n") };
+        let end = format!("{line}date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n");
+        let (text, _) = encode(&response(200, &[]), Some(7), ctx().signature(&signature));
+        assert_eq!(text, format!("content-length: 7\r\n{end}"));
+        let (text, _) =
+            encode(&response(200, &[("connection", "x")]), Some(7), ctx().signature(&signature));
+        assert_eq!(text, format!("connection: x\r\ncontent-length: 7\r\n{end}"));
+    }
+}
+
+#[test]
+fn a_whole_response_has_its_length_date_and_server() {
+    let mut signature = Signature::new(b"dunlin");
+    let ctx = ctx().signature(signature.at(784_111_777));
+    let (text, encoder) = encode(&response(200, &[("x-a", "1"), ("x-a", "2")]), Some(13), ctx);
+    assert_eq!(
+        text,
+        "x-a: 1\r\nx-a: 2\r\ncontent-length: 13\r\nserver: dunlin\r\n\
+         date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n"
+    );
+    assert_eq!(encoder.kind(), BodyKind::Length { left: 13 });
+    assert!(encoder.keep_alive());
+}
+
+#[test]
+fn date_and_server_of_the_user_replace_ours() {
+    let signature = Signature::new(b"dunlin");
+    let ctx = ctx().signature(&signature);
+    let (text, _) = encode(&response(200, &[("server", "s"), ("date", "d")]), Some(0), ctx);
+    assert_eq!(text, "server: s\r\ndate: d\r\ncontent-length: 0\r\n\r\n");
+}
+
+#[test]
+fn an_unknown_length_is_chunked_to_11_and_until_close_to_10() {
+    let (text, encoder) = encode(&response(200, &[]), None, ctx());
+    assert_eq!(text, "transfer-encoding: chunked\r\n\r\n");
+    assert_eq!((encoder.kind(), encoder.keep_alive()), (BodyKind::Chunked, true));
+    let old = EncodeCtx { version: Version::Http10, ..ctx() };
+    let (text, encoder) = encode(&response(200, &[]), None, old);
+    assert_eq!(text, "connection: close\r\n\r\n");
+    assert_eq!((encoder.kind(), encoder.keep_alive()), (BodyKind::UntilClose, false));
+}
+
+#[test]
+fn persistence_is_said_where_it_is_not_the_default() {
+    let old = EncodeCtx { version: Version::Http10, ..ctx() };
+    assert!(encode(&response(200, &[]), Some(0), old).0.contains("connection: keep-alive\r\n"));
+    let (text, encoder) = encode(&response(200, &[]), Some(0), ctx().keep_alive(false));
+    assert!(text.contains("connection: close\r\n") && !encoder.keep_alive());
+}
+
+#[test]
+fn connection_options_of_the_user_are_merged() {
+    let wishes = [("connection", "Close, y"), ("connection", "x,,keep-alive")];
+    let (text, encoder) = encode(&response(400, &wishes), Some(0), ctx());
+    assert_eq!(text, "connection: close, y, x\r\ncontent-length: 0\r\n\r\n");
+    assert!(!encoder.keep_alive());
+    let text = fields(200, &[("connection", "keep-alive"), ("keep-alive", "5")], Some(0));
+    assert_eq!(text, "content-length: 0\r\n\r\n");
+    assert_eq!(error(&[("connection", "a b")], Some(0)), EncodeError::ConnectionOption);
+}
+
+#[test]
+fn a_switch_of_protocols_says_nothing_else_of_the_connection() {
+    let ours = Signature::new(b"x");
+    for wishes in [
+        &[("upgrade", "websocket"), ("connection", "Upgrade, close")][..],
+        &[("upgrade", "websocket")],
+    ] {
+        let (text, encoder) = encode(&response(101, wishes), Some(0), ctx().signature(&ours));
+        assert_eq!(text, "upgrade: websocket\r\nconnection: upgrade\r\n\r\n");
+        assert_eq!(encoder.kind(), BodyKind::Empty);
+    }
+}
+
+#[test]
+fn an_upgrade_and_its_option_go_together() {
+    let text = fields(426, &[("upgrade", "tls/1.2, x")], Some(0));
+    assert_eq!(text, "upgrade: tls/1.2, x\r\nconnection: upgrade\r\ncontent-length: 0\r\n\r\n");
+    let closing = ctx().keep_alive(false);
+    let (text, _) = encode(&response(426, &[("upgrade", "x")]), Some(0), closing);
+    assert_eq!(text, "upgrade: x\r\nconnection: close, upgrade\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!(fields(200, &[("connection", "upgrade")], Some(0)), "content-length: 0\r\n\r\n");
+}
+
+#[test]
+fn a_length_of_the_user_agrees_or_is_an_error() {
+    assert_eq!(fields(200, &[("content-length", "5")], Some(5)), "content-length: 5\r\n\r\n");
+    assert_eq!(fields(200, &[("content-length", "5")], None), "content-length: 5\r\n\r\n");
+    for wrong in ["6", "", "+5", "5, 5", "18446744073709551616"] {
+        assert_eq!(error(&[("content-length", wrong)], Some(5)), EncodeError::ContentLength);
+    }
+    let twice = [("content-length", "5"), ("content-length", "6")];
+    assert_eq!(error(&twice, None), EncodeError::ContentLength);
+}
+
+#[test]
+fn a_transfer_encoding_of_the_user_never_goes_out() {
+    let text = fields(200, &[("transfer-encoding", "chunked")], Some(5));
+    assert_eq!(text, "content-length: 5\r\n\r\n");
+    assert_eq!(error(&[("transfer-encoding", "gzip")], None), EncodeError::TransferEncoding);
+}
+
+#[test]
+fn responses_without_body_drop_it() {
+    for status in [100, 103, 204] {
+        let (text, mut encoder) =
+            encode(&response(status, &[("content-length", "5")]), Some(5), ctx());
+        assert_eq!(text, "\r\n", "{status}");
+        let mut out = Vec::new();
+        encoder.data(b"hello", &mut out).unwrap();
+        encoder.finish([], &mut out).unwrap();
+        assert_eq!(out, b"");
+    }
+    assert_eq!(fields(304, &[], Some(0)), "\r\n");
+    assert_eq!(fields(304, &[("content-length", "9")], Some(0)), "content-length: 9\r\n\r\n");
+    assert_eq!(fields(205, &[], Some(5)), "content-length: 0\r\n\r\n");
+}
+
+#[test]
+fn the_answer_to_head_has_the_length_of_get() {
+    let head = EncodeCtx { is_head: true, ..ctx() };
+    let (text, encoder) = encode(&response(200, &[]), Some(13), head);
+    assert_eq!((text.as_str(), encoder.kind()), ("content-length: 13\r\n\r\n", BodyKind::Empty));
+    let wish = [("content-length", "99")];
+    assert_eq!(encode(&response(200, &wish), Some(0), head).0, "content-length: 99\r\n\r\n");
+    assert_eq!(encode(&response(200, &[]), None, head).0, "\r\n");
+}
+
+#[test]
+fn a_tunnel_has_no_framing_and_no_word_on_persistence() {
+    let connect = EncodeCtx { is_connect: true, ..ctx() };
+    assert_eq!(encode(&response(200, &[]), Some(5), connect).0, "\r\n");
+    assert_eq!(encode(&response(502, &[]), Some(5), connect).0, "content-length: 5\r\n\r\n");
+    let mut ours = Signature::new(b"x");
+    let old = EncodeCtx { version: Version::Http10, ..connect };
+    for ctx in [connect.keep_alive(false), old, old.signature(ours.at(784_111_777))] {
+        let (text, encoder) = encode(&response(299, &[("connection", "close")]), None, ctx);
+        let signed = "server: x\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
+        assert_eq!(text, if ctx.signature.is_some() { signed } else { "\r\n" });
+        assert!(encoder.keep_alive());
+    }
+}
+
+#[test]
+fn fields_that_never_were_checked_do_not_get_out() {
+    use dunlin_core::{FieldSpan, HeadBlock};
+    for bytes in [&b"a:b\r\nc"[..], b"a:b\0", b"(:b", b":b"] {
+        let colon = bytes.iter().position(|&byte| byte == b':').unwrap() as u16;
+        let mut block = HeadBlock::take();
+        block.spans_mut().push(FieldSpan {
+            name_start: 0,
+            name_len: colon,
+            value_start: colon + 1,
+            value_len: bytes.len() as u16 - colon - 1,
+        });
+        let mut head = ResponseHead::default();
+        head.headers = block.into_headers(bytes);
+        let result = encode_response(&head, BodyLen::Unknown, &ctx(), &mut Vec::new());
+        assert_eq!(result, Err(EncodeError::Field { index: 0 }));
+    }
+    // As lines and not, by a byte in the name and one in the value.
+    for bytes in [&b"a: b\r\nc: \0\r\n"[..], b"a: b\r\n(: d\r\n", b"a: b--c: \0--", b"a: b--(: d--"]
+    {
+        let mut block = HeadBlock::take();
+        for start in [0, 6] {
+            let span =
+                FieldSpan { name_start: start, name_len: 1, value_start: start + 3, value_len: 1 };
+            block.spans_mut().push(span);
+        }
+        let mut head = ResponseHead::default();
+        head.headers = block.into_headers(bytes);
+        let result = encode_response(&head, BodyLen::Unknown, &ctx(), &mut Vec::new());
+        assert_eq!(result, Err(EncodeError::Field { index: 1 }));
+    }
+}
