@@ -54,6 +54,10 @@ pub struct ServerBuilder {
     pub(crate) addresses: Vec<(Address, Site)>,
     pub(crate) unix: Vec<PathBuf>,
     pub(crate) listeners: Vec<(Arc<std::net::TcpListener>, Site)>,
+    #[cfg(unix)]
+    pub(crate) unix_listeners: Vec<Arc<std::os::unix::net::UnixListener>>,
+    #[cfg(all(unix, feature = "systemd"))]
+    pub(crate) inherits: bool,
     proxy: Option<ProxyProtocol>,
     pub(crate) workers: Workers,
     pub(crate) backlog: u32,
@@ -78,6 +82,10 @@ impl Default for ServerBuilder {
             addresses: Vec::new(),
             unix: Vec::new(),
             listeners: Vec::new(),
+            #[cfg(unix)]
+            unix_listeners: Vec::new(),
+            #[cfg(all(unix, feature = "systemd"))]
+            inherits: false,
             proxy: None,
             workers: Workers::Shared,
             backlog: 1024,
@@ -144,6 +152,50 @@ impl ServerBuilder {
     pub fn listener_tls(mut self, listener: std::net::TcpListener, tls: TlsConfig) -> Self {
         self.listeners.push((Arc::new(listener), Site { tls: Some(tls) }));
         self
+    }
+
+    /// Listens on a unix socket that is open already; may be called several times. Its file, if it has one, is
+    /// left to whoever opened it.
+    #[cfg(unix)]
+    pub fn unix_listener(mut self, listener: std::os::unix::net::UnixListener) -> Self {
+        self.unix_listeners.push(Arc::new(listener));
+        self
+    }
+
+    /// Listens on the TCP and unix sockets that systemd, or another supervisor, has opened and passes
+    /// (`LISTEN_FDS`, `LISTEN_PID`; `man sd_listen_fds`): a restart then loses no connection, and ports
+    /// below 1024 need no privileges. Default: they are left alone.
+    ///
+    /// Where there are any, the addresses of [`bind`](Self::bind), `bind_tls` and
+    /// [`bind_unix`](Self::bind_unix) are not listened on: those serve where the same program is started by
+    /// hand. To be asked for once in a process. Plain HTTP is spoken there.
+    ///
+    /// ```no_run
+    /// use dunlin_core::{IntoResponse, Request};
+    /// use dunlin_server::Server;
+    ///
+    /// # async fn main_() -> Result<(), dunlin_server::ServeError> {
+    /// let hello = |_req: Request| async { "hello\n".into_response() };
+    /// Server::builder().bind("127.0.0.1:8080").inherit_sockets().serve(hello).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(all(unix, feature = "systemd"))]
+    pub fn inherit_sockets(mut self) -> Self {
+        self.inherits = true;
+        self
+    }
+
+    /// Whether an address or a socket to listen on was given.
+    pub fn has_address(&self) -> bool {
+        #[cfg(unix)]
+        let has_unix = !self.unix_listeners.is_empty();
+        #[cfg(not(unix))]
+        let has_unix = false;
+        has_unix
+            || !self.addresses.is_empty()
+            || !self.unix.is_empty()
+            || !self.listeners.is_empty()
     }
 
     /// Expects every connection, at each address and unix socket, to begin with a header of the PROXY

@@ -89,6 +89,18 @@ pub enum ServeError {
         /// Why.
         source: io::Error,
     },
+    /// A socket that a supervisor passes could not be taken.
+    #[error(
+        "cannot listen on descriptor {}, which was passed (LISTEN_FDS): {source}; have it be a listening TCP or \
+         unix socket",
+        index + 3
+    )]
+    Inherited {
+        /// Which of them, from 0.
+        index: usize,
+        /// Why.
+        source: io::Error,
+    },
     /// The builder was given no address.
     #[error("no address to listen on: call `bind`, `bind_unix` or `listener`")]
     NoAddress,

@@ -186,6 +186,20 @@ pub(crate) fn adopt(listener: &std::net::TcpListener) -> Result<std::net::TcpLis
     })
 }
 
+#[cfg(unix)]
+pub(crate) fn adopt_unix(
+    listener: &std::os::unix::net::UnixListener,
+) -> Result<std::os::unix::net::UnixListener, ServeError> {
+    let adopt = || {
+        listener.set_nonblocking(true)?;
+        listener.try_clone()
+    };
+    adopt().map_err(|source| {
+        let path = listener.local_addr().ok().and_then(|at| at.as_pathname().map(Path::to_owned));
+        ServeError::BindUnix { path: path.unwrap_or_default(), source }
+    })
+}
+
 /// A listening unix socket. A socket file on which nobody listens any more is replaced; the file goes
 /// when the guard is dropped.
 #[cfg(unix)]

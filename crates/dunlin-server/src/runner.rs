@@ -17,9 +17,9 @@ use crate::accept::Worker;
 use crate::builder::{ServerBuilder, Site};
 use crate::config::Config;
 use crate::error::{Fault, ServeError};
-#[cfg(unix)]
-use crate::listener::bind_unix;
 use crate::listener::{SocketFile, adopt, bind_each, bind_tcp};
+#[cfg(unix)]
+use crate::listener::{adopt_unix, bind_unix};
 use crate::readiness::Readiness;
 use crate::signals::Signals;
 use crate::timer::Sweep;
@@ -116,26 +116,31 @@ async fn open(builder: &ServerBuilder) -> Result<(Vec<Sockets>, Vec<SocketFile>)
         Workers::Shared => 1,
         Workers::PerCore(n) => n.max(1),
     };
+    let mut given = inherited(builder)?;
+    let binds = given.is_empty();
     let mut first = Sockets::default();
-    for (address, site) in &builder.addresses {
+    for (address, site) in builder.addresses.iter().filter(|_| binds) {
         let opening = builder.opening(site);
         for socket in bind_each(address, builder.backlog, workers > 1).await? {
             first.tcp.push((socket, Arc::clone(&opening)));
         }
     }
     let bound: Vec<_> = first.addresses().into_iter().zip(&first.tcp).collect();
-    let mut given = Sockets::default();
     let mut files = Vec::new();
     for (listener, site) in &builder.listeners {
         given.tcp.push((adopt(listener)?, builder.opening(site)));
     }
     #[cfg(unix)]
-    for path in &builder.unix {
+    for listener in &builder.unix_listeners {
+        given.unix.push((adopt_unix(listener)?, builder.opening(&Site::default())));
+    }
+    #[cfg(unix)]
+    for path in builder.unix.iter().filter(|_| binds) {
         let (listener, file) = bind_unix(path, builder.backlog)?;
         given.unix.push((listener, builder.opening(&Site::default())));
         files.push(file);
     }
-    if bound.is_empty() && given.tcp.is_empty() && files.is_empty() {
+    if bound.is_empty() && given.is_empty() {
         return Err(ServeError::NoAddress);
     }
     let mut all = Vec::new();
@@ -155,6 +160,29 @@ async fn open(builder: &ServerBuilder) -> Result<(Vec<Sockets>, Vec<SocketFile>)
         sockets.unix.extend(shared.unix);
     }
     Ok((all, files))
+}
+
+/// The sockets that a supervisor passes, where they are asked for.
+fn inherited(builder: &ServerBuilder) -> Result<Sockets, ServeError> {
+    #[cfg_attr(not(all(unix, feature = "systemd")), allow(unused_mut))]
+    let mut sockets = Sockets::default();
+    #[cfg(all(unix, feature = "systemd"))]
+    if builder.inherits {
+        let mut passed = listenfd::ListenFd::from_env();
+        for index in 0..passed.len() {
+            let opening = builder.opening(&Site::default());
+            let refuse = |source| ServeError::Inherited { index, source };
+            // Whether it is of TCP is asked of the socket.
+            if let Ok(Some(socket)) = passed.take_tcp_listener(index) {
+                sockets.tcp.push((adopt(&socket)?, opening));
+            } else if let Some(socket) = passed.take_unix_listener(index).map_err(refuse)? {
+                sockets.unix.push((adopt_unix(&socket)?, opening));
+            }
+        }
+    }
+    #[cfg(not(all(unix, feature = "systemd")))]
+    let _ = builder;
+    Ok(sockets)
 }
 
 impl<S: Service + Lifecycle> Running<S> {

@@ -53,6 +53,14 @@ impl Sockets {
         })
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        #[cfg(unix)]
+        let has_unix = !self.unix.is_empty();
+        #[cfg(not(unix))]
+        let has_unix = false;
+        self.tcp.is_empty() && !has_unix
+    }
+
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.tcp.iter().filter_map(|(socket, _)| socket.local_addr().ok()).collect()
     }

@@ -31,7 +31,6 @@ pub fn run_app<A: IntoService>(app: A) -> RunApp<A> {
     RunApp {
         app,
         server: Server::builder(),
-        bound: false,
         tls: false,
         plain: false,
         unix: Vec::new(),
@@ -45,7 +44,6 @@ pub fn run_app<A: IntoService>(app: A) -> RunApp<A> {
 pub struct RunApp<A> {
     app: A,
     server: ServerBuilder,
-    bound: bool,
     /// TLS is spoken at some of the addresses,
     tls: bool,
     /// and not at others.
@@ -58,7 +56,6 @@ impl<A: IntoService> RunApp<A> {
     /// Listens on that address instead of port 8080; may be called several times.
     pub fn bind(mut self, address: impl Into<Address>) -> Self {
         self.server = self.server.bind(address);
-        self.bound = true;
         self.plain = true;
         self
     }
@@ -76,7 +73,6 @@ impl<A: IntoService> RunApp<A> {
     #[cfg(feature = "tls")]
     pub fn bind_tls(mut self, address: impl Into<Address>, tls: TlsConfig) -> Self {
         self.server = self.server.bind_tls(address, tls);
-        self.bound = true;
         self.tls = true;
         self
     }
@@ -87,7 +83,6 @@ impl<A: IntoService> RunApp<A> {
         let path = path.into();
         self.unix.push(path.clone());
         self.server = self.server.bind_unix(path);
-        self.bound = true;
         self
     }
 
@@ -111,7 +106,7 @@ impl<A: IntoService> RunApp<A> {
 
     async fn run(self) -> crate::Result {
         let mut server = self.server;
-        if !self.bound {
+        if !server.has_address() {
             server = server.bind(SocketAddr::from(([0, 0, 0, 0], DEFAULT_PORT)));
         }
         if self.banner {
