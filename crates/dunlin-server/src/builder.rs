@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::{Config, OnFault};
 use crate::conn::Http1;
+use crate::connections::Connections;
 use crate::error::{Fault, ServeError};
 use crate::listener::Address;
 use crate::open::{Opening, ProxyProtocol};
@@ -58,6 +59,7 @@ pub struct ServerBuilder {
     pub(crate) workers: Workers,
     pub(crate) backlog: u32,
     pub(crate) max_connections: usize,
+    pub(crate) connections: Connections,
     pub(crate) readiness: Readiness,
     pub(crate) shutdown_delay: Duration,
     pub(crate) shutdown_timeout: Duration,
@@ -82,6 +84,7 @@ impl Default for ServerBuilder {
             workers: Workers::Shared,
             backlog: 1024,
             max_connections: 100_000,
+            connections: Connections::new(),
             readiness: Readiness::new(),
             shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(60),
@@ -220,6 +223,12 @@ impl ServerBuilder {
     /// sends. Zero closes at once, unlike the other timeouts. Default: 2 s.
     pub fn linger_timeout(mut self, timeout: Duration) -> Self {
         self.config.linger = timeout;
+        self
+    }
+
+    /// Counts the server's connections there, for an app that tells how many there are. Default: nobody asks.
+    pub fn connections(mut self, connections: Connections) -> Self {
+        self.connections = connections;
         self
     }
 
