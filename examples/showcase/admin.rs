@@ -73,7 +73,7 @@ async fn unlock(
 struct Facts {
     notes: i64,
     files: i64,
-    bytes: u64,
+    mebibytes: u64,
     people: Vec<String>,
     live: usize,
     connections: u64,
@@ -90,11 +90,11 @@ async fn overview(
     let sql = "SELECT (SELECT count(*) FROM notes), count(*), coalesce(sum(size), 0) FROM files";
     let counts =
         db.run(move |db| db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))));
-    let (notes, files, bytes) = counts.await?;
+    let (notes, files, bytes): (_, _, u64) = counts.await?;
     let facts = Facts {
         notes,
         files,
-        bytes,
+        mebibytes: bytes >> 20,
         people: rooms.names(),
         live: numbers.connections().live(),
         connections: numbers.connections().total(),
