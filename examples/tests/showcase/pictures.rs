@@ -10,7 +10,7 @@ use crate::common::browser::Browser;
 
 /// Written to the directory that `PICTURES` names.
 #[tokio::test]
-#[ignore = "takes pictures: PICTURES=DIR cargo test -p dunlin-examples --test showcase pictures -- --ignored"]
+#[ignore = "takes pictures: PICTURES=DIR cargo test -p dunlin-examples pictures -- --ignored"]
 async fn pictures() {
     let Some(mut browser) = Browser::start().await else { return };
     let folder = PathBuf::from(std::env::var_os("PICTURES").unwrap_or_else(|| "pictures".into()));
