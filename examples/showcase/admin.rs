@@ -1,6 +1,6 @@
 //! An app inside the app: its own middleware, its own pages. It asks for the key that the server printed.
 
-use dunlin::http::StatusCode;
+use dunlin::http::{Method, StatusCode};
 use dunlin::web::respond::ResponseExt;
 use dunlin::web::{App, Form, HttpError, Next, RateLimit, Redirect, Result, State, get, post};
 use dunlin::{IntoResponse, Request, Response};
@@ -36,7 +36,7 @@ async fn guard(req: Request, next: Next) -> Result<Response> {
     if is_unlocked || req.path() == "/admin/unlock" {
         return Ok(next.run(req).await);
     }
-    if *req.method() == dunlin::http::Method::GET {
+    if matches!(*req.method(), Method::GET | Method::HEAD) {
         return Ok(Redirect::see_other("/admin/unlock").into_response());
     }
     Err(HttpError::forbidden().with_message("this asks for the admin key"))

@@ -11,7 +11,9 @@ use dunlin::core::{BoxError, FromParts};
 use dunlin::http::header::WWW_AUTHENTICATE;
 use dunlin::http::{HeaderValue, StatusCode};
 use dunlin::web::respond::{ResponseExt, SameSite, SetCookie};
-use dunlin::web::{Form, Group, HttpError, RateLimit, Redirect, Result, State, get, group, post};
+use dunlin::web::{
+    Form, Group, HttpError, Json, RateLimit, Redirect, Result, State, get, group, post,
+};
 use dunlin::{IntoResponse, Request, Response};
 use serde::{Deserialize, Serialize};
 
@@ -149,6 +151,7 @@ pub(crate) fn routes() -> Group {
         get("/sign-in", page).name("sign-in"),
         post("/sign-in", sign_in).middleware(rarely),
         post("/sign-out", sign_out),
+        get("/api/session", async |session: Session| Json(session)),
     ])
 }
 

@@ -58,12 +58,14 @@ impl Log {
         self.push(What::Action { name: name.to_owned(), text: text.to_owned() });
     }
 
-    /// A request was answered. The log's own is left out: it ends with the page that shows it.
+    /// A request was answered. Those of the pages' parts are left out, and the log's own, which ends with the
+    /// page that shows it.
     pub(crate) fn request(&self, entry: &AccessEntry<'_>) {
-        if entry.head.path() != "/log/events" {
+        let path = entry.head.path();
+        if path != "/log/events" && !path.starts_with("/assets/") {
             self.push(What::Request {
                 method: entry.head.method().to_string(),
-                path: entry.head.path().chars().take(200).collect(),
+                path: path.chars().take(200).collect(),
                 status: entry.status.as_u16(),
                 ms: entry.took.as_secs_f64() * 1_000.0,
             });

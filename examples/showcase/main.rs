@@ -87,7 +87,9 @@ fn board(options: Options, secrets: Secrets, connections: Connections) -> dunlin
             }
         }))
         .middleware(
-            SecurityHeaders::new().content_security_policy(HeaderValue::from_static(POLICY)),
+            SecurityHeaders::new()
+                .frame_options(Some(HeaderValue::from_static("DENY")))
+                .content_security_policy(HeaderValue::from_static(POLICY)),
         )
         .middleware(Compress::new())
         .middleware(SameOrigin::new())

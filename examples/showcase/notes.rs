@@ -74,7 +74,8 @@ struct Change {
 }
 
 pub(crate) fn routes() -> Group {
-    group("/api/notes").routes([
+    // What was done is told to everybody, also where its client did not wait for the answer.
+    group("/api/notes").run_to_completion(true).routes([
         resource("").get(list).post(create),
         resource(r"/{id:\d+}").patch(change).delete(remove).name("note"),
     ])

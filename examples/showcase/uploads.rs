@@ -48,11 +48,21 @@ pub(crate) fn routes(data: &FilePath) -> std::io::Result<Group> {
     std::fs::create_dir_all(&arriving)?;
     // On the same file system, so that what has come whole is moved and not copied. What is broken off is
     // deleted there by itself.
-    let limits = FormLimits::default().memory_bytes(64 << 10).max_fields(1).temp_dir(arriving);
+    let limits = FormLimits::default()
+        .max_file_bytes(UPLOAD_MAX)
+        .memory_bytes(64 << 10)
+        .max_fields(1)
+        .temp_dir(arriving);
+    // The file, and what a form puts around it.
+    let body_max = UPLOAD_MAX + (64 << 10);
     Ok(group("").routes([
         get("/api/files", list),
-        post("/api/files", upload).client_max_size(UPLOAD_MAX).middleware(limits),
-        resource(r"/api/files/{id:\d+}").delete(remove),
+        post("/api/files", upload)
+            .client_max_size(body_max)
+            .middleware(limits)
+            // A file that is kept has its row, also where its client did not wait for the answer.
+            .run_to_completion(true),
+        resource(r"/api/files/{id:\d+}").delete(remove).run_to_completion(true),
         get(r"/files/{id:\d+}", download).name("file"),
     ]))
 }

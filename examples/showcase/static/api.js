@@ -28,6 +28,12 @@ export function told(text, status) {
   }
 }
 
+/** Leads to the sign-in where the session is over: a socket that is refused is not told why. */
+export async function checkSession() {
+  const answer = await fetch("/api/session").catch(() => null);
+  if (answer?.status === 401) signIn();
+}
+
 export function signIn() {
   location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
 }

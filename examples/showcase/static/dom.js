@@ -37,7 +37,7 @@ export function bytes(count) {
   return `${count < 10 && unit ? count.toFixed(1) : Math.round(count)} ${units[unit]}`;
 }
 
-const today = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const today = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const before = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
 /** A `time` element of seconds since 1970. */

@@ -1,6 +1,7 @@
 // A WebSocket that comes back: the wait doubles up to 10 s and is jittered, so that the pages of a server
 // that starts anew do not all come at once.
 
+import { checkSession } from "./api.js";
 import { at } from "./dom.js";
 
 const LONGEST = 10_000;
@@ -10,7 +11,8 @@ const LONGEST = 10_000;
  * `opened` is called each time before any message: what was missed meanwhile is to be read anew.
  */
 export function connect(path, { opened = () => {}, told }) {
-  let socket, wait = 500, timer;
+  let socket, timer;
+  let wait = 500;
 
   function open() {
     clearTimeout(timer);
@@ -23,6 +25,7 @@ export function connect(path, { opened = () => {}, told }) {
     };
     socket.onmessage = event => told(JSON.parse(event.data));
     socket.onclose = () => {
+      if (wait > 500) checkSession();
       show("lost", "reconnecting");
       timer = setTimeout(open, wait * (0.5 + Math.random()));
       wait = Math.min(wait * 2, LONGEST);

@@ -1,10 +1,11 @@
 // The log: an EventSource, which connects again by itself and says how far it came.
 
+import { checkSession } from "./api.js";
 import { at, el } from "./dom.js";
 import { show } from "./live.js";
 
 const KEPT = 500;
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
 let source;
 
 function open() {
@@ -15,7 +16,10 @@ function open() {
   source.onerror = () => {
     show("lost", "reconnecting");
     // An answer that is no stream, as from a proxy whose server is away, ends it for good.
-    if (source.readyState === EventSource.CLOSED) setTimeout(open, 3000);
+    if (source.readyState === EventSource.CLOSED) {
+      checkSession();
+      setTimeout(open, 3000);
+    }
   };
 }
 
