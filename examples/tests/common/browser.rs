@@ -59,6 +59,13 @@ impl Browser {
     }
 
     async fn call(&mut self, session: Option<&str>, method: &str, params: Value) -> Value {
+        let mut answer = self.ask(session, method, params).await;
+        assert!(answer.get("error").is_none(), "{method}: {answer}");
+        answer["result"].take()
+    }
+
+    /// The whole answer to a call, be it an error.
+    async fn ask(&mut self, session: Option<&str>, method: &str, params: Value) -> Value {
         self.last += 1;
         let mut call = json!({ "id": self.last, "method": method, "params": params });
         if let Some(session) = session {
@@ -66,10 +73,9 @@ impl Browser {
         }
         self.devtools.send_json(&call).await.unwrap();
         loop {
-            let mut answer: Value = self.devtools.receive_json().await.unwrap().unwrap();
+            let answer: Value = self.devtools.receive_json().await.unwrap().unwrap();
             if answer["id"] == self.last {
-                assert!(answer.get("error").is_none(), "{method}: {answer}");
-                return answer["result"].take();
+                return answer;
             }
             self.note(&answer);
         }
@@ -96,8 +102,18 @@ impl Browser {
 
     /// Opens a page, and gives the session that speaks with it.
     pub(crate) async fn open(&mut self, url: &str) -> String {
-        let blank = json!({ "url": "about:blank" });
-        let target = self.call(None, "Target.createTarget", blank).await;
+        self.open_target(json!({ "url": "about:blank" }), url).await
+    }
+
+    /// Opens a page with cookies of its own, as in somebody else's browser.
+    pub(crate) async fn open_elsewhere(&mut self, url: &str) -> String {
+        let context = self.call(None, "Target.createBrowserContext", json!({})).await;
+        let id = &context["browserContextId"];
+        self.open_target(json!({ "url": "about:blank", "browserContextId": id }), url).await
+    }
+
+    async fn open_target(&mut self, target: Value, url: &str) -> String {
+        let target = self.call(None, "Target.createTarget", target).await;
         let params = json!({ "targetId": target["targetId"], "flatten": true });
         let session = self.call(None, "Target.attachToTarget", params).await;
         let page = session["sessionId"].as_str().unwrap().to_owned();
@@ -112,11 +128,11 @@ impl Browser {
         self.call(Some(page), "Page.navigate", json!({ "url": url })).await;
     }
 
-    /// The value of an expression in a page; a promise's once it is there.
+    /// The value of an expression in a page, a promise's once it is there; null where the page is left meanwhile.
     pub(crate) async fn value(&mut self, page: &str, expression: &str) -> Value {
         let params =
             json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        self.call(Some(page), "Runtime.evaluate", params).await["result"]["value"].take()
+        self.ask(Some(page), "Runtime.evaluate", params).await["result"]["result"]["value"].take()
     }
 
     pub(crate) async fn wait_for(&mut self, page: &str, expression: &str, expected: Value) {

@@ -11,7 +11,7 @@ const NOTES: &str =
 
 /// Signs in by the form, with the keyboard alone.
 async fn sign_in(browser: &mut Browser, url: &str, name: &str) -> String {
-    let page = browser.open(url).await;
+    let page = browser.open_elsewhere(url).await;
     let at_name = "document.activeElement?.id === 'name' && location.pathname === '/sign-in'";
     browser.wait_for(&page, at_name, json!(true)).await;
     browser.type_text(&page, name).await;
@@ -32,11 +32,16 @@ async fn a_note_of_one_page_is_seen_in_another() {
     let data = tempfile::tempdir().unwrap();
     let board = Board::start(data.path());
     let ada = sign_in(&mut browser, &board.url, "Ada").await;
-    // The same browser, so the same cookie: another page of the same person.
-    let other = browser.open(&board.url).await;
-    browser.wait_for(&other, LINK, json!("live")).await;
-    let people = "document.getElementById('people').textContent";
-    browser.wait_for(&other, people, json!("Ada")).await;
+    let other = sign_in(&mut browser, &board.url, "Ben").await;
+    let people = "Array.from(document.querySelectorAll('#people .chip'), chip => chip.textContent)";
+    for page in [&ada, &other] {
+        browser.wait_for(page, people, json!(["Ada", "Ben"])).await;
+    }
+    browser.value(&ada, "document.getElementById('text').focus()").await;
+    browser.type_text(&ada, "a").await;
+    let writing = "document.getElementById('writing').textContent";
+    browser.wait_for(&other, writing, json!("Ada is writing…")).await;
+    browser.value(&ada, "document.getElementById('text').value = ''").await;
 
     let text = "<img src=x onerror=alert(1)> & \u{1f426}";
     write(&mut browser, &ada, text).await;
@@ -104,7 +109,9 @@ async fn pages_find_a_server_again_that_was_lost() {
     let board = Board::start(data.path());
     let (url, port) = (board.url.clone(), board.port().to_owned());
     let page = sign_in(&mut browser, &url, "Ada").await;
-    let log = browser.open(&format!("{url}/log")).await;
+    let log = sign_in(&mut browser, &url, "Ben").await;
+    browser.go(&log, &format!("{url}/log")).await;
+    browser.wait_for(&log, "document.title", json!("Log · Team board")).await;
     browser.wait_for(&log, LINK, json!("live")).await;
     write(&mut browser, &page, "before").await;
     browser.wait_for(&page, NOTES, json!(["before"])).await;
@@ -122,7 +129,7 @@ async fn pages_find_a_server_again_that_was_lost() {
     let typed = "document.getElementById('text').value";
     assert_eq!(browser.value(&page, typed).await, json!("meanwhile"));
 
-    let _board = Board::with(data.path(), &["--port", &port]);
+    let board = Board::with(data.path(), &["--port", &port]);
     for page in [&page, &log] {
         browser.wait_for(page, LINK, json!("live")).await;
     }
@@ -133,6 +140,14 @@ async fn pages_find_a_server_again_that_was_lost() {
     // A browser says of each try that nobody was there, and nothing else went wrong.
     for error in browser.errors().await {
         assert!(error.contains("ERR_CONNECTION") || error.contains("ERR_INCOMPLETE"), "{error}");
+    }
+
+    // Other keys: the cookie is worth nothing any more.
+    drop(board);
+    std::fs::remove_file(data.path().join("cookie.key")).unwrap();
+    let _board = Board::with(data.path(), &["--port", &port]);
+    for page in [&page, &log] {
+        browser.wait_for(page, "location.pathname", json!("/sign-in")).await;
     }
 }
 
