@@ -281,10 +281,16 @@ impl ServerBuilder {
         self
     }
 
-    /// Is told the TCP addresses once they are listened on, with the ports that the kernel chose.
-    /// Default: nobody is.
+    /// Is told the TCP addresses once they are listened on, with the ports that the kernel chose; may be
+    /// called several times. Default: nobody is.
     pub fn on_listening(mut self, hook: impl Fn(&[SocketAddr]) + Send + Sync + 'static) -> Self {
-        self.on_listening = Some(Arc::new(hook));
+        self.on_listening = Some(match self.on_listening.take() {
+            None => Arc::new(hook),
+            Some(before) => Arc::new(move |addresses: &[SocketAddr]| {
+                before(addresses);
+                hook(addresses);
+            }),
+        });
         self
     }
 
