@@ -100,7 +100,11 @@ async fn overview(
         connections: numbers.connections().total(),
         uptime: numbers.uptime().as_secs(),
     };
-    page.show("admin.html", context! { facts, did => req.query_value("did") }).await
+    page.show(
+        "admin.html",
+        context! { facts, routes => numbers.routes(), did => req.query_value("did") },
+    )
+    .await
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,7 @@
 //! Sign-in: a name, and the board's passphrase where it has one. A signed cookie says who it is.
 //!
-//! This is no account: whoever knows the passphrase may take any name. What it keeps out are strangers.
+//! This is no account: whoever knows the passphrase may take any name. What it keeps out are strangers. A session
+//! is over after 30 days, and not before unless all are: then delete `cookie.key`.
 
 use std::fs;
 use std::io::Write;

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dunlin::BoxError;
 use dunlin::web::{AccessEntry, Group, LastEventId, Result, Sse, SseEvent, State, get, group};
 use futures_util::stream;
 use serde::Serialize;
@@ -103,9 +102,9 @@ pub(crate) fn routes() -> Group {
 }
 
 /// An `EventSource` that has lost its connection asks again by itself, and says how far it came.
-async fn events(_: Session, log: State<Log>, LastEventId(id): LastEventId) -> Result<Sse> {
+async fn events(_: Session, log: State<Log>, LastEventId(id): LastEventId) -> Sse {
     let run = log.0.run;
-    let entries = stream::unfold(log.since(id.as_deref()), async |(mut missed, mut newest)| {
+    Sse::new(stream::unfold(log.since(id.as_deref()), move |(mut missed, mut newest)| async move {
         let entry = match missed.pop_front() {
             Some(entry) => entry,
             None => loop {
@@ -117,11 +116,10 @@ async fn events(_: Session, log: State<Log>, LastEventId(id): LastEventId) -> Re
                 }
             },
         };
-        Some((entry, (missed, newest)))
-    });
-    Ok(Sse::new(futures_util::StreamExt::map(entries, move |entry| -> Result<SseEvent> {
-        Ok(SseEvent::json(&*entry)?
-            .id(format!("{run}-{}", entry.number))
-            .map_err(BoxError::from)?)
-    })))
+        Some((event(run, &entry), (missed, newest)))
+    }))
+}
+
+fn event(run: u64, entry: &Entry) -> Result<SseEvent> {
+    Ok(SseEvent::json(entry)?.id(format!("{run}-{}", entry.number))?)
 }

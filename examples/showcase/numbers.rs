@@ -1,6 +1,6 @@
 //! The server's own numbers: counted by middleware, told once a second, kept for five minutes.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,15 @@ struct Counts {
     micros: Vec<u32>,
     total: u64,
     kept: VecDeque<Sample>,
+    /// By pattern, of which there are as many as routes.
+    routes: HashMap<String, Route>,
+}
+
+#[derive(Default)]
+struct Route {
+    requests: u64,
+    errors: u64,
+    took: Duration,
 }
 
 /// One second.
@@ -58,6 +67,16 @@ pub(crate) struct Sample {
     uptime: u64,
 }
 
+/// One route since the server started.
+#[derive(Serialize)]
+pub(crate) struct RouteNumbers {
+    pattern: String,
+    requests: u64,
+    /// Answers of 4xx and 5xx.
+    errors: u64,
+    mean_ms: f64,
+}
+
 impl Numbers {
     pub(crate) fn new(connections: Connections) -> Self {
         Self(Arc::new(Shared { connections, started: Instant::now(), counts: Mutex::default() }))
@@ -74,8 +93,15 @@ impl Numbers {
         counts.requests += 1;
         counts.bytes += entry.bytes;
         counts.errors += u64::from(entry.status.is_server_error());
+        let route = match counts.routes.get_mut(entry.pattern) {
+            Some(route) => route,
+            None => counts.routes.entry(entry.pattern.to_owned()).or_default(),
+        };
+        route.requests += 1;
+        route.errors += u64::from(entry.status.is_client_error() || entry.status.is_server_error());
+        route.took += entry.took;
         // How long a page was open is no latency.
-        let is_stream = entry.head.path() == "/log/events";
+        let is_stream = entry.pattern == "/log/events";
         if !is_stream && counts.micros.len() < TIMED_MAX {
             counts.micros.push(entry.took.as_micros().try_into().unwrap_or(u32::MAX));
         }
@@ -84,6 +110,19 @@ impl Numbers {
     /// The seconds that are kept, the oldest first.
     pub(crate) fn history(&self) -> Vec<Sample> {
         self.counts().kept.iter().cloned().collect()
+    }
+
+    /// What each route has answered, the busiest first.
+    pub(crate) fn routes(&self) -> Vec<RouteNumbers> {
+        let row = |(pattern, route): (&String, &Route)| RouteNumbers {
+            pattern: pattern.clone(),
+            requests: route.requests,
+            errors: route.errors,
+            mean_ms: route.took.as_secs_f64() * 1_000.0 / route.requests as f64,
+        };
+        let mut rows: Vec<_> = self.counts().routes.iter().map(row).collect();
+        rows.sort_by(|a, b| b.requests.cmp(&a.requests).then(a.pattern.cmp(&b.pattern)));
+        rows
     }
 
     pub(crate) fn uptime(&self) -> Duration {

@@ -10,7 +10,7 @@ const NOTES: &str =
     "Array.from(document.querySelectorAll('.note .text'), note => note.textContent)";
 
 /// Signs in by the form, with the keyboard alone.
-async fn sign_in(browser: &mut Browser, url: &str, name: &str) -> String {
+pub(crate) async fn sign_in(browser: &mut Browser, url: &str, name: &str) -> String {
     let page = browser.open_elsewhere(url).await;
     let at_name = "document.activeElement?.id === 'name' && location.pathname === '/sign-in'";
     browser.wait_for(&page, at_name, json!(true)).await;

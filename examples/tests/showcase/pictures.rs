@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::Board;
 use crate::common::browser::Browser;
+use crate::pages::sign_in;
 
 /// Written to the directory that `PICTURES` names.
 #[tokio::test]
@@ -23,6 +24,9 @@ async fn pictures() {
     let script = include_str!("pictures.js");
     browser.wait_for(&page, "document.readyState", json!("complete")).await;
     assert_eq!(browser.value(&page, script).await, json!("done"));
+    for name in ["Grace", "Linus"] {
+        sign_in(&mut browser, &board.url, name).await;
+    }
     shots = vec![("board", "/"), ("files", "/files"), ("log", "/log"), ("unlock", "/admin/unlock")];
     take(&mut browser, &page, &board, &folder, &shots).await;
     let key = json!(Board::admin_key(data.path()));
