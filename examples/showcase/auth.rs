@@ -129,6 +129,11 @@ fn key(file: &Path) -> Result<[u8; 32], BoxError> {
     Ok(bytes)
 }
 
+/// Whether a character changes the direction in which those around it are read (UAX #9).
+pub(crate) fn turns_text(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -179,7 +184,7 @@ async fn sign_in(
     let name = sent.name.split_whitespace().collect::<Vec<_>>().join(" ");
     let why = if name.is_empty() || name.chars().count() > NAME_MAX {
         Some("Your name has between 1 and 32 characters.")
-    } else if name.chars().any(char::is_control) {
+    } else if name.chars().any(|c| c.is_control() || turns_text(c)) {
         Some("Your name is made of characters that one can see.")
     } else if secrets.passphrase.as_ref().is_some_and(|right| !is_same(&sent.passphrase, right)) {
         Some("That is not the passphrase of this board.")

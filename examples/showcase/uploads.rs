@@ -13,7 +13,7 @@ use dunlin::{IntoResponse, Request, Response};
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use crate::auth::{Session, hex, now};
+use crate::auth::{Session, hex, now, turns_text};
 use crate::db::Db;
 use crate::live::{Event, Rooms};
 use crate::log::Log;
@@ -154,9 +154,11 @@ fn random_name() -> Result<String, BoxError> {
 }
 
 /// The name as it is shown and offered for saving. `UploadedFile` has taken off folders and control
-/// characters; what is left over here are lengths and names of nothing.
+/// characters; what is left over here are lengths, names of nothing, and text that runs the other way so that
+/// `fdp.exe` reads `exe.pdf`.
 fn file_name(sent: &str) -> String {
-    let name = sent.trim().trim_start_matches('.');
+    let name: String = sent.chars().filter(|c| !turns_text(*c)).collect();
+    let name = name.trim().trim_start_matches('.');
     let skipped = name.chars().count().saturating_sub(NAME_MAX);
     // The end, since that says what it is.
     let name: String = name.chars().skip(skipped).collect();
@@ -183,6 +185,7 @@ mod tests {
         assert_eq!(file_name(" sea.png "), "sea.png");
         assert_eq!(file_name("..profile"), "profile");
         assert_eq!(file_name("..."), "unnamed");
+        assert_eq!(file_name("bird\u{202e}fdp.exe"), "birdfdp.exe");
         let long = format!("{}.tar", "x".repeat(500));
         assert_eq!(file_name(&long).len(), NAME_MAX);
         assert!(file_name(&long).ends_with("x.tar"));

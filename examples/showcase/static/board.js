@@ -73,10 +73,11 @@ function draw(note) {
   const lane = LANES.indexOf(note.lane);
   const button = (does, label, text, to) => el("button", {
     type: "button", "data-does": does, "aria-label": label, title: label, class: "quiet",
+    "aria-describedby": `text-${note.id}`,
     disabled: does !== "edit" && does !== "remove" && !to, onclick: () => act(does, note, to),
   }, text);
   return el("li", { id: `note-${note.id}`, class: "note card", "data-id": note.id },
-    el("p", { class: "text" }, note.text),
+    el("p", { class: "text", id: `text-${note.id}` }, note.text),
     el("footer", {},
       el("span", { class: "by" }, note.author, " · ", when(note.created)),
       el("span", { class: "buttons" },

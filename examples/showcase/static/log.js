@@ -41,3 +41,6 @@ at("requests").addEventListener("change", event => {
   at("entries").classList.toggle("actions-only", !event.target.checked);
 });
 open();
+// A page that is left is no page that has lost its server; one that is come back to connects anew.
+addEventListener("pagehide", () => source.close());
+addEventListener("pageshow", event => event.persisted && open());
