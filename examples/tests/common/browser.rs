@@ -1,5 +1,6 @@
 //! Chromium without a window, spoken to by its DevTools protocol over our own WebSocket.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -34,7 +35,9 @@ impl Browser {
     /// Starts one; where there is none, says so and gives none.
     pub(crate) async fn start() -> Option<Self> {
         let Some(program) = chromium() else {
-            eprintln!("skipped: there is no chromium in PATH (Debian: apt-get install chromium)");
+            // Not by `eprintln`, which shows only what failed.
+            let told = "skipped: there is no chromium in PATH (Debian: apt-get install chromium)";
+            let _ = writeln!(std::io::stderr(), "{told}");
             return None;
         };
         let profile = tempfile::tempdir().unwrap();
