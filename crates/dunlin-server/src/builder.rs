@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::{Config, OnFault};
 use crate::conn::Http1;
+use crate::connections::Connections;
 use crate::error::{Fault, ServeError};
 use crate::listener::Address;
 use crate::open::{Opening, ProxyProtocol};
@@ -62,6 +63,7 @@ pub struct ServerBuilder {
     pub(crate) workers: Workers,
     pub(crate) backlog: u32,
     pub(crate) max_connections: usize,
+    pub(crate) connections: Connections,
     pub(crate) readiness: Readiness,
     pub(crate) shutdown_delay: Duration,
     pub(crate) shutdown_timeout: Duration,
@@ -90,6 +92,7 @@ impl Default for ServerBuilder {
             workers: Workers::Shared,
             backlog: 1024,
             max_connections: 100_000,
+            connections: Connections::new(),
             readiness: Readiness::new(),
             shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(60),
@@ -275,6 +278,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Counts the server's connections there, for an app that tells how many there are. Default: nobody asks.
+    pub fn connections(mut self, connections: Connections) -> Self {
+        self.connections = connections;
+        self
+    }
+
     /// Keeps this up to date, for a handler that tells load balancers whether to send requests here.
     /// Default: nobody asks.
     pub fn readiness(mut self, readiness: Readiness) -> Self {
@@ -324,10 +333,16 @@ impl ServerBuilder {
         self
     }
 
-    /// Is told the TCP addresses once they are listened on, with the ports that the kernel chose.
-    /// Default: nobody is.
+    /// Is told the TCP addresses once they are listened on, with the ports that the kernel chose; may be
+    /// called several times. Default: nobody is.
     pub fn on_listening(mut self, hook: impl Fn(&[SocketAddr]) + Send + Sync + 'static) -> Self {
-        self.on_listening = Some(Arc::new(hook));
+        self.on_listening = Some(match self.on_listening.take() {
+            None => Arc::new(hook),
+            Some(before) => Arc::new(move |addresses: &[SocketAddr]| {
+                before(addresses);
+                hook(addresses);
+            }),
+        });
         self
     }
 

@@ -19,7 +19,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `builder`, `runner`, `signals`, `readiness` | settings; start, run and graceful end |
+//! | `builder`, `runner`, `signals`, `readiness`, `connections` | settings; start, run and graceful end; what is told of it |
 //! | `listener`, `accept`, `workers` | sockets, accept loops, threads |
 //! | `open`, `tls` | what stands before HTTP: the PROXY header, the TLS handshake; certificates |
 //! | `conn` | the driver of one connection |
@@ -37,6 +37,7 @@ mod accept;
 mod builder;
 mod config;
 mod conn;
+mod connections;
 mod error;
 mod listener;
 mod open;
@@ -50,6 +51,7 @@ mod tracker;
 mod workers;
 
 pub use self::builder::{Server, ServerBuilder};
+pub use self::connections::Connections;
 pub use self::error::{Fault, ServeError};
 pub use self::listener::{Address, Listener};
 pub use self::open::{ProxyError, ProxyProtocol};

@@ -76,7 +76,7 @@ async fn bind_and_accept<S: Service + Lifecycle>(
 ) -> Result<Running<S>, ServeError> {
     let (mut sockets, socket_files) = open(&builder).await?;
     let addresses = sockets.first().map(Sockets::addresses).unwrap_or_default();
-    let tracker = Tracker::new(builder.max_connections);
+    let tracker = Tracker::new(builder.max_connections, builder.connections.clone());
     let stop = CancellationToken::new();
     // Workers that started before one failed must not go on.
     let failed = stop.clone().drop_guard();

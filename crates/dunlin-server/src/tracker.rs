@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
+use crate::connections::Connections;
+
 /// The connections of a server, over all its workers.
 #[derive(Debug)]
 pub(crate) struct Tracker {
     live: AtomicUsize,
     max: usize,
+    told: Connections,
     left: Notify,
 }
 
@@ -18,8 +21,8 @@ pub(crate) struct Tracker {
 pub(crate) struct Tracked(Arc<Tracker>);
 
 impl Tracker {
-    pub(crate) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { live: AtomicUsize::new(0), max, left: Notify::new() })
+    pub(crate) fn new(max: usize, told: Connections) -> Arc<Self> {
+        Arc::new(Self { live: AtomicUsize::new(0), max, told, left: Notify::new() })
     }
 
     pub(crate) fn live(&self) -> usize {
@@ -30,6 +33,7 @@ impl Tracker {
     /// may have seen the same last place.
     pub(crate) async fn enter(self: &Arc<Self>) -> Tracked {
         self.until(|| self.take_place()).await;
+        self.told.came();
         Tracked(Arc::clone(self))
     }
 
@@ -61,6 +65,7 @@ impl Tracker {
 
 impl Drop for Tracked {
     fn drop(&mut self) {
+        self.0.told.went();
         let before = self.0.live.fetch_sub(1, Ordering::AcqRel);
         if before == 1 || before >= self.0.max {
             self.0.left.notify_waiters();
@@ -76,7 +81,7 @@ mod tests {
 
     #[tokio::test]
     async fn room_comes_when_a_connection_goes() {
-        let tracker = Tracker::new(1);
+        let tracker = Tracker::new(1, Connections::new());
         tracker.room().await;
         let held = tracker.enter().await;
         let waits = tokio::time::timeout(Duration::from_millis(20), tracker.room());
@@ -90,5 +95,6 @@ mod tests {
             },);
         assert!(after.is_ok());
         tracker.room().await;
+        assert_eq!((tracker.told.live(), tracker.told.total()), (0, 1));
     }
 }

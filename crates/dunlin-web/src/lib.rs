@@ -92,6 +92,7 @@
 //! | [`RequestIds`] | names each request |
 //! | `Compress`, `Decompress` (feature `compress`) | put content codings on responses, take them off requests |
 //! | [`SecurityHeaders`] | tells browsers what to refuse |
+//! | [`SameOrigin`] | refuses what other sites' pages send in their user's name |
 //! | [`Cors`] | lets pages of other origins read answers |
 //! | [`NormalizePath`] | redirects paths with slashes too many or too few |
 //! | [`RateLimit`] | answers 429 to who asks too often |
@@ -183,7 +184,8 @@ pub use self::extract::{Cookies, Form, Host, Path, Peer, Query, State, Urls};
 pub use self::handler::Handler;
 pub use self::middleware::{
     AccessEntry, AccessLog, AuthUser, BadNetwork, BasicAuth, Cors, CorsPatternError, Middleware,
-    Next, NormalizePath, RateLimit, RequestId, RequestIds, Run, SecurityHeaders, TrustedProxies,
+    Next, NormalizePath, RateLimit, RequestId, RequestIds, Run, SameOrigin, SecurityHeaders,
+    TrustedProxies,
 };
 #[cfg(feature = "compress")]
 pub use self::middleware::{Compress, Decompress, NoCompress};

@@ -321,6 +321,8 @@ from_failure!(
 );
 #[cfg(feature = "json")]
 from_failure!(serde_json::Error);
+#[cfg(feature = "sse")]
+from_failure!(crate::respond::SseEventError);
 #[cfg(feature = "websocket")]
 from_failure!(dunlin_websocket::BadProtocol);
 

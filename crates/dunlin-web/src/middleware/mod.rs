@@ -11,6 +11,7 @@ mod forwarded;
 mod normalize_path;
 mod rate_limit;
 mod request_id;
+mod same_origin;
 mod security_headers;
 #[cfg(feature = "timeout")]
 mod timeout;
@@ -37,6 +38,7 @@ pub use self::decompress::Decompress;
 pub use self::normalize_path::NormalizePath;
 pub use self::rate_limit::RateLimit;
 pub use self::request_id::{RequestId, RequestIds};
+pub use self::same_origin::SameOrigin;
 pub use self::security_headers::SecurityHeaders;
 #[cfg(feature = "timeout")]
 pub use self::timeout::{TimedOut, Timeout};

@@ -140,3 +140,15 @@ async fn over_a_socket_bytes_are_those_that_went_out_and_a_client_that_goes_is_t
     assert_eq!(eventually(&lines, 1).await, ["127.0.0.1 GET /endless HTTP/1.1 200 cut"]);
     server.shutdown().await.unwrap();
 }
+
+#[tokio::test]
+async fn functions_are_told_the_pattern_for_metrics() {
+    let told = Lines::default();
+    let own = Arc::clone(&told);
+    let log = AccessLog::with(move |entry| own.lock().unwrap().push(entry.pattern.to_owned()));
+    let inner = App::new().add_get("/{id}", || async { "found" });
+    let app = build(App::new().middleware(log).nest("/notes", inner));
+    read(&app, request("GET", "/notes/7")).await;
+    read(&app, request("GET", "/none")).await;
+    assert_eq!(taken(&told), ["/notes/{id}", ""]);
+}

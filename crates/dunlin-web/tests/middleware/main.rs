@@ -15,6 +15,7 @@ mod normalize_path;
 mod panics;
 mod rate_limit;
 mod request_id;
+mod same_origin;
 mod security_headers;
 #[cfg(feature = "timeout")]
 mod timeout;

@@ -264,6 +264,7 @@ mod tests {
         AccessEntry {
             peer: Some("192.0.2.7:4711".parse().unwrap()),
             head,
+            pattern: "/a",
             started: UNIX_EPOCH + Duration::from_millis(1_795_404_304_123),
             took: Duration::from_micros(1_234_567),
             status: StatusCode::OK,

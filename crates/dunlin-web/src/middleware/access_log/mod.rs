@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use dunlin_core::{Body, BodyError, BoxFuture, Headers, Request, RequestHead, Response};
+use dunlin_core::{Body, BodyError, BoxFuture, Headers, Request, RequestHead, Response, Scope};
 use http::{Method, StatusCode};
 use http_body::{Frame, SizeHint};
 
@@ -91,6 +91,8 @@ pub struct AccessEntry<'a> {
     pub peer: Option<SocketAddr>,
     /// The request.
     pub head: &'a RequestHead,
+    /// Pattern of its route, such as `/notes/{id}`, by which metrics group requests; empty where none matched.
+    pub pattern: &'a str,
     /// When it began.
     pub started: SystemTime,
     /// How long it took.
@@ -165,6 +167,7 @@ struct Record {
     log: Arc<Shared>,
     peer: Option<SocketAddr>,
     head: RequestHead,
+    scope: Option<Arc<dyn Scope>>,
     started: SystemTime,
     began: Instant,
     status: u16,
@@ -179,6 +182,7 @@ impl Drop for Record {
         let entry = AccessEntry {
             peer: self.peer,
             head: &self.head,
+            pattern: self.scope.as_deref().map_or("", Scope::pattern),
             started: self.started,
             took: self.began.elapsed(),
             status: StatusCode::from_u16(self.status).unwrap_or_default(),
@@ -205,6 +209,7 @@ impl Middleware for AccessLog {
             log: Arc::clone(&self.0),
             peer: req.peer(),
             head: req.head().clone(),
+            scope: req.scope().cloned(),
             started: SystemTime::now(),
             began: Instant::now(),
             status: GONE,
