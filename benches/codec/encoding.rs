@@ -32,6 +32,7 @@ pub(crate) fn races() -> Vec<Race> {
         ),
         response("own length", &OWN_LENGTH, Shape { len: Some(18_245), ..Shape::default() }),
         received_response("as received", &CACHED, Shape { len: Some(18_245), ..Shape::default() }),
+        received_response("as received, signed", &SIGNED, Shape { len: None, ..Shape::default() }),
         request("request, host set", Host::Field),
         request("request, host given", Host::Authority),
         chunk_lines("chunk header"),
@@ -73,6 +74,14 @@ const CACHED: [(HeaderName, &str); 4] = [
 /// With a field that the encoder has to look at.
 const OWN_LENGTH: [(HeaderName, &str); 2] =
     [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_LENGTH, "18245")];
+
+/// As most servers send it: with Date and a length of its own.
+const SIGNED: [(HeaderName, &str); 4] = [
+    (header::DATE, DATE),
+    (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+    (header::CONTENT_LENGTH, "18245"),
+    (header::ETAG, "\"5f3e-61a2b3c4d5e6f\""),
+];
 
 const REQUEST: [(HeaderName, &str); 5] = [
     (header::HOST, AUTHORITY),

@@ -374,21 +374,22 @@ impl HeadBlock {
         &mut self.0.inner_mut().headers.block_mut().spans
     }
 
-    /// Vouches for the fields, as the last step before the block is finished: every name is a token and
-    /// every value without control bytes but tabs (RFC 9110 §5.1, §5.5), just as `http`'s types would
-    /// have it. An encoder then sends them on without a look at each byte; what is not vouched for, it
-    /// checks.
-    #[must_use]
-    #[inline]
-    pub fn checked(mut self) -> Self {
-        self.0.inner_mut().headers.block_mut().vouch();
-        self
-    }
-
     /// Finishes a request's head with a copy of `bytes`, at most 64 KiB.
     #[inline]
     pub fn into_request(mut self, bytes: &[u8], line: RequestLine) -> RequestHead {
         self.0.inner_mut().headers.block_mut().copy_from(bytes);
+        self.with_line(line)
+    }
+
+    /// As [`into_request`](Self::into_request), and vouches for the fields: every name is a token and every
+    /// value without control bytes but tabs (RFC 9110 §5.1, §5.5), just as `http`'s types would have it.
+    /// An encoder then sends them on without a look at each byte, and whoever vouches without having looked
+    /// lets one message become two. What nobody vouches for, it checks.
+    #[inline]
+    pub fn into_vouched_request(mut self, bytes: &[u8], line: RequestLine) -> RequestHead {
+        let block = self.0.inner_mut().headers.block_mut();
+        block.copy_from(bytes);
+        block.vouch();
         self.with_line(line)
     }
 
@@ -416,6 +417,16 @@ impl HeadBlock {
     pub fn into_headers(mut self, bytes: &[u8]) -> Headers {
         let inner = self.0.inner_mut();
         inner.headers.block_mut().copy_from(bytes);
+        std::mem::take(&mut inner.headers)
+    }
+
+    /// As [`into_headers`](Self::into_headers), and vouches for the fields, as
+    /// [`into_vouched_request`](Self::into_vouched_request) does.
+    pub fn into_vouched_headers(mut self, bytes: &[u8]) -> Headers {
+        let inner = self.0.inner_mut();
+        let block = inner.headers.block_mut();
+        block.copy_from(bytes);
+        block.vouch();
         std::mem::take(&mut inner.headers)
     }
 

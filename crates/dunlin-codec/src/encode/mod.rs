@@ -2,7 +2,8 @@
 //!
 //! Everything is appended to a `Vec<u8>`, so that the answers to pipelined requests go out in one
 //! write. Whatever a caller passes, no byte gets out that would end a line, a head or a chunk early:
-//! targets, names and values are checked here, not trusted.
+//! targets, names and values are checked here, not trusted, but for fields whose types or whose decoder
+//! vouch for them ([`HeadBlock::into_vouched_headers`](dunlin_core::HeadBlock::into_vouched_headers)).
 
 mod body;
 #[cfg(feature = "std")]

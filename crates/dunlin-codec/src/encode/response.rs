@@ -96,28 +96,19 @@ pub fn encode_response(
 }
 
 /// Fields that the encoder looks at; where there is none of them, the others go out in one run.
-const LOOKED_AT: NameSet = NameSet::of(&[
-    "connection",
-    "content-length",
-    "date",
-    "keep-alive",
-    "proxy-connection",
-    "server",
-    "transfer-encoding",
-    "upgrade",
-]);
-
-/// The same without the one that it looks at most often, and that one.
-const LOOKED_AT_BUT_LENGTH: NameSet = NameSet::of(&[
-    "connection",
-    "date",
-    "keep-alive",
-    "proxy-connection",
-    "server",
-    "transfer-encoding",
-    "upgrade",
-]);
+const LOOKED_AT: NameSet = LENGTH.union(OTHERS_LOOKED_AT);
+/// The one that programs set most often,
 const LENGTH: NameSet = NameSet::of(&["content-length"]);
+/// and the others.
+const OTHERS_LOOKED_AT: NameSet = NameSet::of(&[
+    "connection",
+    "date",
+    "keep-alive",
+    "proxy-connection",
+    "server",
+    "transfer-encoding",
+    "upgrade",
+]);
 
 /// Options on which the encoder decides.
 const DECIDED: [&[u8]; 3] = [b"close", b"keep-alive", b"upgrade"];
@@ -227,8 +218,8 @@ fn append_looked_at(
     }
 }
 
-/// As [`append_usual`], for a head whose only field that needs a look is a Content-Length: one that
-/// is as the encoder would write it stays where it is.
+/// As [`append_usual`], for a head whose only field that needs a look is a Content-Length as the encoder
+/// would write it. It goes out as the last field, as it always does.
 #[inline(always)]
 fn append_with_length(
     head: &ResponseHead,
@@ -236,20 +227,28 @@ fn append_with_length(
     ctx: &EncodeCtx<'_>,
     out: &mut Vec<u8>,
 ) -> Option<BodyEncoder> {
-    let lines = ready_lines(&head.headers, LOOKED_AT_BUT_LENGTH, LENGTH)?;
+    let lines = ready_lines(&head.headers, OTHERS_LOOKED_AT, LENGTH)?;
     let span = lines.find(b"content-length")?;
-    let value_len = usize::from(span.value_len);
-    let up_to_end = lines.as_bytes().get(..usize::from(span.value_start) + value_len)?;
-    let left = short_length(up_to_end, value_len)?;
+    let (start, value_len) = (usize::from(span.name_start), usize::from(span.value_len));
+    let end = usize::from(span.value_start) + value_len;
+    let (before, line) = lines.as_bytes().get(..end)?.split_at_checked(start)?;
+    let left = short_length(line, value_len)?;
     if matches!(len, BodyLen::Exact(len) if len != left) {
         return None;
     }
-    let open = lines.as_bytes().strip_suffix(b"\r\n")?;
-    out.reserve(open.len() + USUAL);
+    let after = lines.as_bytes().get(end + b"\r\n".len()..)?;
+    out.reserve(lines.as_bytes().len() + USUAL);
     append_usual_status(head, ctx, out)?;
-    out.extend_from_slice(open);
-    if !ctx.keep_alive {
-        out.extend_from_slice(b"\r\nconnection: close");
+    if after.is_empty() && ctx.keep_alive && line.starts_with(b"content-length") {
+        // It stands where it is to go.
+        out.extend_from_slice(lines.as_bytes().get(..end)?);
+    } else {
+        out.extend_from_slice(before);
+        out.extend_from_slice(after);
+        if !ctx.keep_alive {
+            out.extend_from_slice(b"connection: close\r\n");
+        }
+        append_open_length(*b"content-length: ????????", left, out);
     }
     Some(end_usual(BodyKind::Length { left }, ctx, out))
 }

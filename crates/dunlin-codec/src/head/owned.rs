@@ -67,7 +67,7 @@ impl HeadDecoder {
                     path: start..mark,
                     query: (mark < end).then_some(mark + 1..end),
                 };
-                Ok(block.0.take().map(|block| (block.checked().into_request(bytes, line), facts)))
+                Ok(block.0.take().map(|block| (block.into_vouched_request(bytes, line), facts)))
             },
             |block, head, begun| match head? {
                 Some(head) => Self::finish(block, &head),
@@ -97,7 +97,7 @@ impl HeadDecoder {
             path: range(target.path()),
             query: target.query().map(range),
         };
-        Ok(block.0.take().map(|block| (block.checked().into_request(head.bytes(), line), facts)))
+        Ok(block.0.take().map(|block| (block.into_vouched_request(head.bytes(), line), facts)))
     }
 
     /// Whether a head has been begun: bytes of it were seen by [`decode`](Self::decode).

@@ -200,7 +200,7 @@ fn owned(
         head.reason = ReasonPhrase::new(parsed.reason()).ok();
     }
     if let Some(block) = block.into_block() {
-        head.headers = block.checked().into_headers(parsed.bytes());
+        head.headers = block.into_vouched_headers(parsed.bytes());
     }
     Ok((head, facts))
 }

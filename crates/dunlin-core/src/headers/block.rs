@@ -99,7 +99,9 @@ impl Block {
         copy
     }
 
+    /// Takes the decoder's word for every name and value.
     pub(crate) fn vouch(&mut self) {
+        debug_assert!(self.spans.iter().all(|span| is_field(span.of(self.bytes()))));
         self.is_checked = true;
     }
 
@@ -162,6 +164,11 @@ impl Block {
         let (bytes, padded) = (&bytes[start..end], &bytes[start..]);
         Some(FieldLines { bytes, padded, spans: &self.spans, names, repeated })
     }
+}
+
+/// Whether `http`'s types take both.
+fn is_field((name, value): (&[u8], &[u8])) -> bool {
+    http::HeaderName::from_bytes(name).is_ok() && http::HeaderValue::from_bytes(value).is_ok()
 }
 
 #[cfg(test)]

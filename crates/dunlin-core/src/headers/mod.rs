@@ -144,7 +144,8 @@ impl Headers {
 
     /// Whether every name and value is known to be one, so that an encoder need not check their bytes
     /// again: they have been through [`HeaderName`] and [`HeaderValue`], or the decoder that they come
-    /// from has vouched for them ([`HeadBlock::checked`](crate::HeadBlock::checked)).
+    /// from has vouched for them
+    /// ([`HeadBlock::into_vouched_headers`](crate::HeadBlock::into_vouched_headers)).
     #[inline]
     pub const fn is_checked(&self) -> bool {
         match &self.store {

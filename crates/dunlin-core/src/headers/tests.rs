@@ -138,7 +138,7 @@ fn only_what_a_decoder_vouches_for_is_checked() {
         block.spans_mut().push(span);
         block
     };
-    let checked = block().checked().into_headers(b"a: b\r\n");
+    let checked = block().into_vouched_headers(b"a: b\r\n");
     assert!(checked.is_checked() && checked.clone().is_checked());
     drop(checked);
     // The storage comes again, the word for it does not.

@@ -304,3 +304,21 @@ fn fields_that_never_were_checked_do_not_get_out() {
         assert_eq!(encode_in(&head, None, ctx), Err(EncodeError::Field { index: 0 }));
     }
 }
+
+/// As a proxy sends on what it received: Host first, all else as it is, whatever stands before the fields.
+#[test]
+fn fields_as_received_are_sent_on_as_they_are() {
+    let target = "/t".repeat(40);
+    let fields = "Accept: */*\r\nHost: a.example\r\nX-A: \u{e9}\r\n";
+    let wire = format!("GET {target} HTTP/1.1\r\n{fields}\r\n");
+    let mut decoder = crate::HeadDecoder::new();
+    let decoded = decoder.decode(&mut wire.as_bytes(), &crate::Limits::default());
+    let (head, _) = decoded.unwrap().unwrap();
+    assert!(head.headers().is_checked());
+    let mut out = Vec::new();
+    let _ = encode_request(&head, BodyLen::Exact(0), &RequestCtx::default(), &mut out).unwrap();
+    let sent = String::from_utf8(out).unwrap();
+    let expected =
+        format!("GET {target} HTTP/1.1\r\nhost: a.example\r\nAccept: */*\r\nX-A: \u{e9}\r\n\r\n");
+    assert_eq!(sent, expected);
+}
