@@ -10,7 +10,7 @@ use crate::methods::{Methods, is_token};
 use crate::pattern::{Pattern, is_identifier};
 use crate::router::{Entry, Resource, RouteId, Router};
 use crate::shadow::shadowed;
-use crate::tree::Tree;
+use crate::tree::{Draft, Tree};
 
 /// Collects routes, and with each the place in the source that registered it.
 ///
@@ -121,12 +121,13 @@ impl<T> RouterBuilder<T> {
     pub fn build(self) -> Result<Router<T>, BuildErrors> {
         let mut build = Build {
             router: Router {
-                tree: Tree::new(),
+                tree: Tree::new(Draft::new()),
                 resources: Vec::new(),
                 routes: Vec::with_capacity(self.records.len()),
                 names: HashMap::new(),
                 literals: Literals::default(),
             },
+            draft: Draft::new(),
             stamps: Vec::new(),
             locations: self.records.iter().map(|record| record.location).collect(),
             errors: Vec::new(),
@@ -176,6 +177,8 @@ impl<T> fmt::Debug for RouterBuilder<T> {
 struct Build<T> {
     /// Once there is an error its routes may miss some, so that ids no longer count.
     router: Router<T>,
+    /// What the router's tree is made of at the end.
+    draft: Draft,
     /// Of each resource: when the edges that lead to it were made.
     stamps: Vec<Vec<u32>>,
     /// Of each route.
@@ -218,7 +221,7 @@ impl<T> Build<T> {
     fn resource(&mut self, id: RouteId, pattern: &Pattern, record: &Record<T>) -> u32 {
         let next = self.router.resources.len() as u32;
         let mut stamps = Vec::new();
-        let resource = self.router.tree.insert(pattern.pieces(), next, &mut stamps);
+        let resource = self.draft.insert(pattern.pieces(), next, &mut stamps);
         if resource == next {
             let methods = Methods::default();
             self.router.resources.push(Resource { pattern: pattern.clone(), methods });
@@ -226,7 +229,7 @@ impl<T> Build<T> {
         }
         self.method(id, resource, pattern, record);
         if record.mount {
-            let below = self.router.tree.insert_below(pattern.pieces(), resource);
+            let below = self.draft.insert_below(pattern.pieces(), resource);
             if below != resource {
                 self.method(id, below, pattern, record);
             }
@@ -329,6 +332,8 @@ impl<T> Build<T> {
                 self.router.literals.insert(path, index as u32);
             }
         }
+        self.router.literals.finish();
+        self.router.tree = Tree::new(self.draft);
         Ok(self.router)
     }
 }

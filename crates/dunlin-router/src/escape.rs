@@ -101,12 +101,14 @@ fn find_percent(bytes: &[u8]) -> Option<usize> {
 #[inline]
 pub(crate) fn has_percent(bytes: &[u8]) -> bool {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
-    let (words, rest) = bytes.as_chunks::<8>();
-    let found = words.iter().fold(0, |found, word| {
+    let percents = |word: &[u8; 8]| {
         let zero_at_percent = u64::from_le_bytes(*word) ^ (ONES * b'%' as u64);
-        found | (zero_at_percent.wrapping_sub(ONES) & !zero_at_percent & (ONES << 7))
-    });
-    found != 0 || rest.contains(&b'%')
+        zero_at_percent.wrapping_sub(ONES) & !zero_at_percent & (ONES << 7)
+    };
+    // The last eight bytes and the words before them overlap.
+    let Some(last) = bytes.last_chunk() else { return bytes.contains(&b'%') };
+    let (words, _) = bytes.as_chunks::<8>();
+    words.iter().fold(percents(last), |found, word| found | percents(word)) != 0
 }
 
 fn unescape(bytes: &[u8], keep: bool) -> Result<Vec<u8>, DecodeError> {

@@ -61,7 +61,8 @@
 //! # Costs
 //!
 //! A walk enters each node of the tree at most once, and literals are merged in it, so its length
-//! depends on the path, not on the number of routes. It allocates nothing for up to four captures,
+//! depends on the path, not on the number of routes. Only captures with a constraint or a literal behind
+//! them are tried one after the other, where several patterns have such at the same place. It allocates nothing for up to four captures,
 //! unless the path has a `%` (one buffer). The regex engine is entered for constraints that are
 //! neither one repeated character class nor a choice of words, and for segments with several
 //! captures of which one is constrained. No path, however hostile, takes more than linear time per

@@ -9,16 +9,62 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 /// From a path in normal form to its resource.
 #[derive(Debug, Default)]
-pub(crate) struct Literals(HashMap<Box<[u8]>, u32, BuildHasherDefault<WordHasher>>);
+pub(crate) struct Literals {
+    resources: HashMap<Box<[u8]>, u32, BuildHasherDefault<WordHasher>>,
+    ends: Ends,
+}
 
 impl Literals {
     pub(crate) fn insert(&mut self, path: Vec<u8>, resource: u32) {
-        self.0.entry(path.into()).or_insert(resource);
+        self.resources.entry(path.into()).or_insert(resource);
+    }
+
+    /// Once there is nothing to insert.
+    pub(crate) fn finish(&mut self) {
+        self.ends = Ends::new(self.resources.keys().map(|path| &**path));
     }
 
     #[inline]
     pub(crate) fn get(&self, path: &[u8]) -> Option<u32> {
-        self.0.get(path).copied()
+        if self.ends.may_have(path) { self.resources.get(path).copied() } else { None }
+    }
+}
+
+/// Which ends and lengths the paths have: a path to be captured from mostly has none of these, and is not
+/// hashed for nothing.
+#[derive(Debug, Default)]
+struct Ends {
+    /// One bit in sixteen is set, at most.
+    bits: Box<[u64]>,
+    shift: u32,
+}
+
+impl Ends {
+    fn new<'p>(paths: impl ExactSizeIterator<Item = &'p [u8]>) -> Self {
+        let size = (16 * paths.len()).next_power_of_two().max(64);
+        let mut ends = Self { bits: vec![0; size / 64].into(), shift: 64 - size.ilog2() };
+        for path in paths {
+            let place = ends.place(path);
+            ends.bits[place / 64] |= 1 << (place % 64);
+        }
+        ends
+    }
+
+    /// Never `false` for one of the paths.
+    #[inline]
+    fn may_have(&self, path: &[u8]) -> bool {
+        let place = self.place(path);
+        self.bits.get(place / 64).is_some_and(|bits| bits >> (place % 64) & 1 == 1)
+    }
+
+    #[inline]
+    fn place(&self, path: &[u8]) -> usize {
+        let end = match path.last_chunk() {
+            Some(end) => u64::from_le_bytes(*end),
+            None => path.first().map_or(0, |&byte| byte.into()),
+        };
+        let mixed = (end ^ path.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> self.shift) as usize
     }
 }
 
@@ -69,6 +115,7 @@ mod tests {
         for n in 0..2000 {
             literals.insert(path(n), n);
         }
+        literals.finish();
         for n in 0..2000 {
             assert_eq!(literals.get(&path(n)), Some(n));
             assert_eq!(literals.get(&path(n + 2000)), None);

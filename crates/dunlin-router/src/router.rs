@@ -127,7 +127,8 @@ impl<T> Router<T> {
             return Outcome::Found(Match { router: self, route, path, captures });
         }
         let mut allow: Option<Allow<'r>> = None;
-        let found = self.search(path, |resource| {
+        let mut captures = Captures::new();
+        let flow = self.walk(path, &mut captures, |resource| {
             if let Some(route) = resource.methods.find(method) {
                 return ControlFlow::Break(route);
             }
@@ -137,9 +138,13 @@ impl<T> Router<T> {
             }
             ControlFlow::Continue(())
         });
-        match found {
-            Ok(Some(found)) => Outcome::Found(found),
-            Ok(None) => allow.map_or(Outcome::NotFound, Outcome::MethodNotAllowed),
+        match flow {
+            Ok(ControlFlow::Break(route)) => {
+                Outcome::Found(Match { router: self, route, path, captures })
+            }
+            Ok(ControlFlow::Continue(())) => {
+                allow.map_or(Outcome::NotFound, Outcome::MethodNotAllowed)
+            }
             Err(error) => Outcome::Malformed(error),
         }
     }
@@ -152,7 +157,11 @@ impl<T> Router<T> {
             Some(route) => ControlFlow::Break(route),
             None => ControlFlow::Continue(()),
         };
-        self.search(path.as_bytes(), first).ok().flatten()
+        let (path, mut captures) = (path.as_bytes(), Captures::new());
+        match self.walk(path, &mut captures, first) {
+            Ok(ControlFlow::Break(route)) => Some(Match { router: self, route, path, captures }),
+            Ok(ControlFlow::Continue(())) | Err(_) => None,
+        }
     }
 
     /// Begins a URL for the pattern with a route named `name`.
@@ -190,27 +199,24 @@ impl<T> Router<T> {
         self.routes.get(id.index()).map(|_| Route { router: self, id })
     }
 
-    fn search<'r, 'p>(
+    /// Offers `visit` the resources that `path` names until it breaks, which is where `captures` counts.
+    #[inline]
+    fn walk<'r>(
         &'r self,
-        path: &'p [u8],
+        path: &[u8],
+        captures: &mut Captures,
         mut visit: impl FnMut(&'r Resource) -> ControlFlow<RouteId>,
-    ) -> Result<Option<Match<'r, 'p, T>>, DecodeError> {
+    ) -> Result<ControlFlow<RouteId>, DecodeError> {
         if u32::try_from(path.len()).is_err() {
-            return Ok(None);
+            return Ok(ControlFlow::Continue(()));
         }
-        let mut captures = Captures::new();
         let visit = |resource| visit(&self.resources[resource as usize]);
-        let flow = if !has_percent(path) {
-            self.tree.walk(path, &mut captures, visit)
-        } else {
-            let flow = self.tree.walk(&normalise(path)?, &mut captures, visit);
-            map_back(path, &mut captures);
-            flow
-        };
-        Ok(match flow {
-            ControlFlow::Break(route) => Some(Match { router: self, route, path, captures }),
-            ControlFlow::Continue(()) => None,
-        })
+        if !has_percent(path) {
+            return Ok(self.tree.walk(path, captures, visit));
+        }
+        let flow = self.tree.walk(&normalise(path)?, captures, visit);
+        map_back(path, captures);
+        Ok(flow)
     }
 }
 

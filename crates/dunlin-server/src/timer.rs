@@ -3,7 +3,8 @@
 //! A timer per request costs more than the rest of a small request's HTTP. So a connection only
 //! writes the tick at which it wants to be woken into its [`Slot`]; one thread per server looks
 //! through the slots every [`TICK`] and wakes those whose time has come. Deadlines are kept to within
-//! two ticks, never early.
+//! two ticks, and never early as long as that thread gets its time: what is set while it waits for a
+//! core counts from its last tick.
 //!
 //! A thread and not a task, because a runtime with one timer set reads the clock twice at every turn
 //! of its loop: 500 instructions, a twelfth of a small request.

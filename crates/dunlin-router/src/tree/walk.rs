@@ -2,26 +2,43 @@
 
 use std::ops::ControlFlow;
 
-use super::{Firsts, Node, NodeId, ResourceId, Tree};
+use super::words::Path;
+use super::{Branches, NONE, Node, NodeId, ResourceId, Tree};
 use crate::params::Captures;
 
 impl Tree {
     /// Offers `visit` every resource that `path` names, the most specific first, until it breaks.
     ///
     /// `path` is in normal form. Where it breaks, `captures` holds those of that resource.
+    #[inline]
     pub(crate) fn walk<B>(
         &self,
         path: &[u8],
         captures: &mut Captures,
         visit: impl FnMut(ResourceId) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        Walk { nodes: &self.nodes, path, captures, visit }.from(0, 0)
+        Walk { tree: self, path: Path::new(path), captures, visit }.from(0, 0)
+    }
+
+    /// The one literal below `node` that `first` may begin; whether it does shows by its text.
+    #[inline(always)]
+    fn literal(&self, node: &Node, first: u8) -> Option<NodeId> {
+        let at = match node.count {
+            0 => return None,
+            1 => 0,
+            2..=8 => match node.firsts.find(first) {
+                at if at < usize::from(node.count) => at as NodeId,
+                _ => return None,
+            },
+            _ => self.places[node.firsts.0 as usize][usize::from(first)].into(),
+        };
+        Some(node.literals + at)
     }
 }
 
 struct Walk<'w, V> {
-    nodes: &'w [Node],
-    path: &'w [u8],
+    tree: &'w Tree,
+    path: Path<'w>,
     captures: &'w mut Captures,
     visit: V,
 }
@@ -32,69 +49,90 @@ impl<B, V: FnMut(ResourceId) -> ControlFlow<B>> Walk<'_, V> {
     /// Recurs only where there is an alternative to come back to, so no deeper than a pattern has
     /// bytes; the last alternative of a node is walked on in the loop.
     fn from(&mut self, node: NodeId, mut at: usize) -> ControlFlow<B> {
-        let mut node = &self.nodes[node as usize];
+        let tree = self.tree;
+        let mut node = &tree.nodes[node as usize];
         loop {
-            let rest = &self.path[at..];
-            match rest.first() {
-                None => {
-                    if let Some(resource) = node.resource {
-                        (self.visit)(resource)?;
-                    }
+            let word = self.path.word(at);
+            if at == self.path.len() {
+                if node.resource != NONE {
+                    (self.visit)(node.resource)?;
                 }
-                Some(&first) => {
-                    if let Some(next) = node.literal(first) {
-                        let child = &self.nodes[next as usize];
-                        if child.text.begins(rest) {
-                            let end = at + child.text.len();
-                            if !node.has_captures {
-                                (node, at) = (child, end);
-                                continue;
-                            }
-                            let before = self.captures.len();
-                            self.from(next, end)?;
-                            self.captures.truncate(before);
-                        }
-                    }
+            } else if let Some(next) = tree.literal(node, word as u8)
+                && let Some(end) = self.after(next, at, word)
+            {
+                if !node.has_captures {
+                    (node, at) = (&tree.nodes[next as usize], end);
+                    continue;
                 }
+                let before = self.captures.len();
+                self.from(next, end)?;
+                self.captures.truncate(before);
             }
             if !node.has_captures {
                 return ControlFlow::Continue(());
             }
-            let end = at + segment_len(rest);
-            if !node.segments.is_empty() {
-                self.segments(node, at, end)?;
+            let end = self.path.segment_end(at, word);
+            if node.branches != NONE {
+                return self.branches(node, at, end);
             }
-            match node.free {
-                Some(free) if end > at => {
-                    let before = self.captures.len();
-                    self.captures.push(at, end);
-                    if !node.has_tail() {
-                        (node, at) = (&self.nodes[free as usize], end);
-                        continue;
-                    }
-                    self.from(free, end)?;
-                    self.captures.truncate(before);
-                }
-                _ => {}
+            if end == at {
+                return ControlFlow::Continue(());
             }
-            return if node.has_tail() { self.tails(node, at) } else { ControlFlow::Continue(()) };
+            self.captures.push(at, end);
+            let Some(next) = self.after_free(node, end)? else {
+                return ControlFlow::Continue(());
+            };
+            (node, at) = (&tree.nodes[next.0 as usize], next.1);
         }
     }
 
-    fn segments(&mut self, node: &Node, at: usize, end: usize) -> ControlFlow<B> {
+    /// Where the text of `node` ends, if it stands at `at`, where `word` is.
+    #[inline(always)]
+    fn after(&self, node: NodeId, at: usize, word: u64) -> Option<usize> {
+        let text = &self.tree.nodes[node as usize].text;
+        text.is_at(&self.path, at, word, &self.tree.texts).then(|| at + text.len())
+    }
+
+    /// Where the walk goes on after a free capture from `node` on that ends at `end`.
+    #[inline(always)]
+    fn after_free(&mut self, node: &Node, end: usize) -> ControlFlow<B, Option<(NodeId, usize)>> {
+        if end == self.path.len() {
+            if node.free_resource != NONE {
+                (self.visit)(node.free_resource)?;
+            }
+            return ControlFlow::Continue(None);
+        }
+        if node.free_literal == NONE {
+            return ControlFlow::Continue(None);
+        }
+        let after = self.after(node.free_literal, end, self.path.word(end));
+        ControlFlow::Continue(after.map(|at| (node.free_literal, at)))
+    }
+
+    /// All that can follow `node` but literals, from `at` on, in a segment that ends at `end`.
+    fn branches(&mut self, node: &Node, at: usize, end: usize) -> ControlFlow<B> {
+        let tree = self.tree;
+        let branches = &tree.branches[node.branches as usize];
         let before = self.captures.len();
-        for edge in &node.segments {
-            if edge.segment.matches(&self.path[at..end], at, self.captures) {
+        for edge in &branches.segments {
+            if edge.segment.matches(&self.path.bytes[at..end], at, self.captures) {
                 self.from(edge.node, end)?;
                 self.captures.truncate(before);
             }
         }
-        ControlFlow::Continue(())
+        if end > at {
+            self.captures.push(at, end);
+            if let Some((next, at)) = self.after_free(node, end)? {
+                self.from(next, at)?;
+            }
+            self.captures.truncate(before);
+        }
+        self.tails(branches, at)
     }
 
-    fn tails(&mut self, node: &Node, at: usize) -> ControlFlow<B> {
-        let tail = node.tail.filter(|_| at < self.path.len());
-        for tail in tail.into_iter().chain(node.empty_tail) {
+    fn tails(&mut self, branches: &Branches, at: usize) -> ControlFlow<B> {
+        let tail = branches.tail.filter(|_| at < self.path.len());
+        for tail in tail.into_iter().chain(branches.empty_tail) {
             let before = self.captures.len();
             if tail.captures {
                 self.captures.push(at, self.path.len());
@@ -106,33 +144,20 @@ impl<B, V: FnMut(ResourceId) -> ControlFlow<B>> Walk<'_, V> {
     }
 }
 
-/// Bytes up to the next slash.
-///
-/// Eight at a time: segments are so short that a call of `memchr` costs twice as much.
-fn segment_len(path: &[u8]) -> usize {
-    let (words, rest) = path.as_chunks::<8>();
-    for (i, word) in words.iter().enumerate() {
-        let at = Firsts(u64::from_le_bytes(*word)).find(b'/');
-        if at < 8 {
-            return 8 * i + at;
-        }
-    }
-    let at = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
-    8 * words.len() + at
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::pattern::Pattern;
+    use crate::tree::Draft;
 
     /// The patterns that match `path`, in the order in which they are tried.
     fn tried<'s>(patterns: &[&'s str], path: &str) -> Vec<&'s str> {
-        let mut tree = Tree::new();
+        let mut draft = Draft::new();
         for (id, pattern) in patterns.iter().enumerate() {
             let pattern = Pattern::parse(pattern).unwrap();
-            tree.insert(pattern.pieces(), id as ResourceId, &mut Vec::new());
+            draft.insert(pattern.pieces(), id as ResourceId, &mut Vec::new());
         }
+        let tree = Tree::new(draft);
         let mut captures = Captures::new();
         let mut tried = Vec::new();
         let flow: ControlFlow<()> = tree.walk(path.as_bytes(), &mut captures, |resource| {
@@ -178,17 +203,6 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_ends_before_the_first_slash() {
-        for before in 0..20 {
-            for after in 0..20 {
-                let path = format!("{}/{}", "a".repeat(before), "/b".repeat(after));
-                assert_eq!(segment_len(path.as_bytes()), before);
-                assert_eq!(segment_len(&path.as_bytes()[..before]), before);
-            }
-        }
-    }
-
-    #[test]
     fn each_node_is_entered_once_at_most() {
         // Every path of letters matches each pattern; a walk that forgot would try 2^20 ways.
         let deep: Vec<String> = (0..20)
@@ -201,5 +215,20 @@ mod tests {
         let deep: Vec<&str> = deep.iter().map(String::as_str).collect();
         assert_eq!(tried(&deep, &"/a".repeat(20)).len(), 20);
         assert!(tried(&deep, &"/a".repeat(30_000)).is_empty());
+    }
+
+    #[test]
+    fn a_literal_is_found_among_any_number() {
+        let letters = ('0'..='9').chain('A'..='Z').chain('a'..='z');
+        let patterns: Vec<_> = letters.map(|c| format!("/{c}-{{x}}")).collect();
+        let patterns: Vec<_> = patterns.iter().map(String::as_str).collect();
+        for patterns in (1..=patterns.len()).map(|count| &patterns[..count]) {
+            for pattern in patterns {
+                assert_eq!(tried(patterns, &pattern.replace("{x}", "y")), [*pattern]);
+            }
+            for path in ["/~-y", "/\0-y", "/é-y"] {
+                assert!(tried(patterns, path).is_empty());
+            }
+        }
     }
 }
