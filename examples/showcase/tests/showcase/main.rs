@@ -1,6 +1,6 @@
 //! The team board: over HTTP as its scripts use it, and in a browser as people do.
 
-#[path = "../common/mod.rs"]
+#[path = "../../../tests/common/mod.rs"]
 mod common;
 mod http;
 mod pages;
