@@ -60,6 +60,11 @@
 #[cfg(feature = "server")]
 mod run;
 
+/// What the project's README shows compiles.
+#[cfg(all(doctest, feature = "server", feature = "client", feature = "websocket"))]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
+
 #[cfg(feature = "client")]
 pub use dunlin_client as client;
 pub use dunlin_codec as codec;

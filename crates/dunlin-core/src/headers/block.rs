@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::pool::{self, Pool};
 use super::{FieldLines, NameSet};
+use crate::media_type::is_token;
 
 /// Where one field stands in its block, as byte offsets; a head is at most 64 KiB.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -166,9 +167,10 @@ impl Block {
     }
 }
 
-/// Whether `http`'s types take both.
+/// Whether `http`'s types take both; asked without making them, which would allocate.
 fn is_field((name, value): (&[u8], &[u8])) -> bool {
-    http::HeaderName::from_bytes(name).is_ok() && http::HeaderValue::from_bytes(value).is_ok()
+    let is_value = |&byte: &u8| byte == b'\t' || (byte >= b' ' && byte != 0x7f);
+    std::str::from_utf8(name).is_ok_and(is_token) && value.iter().all(is_value)
 }
 
 #[cfg(test)]
