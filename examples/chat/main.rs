@@ -3,8 +3,7 @@
 //! Run `cargo run --example chat`, then open http://127.0.0.1:8080 in two windows.
 
 use dunlin::Response;
-use dunlin::core::StateKey;
-use dunlin::web::{App, Html, State, WsUpgrade};
+use dunlin::web::{App, Html, State, StateKey, WsUpgrade};
 use dunlin::websocket::{Config, Deflate, Room};
 
 static ROOM: StateKey<Room> = StateKey::new("room");

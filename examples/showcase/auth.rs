@@ -8,14 +8,13 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dunlin::core::{BoxError, FromParts};
 use dunlin::http::header::WWW_AUTHENTICATE;
 use dunlin::http::{HeaderValue, StatusCode};
 use dunlin::web::respond::{ResponseExt, SameSite, SetCookie};
 use dunlin::web::{
-    Form, Group, HttpError, Json, RateLimit, Redirect, Result, State, get, group, post,
+    Form, FromParts, Group, HttpError, Json, RateLimit, Redirect, Result, State, get, group, post,
 };
-use dunlin::{IntoResponse, Request, Response};
+use dunlin::{BoxError, IntoResponse, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use crate::log::Log;

@@ -3,10 +3,10 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use dunlin::core::FromParts;
 use dunlin::http::HeaderValue;
 use dunlin::web::{
-    Accepts, ErrorView, Group, Html, Redirect, Result, Statics, Urls, get, group, problem_details,
+    Accepts, ErrorView, FromParts, Group, Html, Redirect, Result, Statics, Urls, get, group,
+    problem_details,
 };
 use dunlin::{IntoResponse, Request, Response};
 use minijinja::{Environment, Value, context};

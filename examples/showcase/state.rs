@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use dunlin::core::{BoxError, StateKey};
-use dunlin::web::{Startup, Teardown};
+use dunlin::BoxError;
+use dunlin::web::{Startup, StateKey, Teardown};
 
 use crate::auth::Secrets;
 use crate::db::Db;

@@ -2,14 +2,13 @@
 
 use std::path::{Path as FilePath, PathBuf};
 
-use dunlin::core::BoxError;
 use dunlin::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use dunlin::http::{HeaderValue, StatusCode};
 use dunlin::web::{
     Form, FormLimits, Group, HttpError, Json, Path, Result, State, UploadedFile, get, group, post,
     resource, respond,
 };
-use dunlin::{IntoResponse, Request, Response};
+use dunlin::{BoxError, IntoResponse, Request, Response};
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
