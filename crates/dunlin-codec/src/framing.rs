@@ -7,6 +7,7 @@
 use crate::{
     error::FramingError,
     head::{Field, Method, Span, Version},
+    names::{Shapes, is},
     scan::is_token,
     target::is_host,
 };
@@ -296,7 +297,7 @@ impl Facts {
     #[inline(always)]
     fn request_field(&mut self, bytes: &[u8], field: Field) -> Result<(), FramingError> {
         let name = field.name.of(bytes);
-        if may_have_meaning(name) { self.meant_for_server(name, bytes, field) } else { Ok(()) }
+        if MEANINGFUL.may_hold(name) { self.meant_for_server(name, bytes, field) } else { Ok(()) }
     }
 
     fn meant_for_server(
@@ -323,7 +324,7 @@ impl Facts {
     #[inline(always)]
     fn response_field(&mut self, bytes: &[u8], field: Field) -> Result<(), FramingError> {
         let name = field.name.of(bytes);
-        if may_have_meaning(name) { self.meant_for_both(name, bytes, field) } else { Ok(()) }
+        if MEANINGFUL.may_hold(name) { self.meant_for_both(name, bytes, field) } else { Ok(()) }
     }
 
     fn meant_for_both(
@@ -456,63 +457,22 @@ pub(crate) fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether a field's name has the first letter and the length of one that means something here. Most
-/// have not, and are sorted out without a jump that nobody can foresee.
-#[inline(always)]
-fn may_have_meaning(name: &[u8]) -> bool {
-    let Some(&first) = name.first() else { return false };
-    let lengths = MEANINGFUL[usize::from(first & 31)];
-    name.len() < 32 && lengths >> name.len() & 1 != 0
-}
-
-/// For each letter, a bit for each length of a name that starts with it.
-static MEANINGFUL: [u32; 32] = {
-    const NAMES: [&str; 13] = [
-        "connection",
-        "content-length",
-        "content-location",
-        "content-range",
-        "content-type",
-        "etag",
-        "expect",
-        "host",
-        "max-forwards",
-        "server",
-        "transfer-encoding",
-        "upgrade",
-        "user-agent",
-    ];
-    let mut lengths = [0; 32];
-    let mut i = 0;
-    while i < NAMES.len() {
-        lengths[(NAMES[i].as_bytes()[0] & 31) as usize] |= 1 << NAMES[i].len();
-        i += 1;
-    }
-    lengths
-};
-
-/// Whether `text` is `lower` but for case, in words: they overlap where the length asks for it.
-///
-/// Setting one bit turns letters to lower case and leaves `-` alone. It would also turn CR into
-/// `-`, but neither names nor values hold one.
-#[inline(always)]
-fn is<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
-    fn word<const W: usize>(bytes: &[u8], at: usize) -> Option<u64> {
-        let mut word = [0; 8];
-        word[..W].copy_from_slice(bytes.get(at..at + W)?);
-        Some(u64::from_le_bytes(word))
-    }
-    let Some(text) = text.first_chunk::<N>() else { return false };
-    let same = |from: usize| {
-        if N < 8 {
-            word::<4>(text, from).map(|word| word | 0x2020_2020) == word::<4>(lower, from)
-        } else {
-            word::<8>(text, from).map(|word| word | 0x2020_2020_2020_2020) == word::<8>(lower, from)
-        }
-    };
-    let width = if N < 8 { 4 } else { 8 };
-    same(0) && same(N - width) && (N <= 2 * width || same(width))
-}
+/// Fields that mean something here.
+static MEANINGFUL: Shapes = Shapes::of(&[
+    "connection",
+    "content-length",
+    "content-location",
+    "content-range",
+    "content-type",
+    "etag",
+    "expect",
+    "host",
+    "max-forwards",
+    "server",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+]);
 
 #[cfg(test)]
 mod tests;

@@ -98,6 +98,7 @@ mod error;
 mod framing;
 mod head;
 mod limits;
+mod names;
 #[allow(unsafe_code)]
 mod scan;
 #[doc = include_str!("strictness.md")]

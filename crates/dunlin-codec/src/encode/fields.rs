@@ -1,9 +1,9 @@
 //! The user's fields on their way out: in runs, since nearly all of them need no look.
 
-use dunlin_core::{FieldLines, Headers, NameSet};
+use dunlin_core::{FieldLines, FieldSpan, Headers, NameSet};
 
 use super::{EncodeError, is_field, write::append_field};
-use crate::scan;
+use crate::names::Shapes;
 
 /// The fields as the lines that they are, where nothing is to be decided on any of them: none has a
 /// name of `looked_at`, and none of `once` is there again.
@@ -14,13 +14,11 @@ pub(super) fn ready_lines(
     once: NameSet,
 ) -> Option<FieldLines<'_>> {
     let lines = headers.lines()?;
-    let is_ready =
-        headers.is_checked() && !lines.names().meets(looked_at) && !lines.repeated().meets(once);
-    is_ready.then_some(lines)
+    (!lines.names().meets(looked_at) && !lines.repeated().meets(once)).then_some(lines)
 }
 
-/// Appends the fields but for those that `take` takes. What lies between those is copied as it is,
-/// where the fields are stored as lines.
+/// Appends the fields but for those that `take` takes, which is asked about those that `looked_at` may
+/// hold. What lies between those is copied as it is, where the fields stand as lines.
 ///
 /// Fields that nobody has vouched for are checked here.
 ///
@@ -31,82 +29,62 @@ pub(super) fn ready_lines(
 pub(super) fn append_fields(
     headers: &Headers,
     out: &mut Vec<u8>,
+    looked_at: &Shapes,
     mut take: impl FnMut(&[u8], &[u8]) -> Result<bool, EncodeError>,
 ) -> Result<(), EncodeError> {
     let is_checked = headers.is_checked();
-    let Some(lines) = headers.lines() else {
+    let mut is_taken = |index, name, value| match () {
+        () if !is_checked && !is_field(name, value) => Err(field_error(index)),
+        () if looked_at.may_hold(name) => take(name, value),
+        () => Ok(false),
+    };
+    let Some((bytes, spans)) = headers.as_spans() else {
         for (index, (name, value)) in headers.iter().enumerate() {
-            if !is_checked && !is_field(name, value) {
-                return Err(field_error(index));
-            }
-            if !take(name, value)? {
+            if !is_taken(index, name, value)? {
                 append_field(name, value, out);
             }
         }
         return Ok(());
     };
-    let lines = lines.as_bytes();
-    // A line has two control bytes, those of its end: where there are no more, every value is one.
-    if !is_checked && controls(lines) != 2 * headers.len() {
-        // One more control byte is a field's that is none.
-        let is_sound = |(name, value)| is_field(name, value);
-        return Err(field_error(headers.iter().take_while(|f| is_sound(*f)).count()));
-    }
-    let (mut start, mut end) = (0, 0);
-    for (index, (name, value)) in headers.iter().enumerate() {
-        if !is_checked && !scan::is_token(name) {
-            return Err(field_error(index));
+    // Lines that stand one behind the other, and go out together.
+    let mut run = 0..0;
+    for (index, (span, (name, value))) in spans.iter().zip(headers).enumerate() {
+        let start = usize::from(span.name_start);
+        let end = line_end(bytes, span);
+        let is_taken = is_taken(index, name, value)?;
+        if let (Some(end), false, true) = (end, is_taken, run.end == start) {
+            run.end = end;
+            continue;
         }
-        let next = end + name.len() + value.len() + b": \r\n".len();
-        if take(name, value)? {
-            out.extend_from_slice(&lines[start..end]);
-            start = next;
-        }
-        end = next;
+        out.extend_from_slice(&bytes[run]);
+        run = match end {
+            Some(end) if is_taken => end..end,
+            Some(end) => start..end,
+            None => {
+                if !is_taken {
+                    append_field(name, value, out);
+                }
+                0..0
+            }
+        };
     }
-    out.extend_from_slice(&lines[start..end]);
+    out.extend_from_slice(&bytes[run]);
     Ok(())
+}
+
+/// The end of a field's line, where it stands as an encoder writes it: with one blank before its value.
+#[inline(always)]
+fn line_end(bytes: &[u8], span: &FieldSpan) -> Option<usize> {
+    let name_end = usize::from(span.name_start) + usize::from(span.name_len);
+    let value_end = usize::from(span.value_start) + usize::from(span.value_len);
+    let is_line = usize::from(span.value_start) == name_end + b": ".len()
+        && bytes.get(name_end..)?.first_chunk() == Some(b": ")
+        && bytes.get(value_end..)?.first_chunk() == Some(b"\r\n");
+    is_line.then_some(value_end + b"\r\n".len())
 }
 
 /// Indexes saturate, though no head that fits into memory has so many fields.
 #[cold]
 fn field_error(index: usize) -> EncodeError {
     EncodeError::Field { index: u32::try_from(index).unwrap_or(u32::MAX) }
-}
-
-/// How many bytes may not stand in a field's value (RFC 9110 §5.5). Counted rather than looked for,
-/// in lanes of a byte: that the compiler does with vectors.
-fn controls(bytes: &[u8]) -> usize {
-    let is_control = |byte: u8| u8::from((byte < b' ' && byte != b'\t') || byte == 0x7f);
-    // No more rounds than a lane can count.
-    let in_lanes = |chunks: &[[u8; 32]]| {
-        let mut lanes = [0; 32];
-        for chunk in chunks {
-            for (lane, &byte) in lanes.iter_mut().zip(chunk) {
-                *lane += is_control(byte);
-            }
-        }
-        lanes.iter().map(|&lane| usize::from(lane)).sum::<usize>()
-    };
-    let (chunks, rest) = bytes.as_chunks();
-    let rest = rest.iter().map(|&byte| usize::from(is_control(byte))).sum::<usize>();
-    chunks.chunks(255).map(in_lanes).sum::<usize>() + rest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_byte_that_no_value_may_hold_counts() {
-        for len in [1, 31, 32, 33, 100] {
-            for byte in 0..=255 {
-                let mut bytes = vec![b'a'; len];
-                bytes[len - 1] = byte;
-                let expected = usize::from(!scan::is_field_value(&[byte]));
-                assert_eq!(controls(&bytes), expected, "{byte} in {len}");
-            }
-        }
-        assert_eq!(controls(&[b'\n'; 20_000]), 20_000);
-    }
 }

@@ -13,6 +13,11 @@ pub(super) fn parse_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() { None } else { value.iter().try_fold(0, add) }
 }
 
+/// Whether the encoder would write this Content-Length so.
+pub(super) fn is_plain_length(value: &[u8]) -> bool {
+    value.first() != Some(&b'0') || value.len() == 1
+}
+
 /// The number that the last `len` bytes of `line` are, where the encoder would write it just so, and
 /// where they are at most eight, as of nearly every length.
 ///

@@ -14,6 +14,8 @@ mod fields;
 #[cfg(feature = "std")]
 mod length;
 #[cfg(feature = "std")]
+mod received;
+#[cfg(feature = "std")]
 mod request;
 #[cfg(feature = "std")]
 mod response;
@@ -58,15 +60,4 @@ impl From<Option<u64>> for BodyLen {
 #[inline]
 fn is_field(name: &[u8], value: &[u8]) -> bool {
     scan::is_token(name) && scan::is_field_value(value)
-}
-
-/// Whether `name` is `lower` but for case.
-///
-/// Setting one bit turns letters to lower case and leaves `-` and digits alone. It would also turn CR
-/// into `-`, so it must be a token.
-#[cfg(feature = "std")]
-#[inline(always)]
-fn is_name<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
-    name.len() == N
-        && name.first_chunk::<N>().is_some_and(|name| name.map(|byte| byte | 0x20) == *lower)
 }

@@ -8,13 +8,13 @@ use super::{
     BodyEncoder, BodyKind, BodyLen, EncodeError, SingletonField,
     connection::{Options, append_connection},
     fields::{append_fields, ready_lines},
-    is_name,
     length::{append_length, parse_length},
     target::{WireTarget, pick_host},
     write::append_field,
 };
 use crate::{
     head::{Method, Version},
+    names::{Shapes, is},
     scan,
 };
 
@@ -140,9 +140,9 @@ fn append_head(
     let version = if is_old { Version::Http10 } else { Version::Http11 };
 
     let headers = head.headers();
-    let run = ready_lines(headers, LOOKED_AT, ONCE);
+    let run = ready_lines(headers, NAMES_LOOKED_AT, NAMES_ONCE);
     let own = match run {
-        Some(lines) if !lines.names().meets(HOST_NAME) => None,
+        Some(lines) if !lines.names().meets(NameSet::of(&[HOST_NAME])) => None,
         Some(lines) => OwnHost::in_lines(lines),
         None => OwnHost::among(headers),
     };
@@ -251,13 +251,13 @@ impl<'h> OwnHost<'h> {
     /// The first of that name where the fields are looked at one by one.
     #[inline(never)]
     fn among(headers: &'h Headers) -> Option<Self> {
-        let (_, value) = headers.iter().find(|(name, _)| is_name(name, b"host"))?;
+        let (_, value) = headers.iter().find(|(name, _)| is(name, b"host"))?;
         Some(Self { value, line: 0..0 })
     }
 }
 
 /// Fields that the encoder looks at; where there is none of them, the others go out in one run.
-const LOOKED_AT: NameSet = NameSet::of(&[
+const LOOKED_AT: [&str; 9] = [
     "connection",
     "content-length",
     "expect",
@@ -267,22 +267,26 @@ const LOOKED_AT: NameSet = NameSet::of(&[
     "trailer",
     "transfer-encoding",
     "upgrade",
-]);
-
-/// The field that goes first: taken out of the run, but for that the run stays one.
-const HOST_NAME: NameSet = NameSet::of(&["host"]);
+];
 
 /// Fields that it looks at where they are there again.
-const ONCE: NameSet = NameSet::of(&[
+const ONCE: [&str; 8] = [
     "content-location",
     "content-range",
     "content-type",
     "etag",
-    "host",
+    HOST_NAME,
     "max-forwards",
     "server",
     "user-agent",
-]);
+];
+
+/// The field that goes first: taken out of the run, but for that the run stays one.
+const HOST_NAME: &str = "host";
+
+const NAMES_LOOKED_AT: NameSet = NameSet::of(&LOOKED_AT);
+const NAMES_ONCE: NameSet = NameSet::of(&ONCE);
+static SHAPES_LOOKED_AT: Shapes = Shapes::of(&LOOKED_AT).union(&Shapes::of(&ONCE));
 
 /// Options on which the encoder decides.
 const DECIDED: [&[u8]; 4] = [b"close", b"keep-alive", b"upgrade", b"te"];
@@ -316,23 +320,23 @@ const LATER: u32 = EXPECT | TRAILER;
 #[inline(always)]
 fn mark_of(name: &[u8]) -> u32 {
     match name.len() {
-        2 if is_name(name, b"te") => TE,
-        4 if is_name(name, b"host") => HOST,
-        4 if is_name(name, b"etag") => ETAG,
-        6 if is_name(name, b"expect") => EXPECT,
-        6 if is_name(name, b"server") => SERVER,
-        7 if is_name(name, b"upgrade") => UPGRADE,
-        7 if is_name(name, b"trailer") => TRAILER,
-        10 if is_name(name, b"user-agent") => USER_AGENT,
-        10 if is_name(name, b"connection") => CONNECTION,
-        10 if is_name(name, b"keep-alive") => HOP,
-        12 if is_name(name, b"content-type") => CONTENT_TYPE,
-        12 if is_name(name, b"max-forwards") => MAX_FORWARDS,
-        13 if is_name(name, b"content-range") => CONTENT_RANGE,
-        14 if is_name(name, b"content-length") => LENGTH,
-        16 if is_name(name, b"content-location") => CONTENT_LOCATION,
-        16 if is_name(name, b"proxy-connection") => HOP,
-        17 if is_name(name, b"transfer-encoding") => ENCODING,
+        2 if name.eq_ignore_ascii_case(b"te") => TE,
+        4 if is(name, b"host") => HOST,
+        4 if is(name, b"etag") => ETAG,
+        6 if is(name, b"expect") => EXPECT,
+        6 if is(name, b"server") => SERVER,
+        7 if is(name, b"upgrade") => UPGRADE,
+        7 if is(name, b"trailer") => TRAILER,
+        10 if is(name, b"user-agent") => USER_AGENT,
+        10 if is(name, b"connection") => CONNECTION,
+        10 if is(name, b"keep-alive") => HOP,
+        12 if is(name, b"content-type") => CONTENT_TYPE,
+        12 if is(name, b"max-forwards") => MAX_FORWARDS,
+        13 if is(name, b"content-range") => CONTENT_RANGE,
+        14 if is(name, b"content-length") => LENGTH,
+        16 if is(name, b"content-location") => CONTENT_LOCATION,
+        16 if is(name, b"proxy-connection") => HOP,
+        17 if is(name, b"transfer-encoding") => ENCODING,
         _ => 0,
     }
 }
@@ -354,7 +358,7 @@ impl Fields {
         version: Version,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        append_fields(headers, out, |name, value| match mark_of(name) {
+        append_fields(headers, out, &SHAPES_LOOKED_AT, |name, value| match mark_of(name) {
             mark if mark & DECIDED_ON != 0 => self.take(mark, value, version),
             mark if mark & self.seen != 0 => Err(EncodeError::Repeated { name: name_of(mark) }),
             mark => {

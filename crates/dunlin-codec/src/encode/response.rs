@@ -7,11 +7,16 @@ use super::{
     BodyEncoder, BodyKind, BodyLen, EncodeError, Signature,
     connection::{Options, append_connection},
     fields::{append_fields, ready_lines},
-    is_name,
-    length::{append_length, append_open_length, parse_length, short_length},
+    length::{append_length, append_open_length, is_plain_length, parse_length, short_length},
+    received::append_as_received,
     status::prebuilt,
 };
-use crate::{framing::Facts, head::Version, scan};
+use crate::{
+    framing::Facts,
+    head::Version,
+    names::{Shapes, is},
+    scan,
+};
 
 /// What a response's head depends on besides the response: the request that it answers, and what
 /// the server adds to every one.
@@ -71,10 +76,10 @@ impl<'c> EncodeCtx<'c> {
 /// | length unknown, to HTTP/1.1 | none | `chunked` | chunks |
 /// | length unknown, to HTTP/1.0 | none | none | until close |
 ///
-/// Of the user's own fields: a Content-Length must agree with `len`; a Transfer-Encoding of
-/// `chunked` is taken for a wish; Connection keeps its options, and `close` among them closes, but
-/// not in a 1xx or a 2xx to CONNECT, which say nothing about persistence; Upgrade goes out with its option in
-/// Connection, and the option with it alone (RFC 9110 §7.8); Date and Server replace what the context
+/// Of the user's own fields: a Content-Length must agree with `len`, and goes out where it stands; a
+/// Transfer-Encoding of `chunked` is taken for a wish; Connection keeps its options, and `close` among them
+/// closes, but not in a 1xx or a 2xx to CONNECT, which say nothing about persistence; Upgrade goes out with
+/// its option in Connection, and the option with it alone (RFC 9110 §7.8); Date and Server replace what the context
 /// brings; Keep-Alive and Proxy-Connection are left out. A reason phrase replaces the registered one.
 /// Other fields go out as they are.
 ///
@@ -96,19 +101,22 @@ pub fn encode_response(
 }
 
 /// Fields that the encoder looks at; where there is none of them, the others go out in one run.
-const LOOKED_AT: NameSet = LENGTH.union(OTHERS_LOOKED_AT);
-/// The one that programs set most often,
-const LENGTH: NameSet = NameSet::of(&["content-length"]);
-/// and the others.
-const OTHERS_LOOKED_AT: NameSet = NameSet::of(&[
+pub(super) const LOOKED_AT: [&str; 8] = [
     "connection",
+    "content-length",
     "date",
     "keep-alive",
     "proxy-connection",
     "server",
     "transfer-encoding",
     "upgrade",
-]);
+];
+const NAMES_LOOKED_AT: NameSet = NameSet::of(&LOOKED_AT);
+/// The one that programs set most often,
+const LENGTH: NameSet = NameSet::of(&["content-length"]);
+/// and the others.
+const OTHERS_LOOKED_AT: NameSet = NAMES_LOOKED_AT.without(LENGTH);
+static SHAPES_LOOKED_AT: Shapes = Shapes::of(&LOOKED_AT);
 
 /// Options on which the encoder decides.
 const DECIDED: [&[u8]; 3] = [b"close", b"keep-alive", b"upgrade"];
@@ -116,7 +124,11 @@ const DECIDED: [&[u8]; 3] = [b"close", b"keep-alive", b"upgrade"];
 /// What the user's fields said about matters that the encoder decides.
 #[derive(Default)]
 struct Wishes {
+    /// Whether such a response may have a Content-Length of the user's.
+    may_have_length: bool,
     length: Option<u64>,
+    /// It goes out where it stands.
+    has_length: bool,
     has_connection: bool,
     has_upgrade: bool,
     close: bool,
@@ -125,7 +137,7 @@ struct Wishes {
 }
 
 /// Room for what nearly every head has besides the user's fields.
-const USUAL: usize = 256;
+pub(super) const USUAL: usize = 256;
 
 #[inline(always)]
 fn append_head(
@@ -134,7 +146,7 @@ fn append_head(
     ctx: &EncodeCtx<'_>,
     out: &mut Vec<u8>,
 ) -> Result<BodyEncoder, EncodeError> {
-    let Some(lines) = ready_lines(&head.headers, LOOKED_AT, NameSet::EMPTY) else {
+    let Some(lines) = ready_lines(&head.headers, NAMES_LOOKED_AT, NameSet::EMPTY) else {
         return append_looked_at(head, len, ctx, out);
     };
     out.reserve(lines.as_bytes().len() + USUAL);
@@ -180,7 +192,11 @@ fn append_usual(
 
 /// The status line, of a response that has a body, to a request of HTTP/1.1.
 #[inline(always)]
-fn append_usual_status(head: &ResponseHead, ctx: &EncodeCtx<'_>, out: &mut Vec<u8>) -> Option<()> {
+pub(super) fn append_usual_status(
+    head: &ResponseHead,
+    ctx: &EncodeCtx<'_>,
+    out: &mut Vec<u8>,
+) -> Option<()> {
     let is_usual = (ctx.version == Version::Http11) & !ctx.is_head & !ctx.is_connect;
     if !is_usual || head.reason.is_some() {
         return None;
@@ -195,7 +211,7 @@ fn append_usual_status(head: &ResponseHead, ctx: &EncodeCtx<'_>, out: &mut Vec<u
 
 /// The end of the line that the head is at, and all behind it.
 #[inline(always)]
-fn end_usual(kind: BodyKind, ctx: &EncodeCtx<'_>, out: &mut Vec<u8>) -> BodyEncoder {
+pub(super) fn end_usual(kind: BodyKind, ctx: &EncodeCtx<'_>, out: &mut Vec<u8>) -> BodyEncoder {
     match ctx.signature {
         Some(signature) => signature.append_behind_value(out),
         None => out.extend_from_slice(b"\r\n\r\n"),
@@ -212,14 +228,20 @@ fn append_looked_at(
     ctx: &EncodeCtx<'_>,
     out: &mut Vec<u8>,
 ) -> Result<BodyEncoder, EncodeError> {
-    match append_with_length(head, len, ctx, out) {
-        Some(encoder) => Ok(encoder),
-        None => append_other(head, None, len, ctx, out),
+    let start = out.len();
+    let encoder = match append_with_length(head, len, ctx, out) {
+        None => append_as_received(head, len, ctx, out),
+        encoder => encoder,
+    };
+    if let Some(encoder) = encoder {
+        return Ok(encoder);
     }
+    out.truncate(start);
+    append_other(head, None, len, ctx, out)
 }
 
-/// As [`append_usual`], for a head whose only field that needs a look is a Content-Length as the encoder
-/// would write it. It goes out as the last field, as it always does.
+/// As [`append_usual`], for a head that was made here and whose only field that needs a look is a
+/// Content-Length as the encoder would write it.
 #[inline(always)]
 fn append_with_length(
     head: &ResponseHead,
@@ -229,26 +251,18 @@ fn append_with_length(
 ) -> Option<BodyEncoder> {
     let lines = ready_lines(&head.headers, OTHERS_LOOKED_AT, LENGTH)?;
     let span = lines.find(b"content-length")?;
-    let (start, value_len) = (usize::from(span.name_start), usize::from(span.value_len));
-    let end = usize::from(span.value_start) + value_len;
-    let (before, line) = lines.as_bytes().get(..end)?.split_at_checked(start)?;
-    let left = short_length(line, value_len)?;
+    let value_len = usize::from(span.value_len);
+    let to_value_end = lines.as_bytes().get(..usize::from(span.value_start) + value_len)?;
+    let left = short_length(to_value_end, value_len)?;
     if matches!(len, BodyLen::Exact(len) if len != left) {
         return None;
     }
-    let after = lines.as_bytes().get(end + b"\r\n".len()..)?;
+    let open_lines = lines.as_bytes().strip_suffix(b"\r\n")?;
     out.reserve(lines.as_bytes().len() + USUAL);
     append_usual_status(head, ctx, out)?;
-    if after.is_empty() && ctx.keep_alive && line.starts_with(b"content-length") {
-        // It stands where it is to go.
-        out.extend_from_slice(lines.as_bytes().get(..end)?);
-    } else {
-        out.extend_from_slice(before);
-        out.extend_from_slice(after);
-        if !ctx.keep_alive {
-            out.extend_from_slice(b"connection: close\r\n");
-        }
-        append_open_length(*b"content-length: ????????", left, out);
+    out.extend_from_slice(open_lines);
+    if !ctx.keep_alive {
+        out.extend_from_slice(b"\r\nconnection: close");
     }
     Some(end_usual(BodyKind::Length { left }, ctx, out))
 }
@@ -263,10 +277,12 @@ fn append_other(
     out: &mut Vec<u8>,
 ) -> Result<BodyEncoder, EncodeError> {
     append_status(head, out)?;
-    let mut wishes = Wishes::default();
+    let mut wishes = Wishes::of(head.status.as_u16(), ctx);
     match lines {
         Some(lines) => out.extend_from_slice(lines),
-        None => append_fields(&head.headers, out, |name, value| wishes.take(name, value))?,
+        None => append_fields(&head.headers, out, &SHAPES_LOOKED_AT, |name, value| {
+            wishes.take(name, value)
+        })?,
     }
     wishes.end(head, len, ctx, out)
 }
@@ -288,13 +304,18 @@ fn append_parts(signature: &Signature, wishes: &Wishes, out: &mut Vec<u8>) {
 }
 
 impl Wishes {
+    fn of(status: u16, ctx: &EncodeCtx<'_>) -> Self {
+        let may_have_length = !matches!(status, 100..=199 | 204 | 205) && !is_tunnel(status, ctx);
+        Self { may_have_length, ..Self::default() }
+    }
+
     /// Notes a field that the encoder decides on; `false` where it is to go out as it is.
     #[inline(always)]
     fn take(&mut self, name: &[u8], value: &[u8]) -> Result<bool, EncodeError> {
         match name.len() {
-            4 if is_name(name, b"date") => self.has_date = true,
-            6 if is_name(name, b"server") => self.has_server = true,
-            7 if is_name(name, b"upgrade") => self.has_upgrade = true,
+            4 if is(name, b"date") => self.has_date = true,
+            6 if is(name, b"server") => self.has_server = true,
+            7 if is(name, b"upgrade") => self.has_upgrade = true,
             10 | 14 | 16 | 17 => return self.take_framing(name, value),
             _ => {}
         }
@@ -304,21 +325,23 @@ impl Wishes {
     /// As [`take`](Self::take), for the names of a length that few other names have.
     #[inline(never)]
     fn take_framing(&mut self, name: &[u8], value: &[u8]) -> Result<bool, EncodeError> {
-        if is_name(name, b"connection") {
+        if is(name, b"connection") {
             self.has_connection = true;
             self.close |= Options::of(value)?.close;
-        } else if is_name(name, b"content-length") {
+        } else if is(name, b"content-length") {
             let length = parse_length(value).ok_or(EncodeError::ContentLength)?;
             if self.length.is_some_and(|other| other != length) {
                 return Err(EncodeError::ContentLength);
             }
-            self.length = Some(length);
-        } else if is_name(name, b"transfer-encoding") {
+            let is_kept = self.may_have_length && !self.has_length && is_plain_length(value);
+            (self.length, self.has_length) = (Some(length), self.has_length | is_kept);
+            return Ok(!is_kept);
+        } else if is(name, b"transfer-encoding") {
             if !value.eq_ignore_ascii_case(b"chunked") {
                 return Err(EncodeError::TransferEncoding);
             }
         } else {
-            return Ok(is_name(name, b"keep-alive") || is_name(name, b"proxy-connection"));
+            return Ok(is(name, b"keep-alive") || is(name, b"proxy-connection"));
         }
         Ok(true)
     }
@@ -358,7 +381,9 @@ impl Wishes {
         if option.is_some() || self.has_connection || self.has_upgrade {
             append_connection(&[option, upgrade], &head.headers, &DECIDED, out);
         }
-        framing.append(out);
+        if !self.has_length {
+            framing.append(out);
+        }
         match ctx.signature {
             Some(signature) if !self.has_server && !self.has_date => {
                 signature.append_lines_and_end(out);

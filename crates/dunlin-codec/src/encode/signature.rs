@@ -87,6 +87,15 @@ impl Signature {
         }
     }
 
+    /// The same but for the Date line.
+    #[inline(always)]
+    pub(super) fn append_server_behind_value(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.server_end;
+        self.append_behind_value(out);
+        out.truncate(end);
+        out.extend_from_slice(b"\r\n");
+    }
+
     /// The Server line alone; empty where there is no name.
     pub fn server_line(&self) -> &[u8] {
         &self.text[2..self.server_end]

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 
 use super::pool::{self, Pool};
-use super::{FieldLines, NameSet};
 use crate::media_type::is_token;
 
 /// Where one field stands in its block, as byte offsets; a head is at most 64 KiB.
@@ -138,32 +137,6 @@ impl Block {
     /// `len` bytes from `start` on; empty where that points outside.
     pub(crate) fn slice(&self, start: u16, len: u16) -> &[u8] {
         slice(self.bytes(), start, len)
-    }
-
-    /// The fields as the run of lines that they are, where they stand as an encoder writes them: each
-    /// right behind the other, and one blank before its value.
-    pub(super) fn view(&self) -> Option<FieldLines<'_>> {
-        let bytes = self.bytes();
-        let start = self.spans.first().map_or(0, |span| usize::from(span.name_start));
-        let mut end = start;
-        let (mut names, mut repeated) = (NameSet::EMPTY, NameSet::EMPTY);
-        for span in &self.spans {
-            let name_end = end + usize::from(span.name_len);
-            let value_end = name_end + 2 + usize::from(span.value_len);
-            let is_line = usize::from(span.name_start) == end
-                && usize::from(span.value_start) == name_end + 2
-                && bytes.get(name_end..name_end + 2)? == b": "
-                && bytes.get(value_end..value_end + 2)? == b"\r\n";
-            if !is_line {
-                return None;
-            }
-            let set = NameSet::one(&bytes[end..name_end]);
-            repeated = repeated.union(names.common(set));
-            names = names.union(set);
-            end = value_end + 2;
-        }
-        let (bytes, padded) = (&bytes[start..end], &bytes[start..]);
-        Some(FieldLines { bytes, padded, spans: &self.spans, names, repeated })
     }
 }
 

@@ -197,7 +197,6 @@ pub struct FieldLines<'h> {
     pub(super) bytes: &'h [u8],
     /// The same with whatever stands behind them.
     pub(super) padded: &'h [u8],
-    /// Offsets from where `bytes` has its first line, plus whatever the first of them is.
     pub(super) spans: &'h [FieldSpan],
     pub(super) names: NameSet,
     pub(super) repeated: NameSet,
@@ -242,16 +241,8 @@ impl<'h> FieldLines<'h> {
     /// ```
     #[inline]
     pub fn find<const N: usize>(&self, name: &[u8; N]) -> Option<FieldSpan> {
-        let base = self.spans.first()?.name_start;
-        self.spans.iter().filter(|span| usize::from(span.name_len) == N).find_map(|span| {
-            let from_base = FieldSpan {
-                name_start: span.name_start.wrapping_sub(base),
-                value_start: span.value_start.wrapping_sub(base),
-                ..*span
-            };
-            let found = self.bytes.get(usize::from(from_base.name_start)..)?.first_chunk::<N>()?;
-            (found == name || found.eq_ignore_ascii_case(name)).then_some(from_base)
-        })
+        let is_it = |span: &&FieldSpan| span.of(self.bytes).0 == name;
+        self.spans.iter().filter(|span| usize::from(span.name_len) == N).find(is_it).copied()
     }
 
     /// The fields' names.

@@ -154,25 +154,38 @@ impl Headers {
         }
     }
 
-    /// The fields as one run of lines, where they are stored as one: those that were set here mostly
-    /// are, and those that were received where they stand as this crate would write them. For an
-    /// encoder, which may write the run as it is where [`is_checked`](Self::is_checked), and where
-    /// [`names`](FieldLines::names) are none that it has to look at.
+    /// The fields as one run of lines, where they are stored so: those that were set here mostly are. For
+    /// an encoder, which may write the run as it is where [`names`](FieldLines::names) are none that it
+    /// has to look at: lines are [checked](Self::is_checked).
     #[inline]
     pub fn lines(&self) -> Option<FieldLines<'_>> {
         // By itself, so that what is usual costs one compare and no jump by table.
         match &self.store {
             Store::Lines(lines) => Some(lines.view()),
-            _ => self.other_lines(),
+            Store::Empty => Some(FieldLines::default()),
+            _ => None,
         }
     }
 
-    #[inline(never)]
-    fn other_lines(&self) -> Option<FieldLines<'_>> {
+    /// Bytes, and where in them the fields stand, where they are stored so: those that were received
+    /// are, and those that have [`lines`](Self::lines). What else the bytes hold means nothing. For an encoder that copies what stands between
+    /// two fields that it decides on.
+    ///
+    /// ```
+    /// use dunlin_core::{FieldSpan, HeadBlock};
+    ///
+    /// let mut block = HeadBlock::take();
+    /// let span = FieldSpan { name_start: 0, name_len: 4, value_start: 6, value_len: 1 };
+    /// block.spans_mut().push(span);
+    /// let headers = block.into_headers(b"Host: a\r\n\r\n");
+    /// assert_eq!(headers.as_spans(), Some((&b"Host: a\r\n\r\n"[..], &[span][..])));
+    /// ```
+    #[inline]
+    pub fn as_spans(&self) -> Option<(&[u8], &[FieldSpan])> {
         match &self.store {
-            Store::Empty => Some(FieldLines::default()),
-            Store::Lines(lines) => Some(lines.view()),
-            Store::Block(block) => block.view(),
+            Store::Block(block) => Some((block.bytes(), &block.spans)),
+            Store::Lines(lines) => Some((lines.bytes(), lines.spans())),
+            Store::Empty => Some((&[], &[])),
             Store::List(_) | Store::Map(_) => None,
         }
     }

@@ -52,6 +52,12 @@ impl NameSet {
         Self(self.0 | other.0)
     }
 
+    /// These names without what may be in the other.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// What may be in both.
     #[must_use]
     pub(crate) const fn common(self, other: Self) -> Self {
