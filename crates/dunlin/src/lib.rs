@@ -41,6 +41,8 @@
 //! | `compress` | yes | [`compress`], [`web::Compress`], [`web::Decompress`], the same in the client, compression of WebSocket messages |
 //! | `multipart` | yes | [`multipart`], [`web::Multipart`], [`web::FormData`], [`web::UploadedFile`] |
 //! | `json` | yes | [`web::Json`], JSON in WebSocket messages |
+//! | `hickory` | no | `client::HickoryResolver`, which asks name servers itself |
+//! | `systemd` | no | [`server::ServerBuilder`] takes sockets that a supervisor passes |
 //! | `test` | no | `test`, for `[dev-dependencies]` |
 //! | `tower` | no | `tower`, and `web::layer` |
 

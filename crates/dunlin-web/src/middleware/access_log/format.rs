@@ -188,6 +188,7 @@ fn json(entry: &AccessEntry<'_>, line: &mut String) {
     text("host", head.headers().get("host"));
     text("referer", head.headers().get("referer"));
     text("user_agent", head.headers().get("user-agent"));
+    text("pattern", Some(entry.pattern.as_bytes()).filter(|pattern| !pattern.is_empty()));
     text("request_id", entry.request_id.map(str::as_bytes));
     let _ = write!(
         line,
@@ -330,7 +331,7 @@ mod tests {
             concat!(
                 r#"{"time":"2026-11-23T03:25:04.123Z","remote":"192.0.2.7","method":"GET","#,
                 r#""target":"/a?b=c","version":"HTTP/1.1","host":"a.example","referer":null,"#,
-                r#""user_agent":null,"request_id":"r-1","status":200,"bytes":42,"#,
+                r#""user_agent":null,"pattern":"/a","request_id":"r-1","status":200,"bytes":42,"#,
                 r#""duration_us":1234567,"complete":true}"#
             )
         );

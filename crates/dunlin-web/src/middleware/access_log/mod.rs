@@ -143,8 +143,8 @@ impl AccessLog {
     }
 
     /// One JSON object a line: `time` (RFC 3339, UTC), `remote`, `method`, `target`, `version`, `host`,
-    /// `referer`, `user_agent`, `request_id`, `status`, `bytes`, `duration_us`, `complete`. What is absent is
-    /// null; bytes that are not UTF-8 are U+FFFD.
+    /// `referer`, `user_agent`, `pattern`, `request_id`, `status`, `bytes`, `duration_us`, `complete`. What is
+    /// absent is null; bytes that are not UTF-8 are U+FFFD.
     #[must_use]
     pub fn json(self) -> Self {
         self.edit(|log| log.format = Format::Json)
