@@ -303,6 +303,35 @@ async fn nothing_is_read_for_a_handler_that_does_not_ask() {
     assert!(tokio::time::timeout(Duration::from_secs(1), flood).await.is_err(), "the peer waits");
 }
 
+/// While one request is answered, of those behind it at most two reads of 16 KiB are taken: the peer has
+/// to wait.
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_pipelined_requests_waits_while_one_is_answered() {
+    let (mut client, _) =
+        connect_with(Server::builder(), |_: Request| std::future::pending::<Response>());
+    let mut sent = 0;
+    let flood = async {
+        loop {
+            client.send(GET).await;
+            sent += GET.len();
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(1), flood).await.is_err(), "the peer waits");
+    // 64 KiB of it are the pipe's own.
+    assert!((64 * 1024 - GET.len()..=96 * 1024 + GET.len()).contains(&sent), "{sent}");
+}
+
+/// What is kept with a request goes with it, though one task answers all of a connection.
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_with_a_request_is_not_seen_by_the_next() {
+    let mut client = connect(|mut req: Request| async move {
+        let before = req.extensions_mut().insert(7u8);
+        format!("{before:?}").into_response()
+    });
+    assert_eq!(client.get("/1").await.text(), "None");
+    assert_eq!(client.get("/2").await.text(), "None");
+}
+
 #[tokio::test(start_paused = true)]
 async fn malformed_and_cut_bodies_reach_the_handler_as_errors() {
     let post = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
