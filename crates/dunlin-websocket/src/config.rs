@@ -58,12 +58,14 @@ pub struct Config {
     pub deflate: Option<crate::Deflate>,
     /// Silence after which a ping is sent; whatever comes ends the silence. Default: none.
     pub heartbeat: Option<Duration>,
-    /// Silence after that ping which means that the peer is gone. Default: half of `heartbeat`.
+    /// Silence after that ping which means that the peer is gone. It counts from when the ping has left; while
+    /// that waits behind a large message, from when the peer took some of it last. Default: half of `heartbeat`.
     pub pong_timeout: Option<Duration>,
     /// Longest time for which the peer takes nothing of what waits to be written, while something is sent or
     /// received. Default: 30 s.
     pub write_timeout: Duration,
-    /// Longest wait for the peer's answer to a close frame. Default: 10 s.
+    /// Longest wait for the peer's answer to a close frame, from when that has left. While it waits behind what is
+    /// queued, the peer has as long to take some of it. Default: 10 s.
     pub close_timeout: Duration,
     /// Longest wait for the peer to end the TCP connection once both have said close, or one has failed.
     /// Default: 2 s.

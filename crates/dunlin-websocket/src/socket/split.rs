@@ -70,9 +70,18 @@ impl Shared {
                 Some(waker) => waker.clone_from(cx.waker()),
                 empty => *empty = Some(cx.waker().clone()),
             }
-            let result = poll(&mut self.core(), &mut Context::from_waker(&self.waker));
+            let (result, is_turn) = {
+                let mut core = self.core();
+                let before = core.phase();
+                let result = poll(&mut core, &mut Context::from_waker(&self.waker));
+                (result, core.phase() != before)
+            };
             if result.is_ready() {
                 self.waiting.lock()[slot] = None;
+            }
+            if is_turn {
+                // What the other half waits for may not come any more.
+                self.waker.wake_by_ref();
             }
             result
         })
