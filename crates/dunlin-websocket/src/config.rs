@@ -19,8 +19,8 @@ pub struct Limits {
     pub max_frame: usize,
     /// Frames of one message. They cost time and no memory. Default: 131,072.
     pub max_fragments: u32,
-    /// Times its sent size that a message of more than 64 KiB may inflate to. DEFLATE itself reaches
-    /// 1,032. Default: none, since `max_message` holds while a message inflates.
+    /// Times its sent size, by the lengths of the frames so far, that a message of more than 64 KiB may inflate to.
+    /// DEFLATE itself reaches 1,032. Default: none, since `max_message` holds while a message inflates.
     pub max_ratio: Option<u32>,
 }
 

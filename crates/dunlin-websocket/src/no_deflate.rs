@@ -15,6 +15,7 @@ pub(crate) enum Compressor {}
 pub(crate) enum InflateError {
     Corrupt,
     TooLarge,
+    TooManyFinals,
     NoState,
 }
 

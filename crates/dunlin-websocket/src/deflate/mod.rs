@@ -192,6 +192,48 @@ mod tests {
         assert_eq!(all(b"\x00"), b"");
     }
 
+    /// RFC 7692 §7.2.3.4 says that such a message is read as any other, so the window outlives it.
+    #[test]
+    fn what_comes_after_a_final_block_may_refer_to_what_came_before_it() {
+        for level in [1, 9] {
+            for is_lent_anew in [false, true] {
+                let mut inflater = Inflater::new(&params(15, true, level));
+                let hello = b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00";
+                let again = b"\xf2\x00\x11\x00\x00";
+                // There are peers that leave out the last byte.
+                for wire in [&hello[..], again, &hello[..7], again] {
+                    assert_eq!(inflate_in_pieces(&mut inflater, wire, 3), b"Hello");
+                    if is_lent_anew {
+                        inflater.give_back();
+                    }
+                }
+                // Both in one message.
+                let wire = [&hello[..7], again].concat();
+                assert_eq!(inflate_in_pieces(&mut inflater, &wire, 100), b"HelloHello");
+            }
+        }
+    }
+
+    #[test]
+    fn final_blocks_without_end_are_refused() {
+        let mut inflater = Inflater::new(&params(15, true, 1));
+        let inflate = |inflater: &mut Inflater, wire: &[u8]| {
+            let mut out = Vec::new();
+            inflater.inflate(wire, &mut out, usize::MAX)?;
+            inflater.finish(&mut out, usize::MAX).map(|()| out.len())
+        };
+        let hello = b"\xf3\x48\xcd\xc9\xc9\x07\x00";
+        // As many in each message, and no more.
+        for _ in 0..3 {
+            assert_eq!(inflate(&mut inflater, &b"\x03\x00".repeat(1024)), Ok(0));
+            assert_eq!(inflate(&mut inflater, &hello.repeat(1100)), Ok(5500));
+        }
+        let error = Err(InflateError::TooManyFinals);
+        assert_eq!(inflate(&mut inflater, &b"\x03\x00".repeat(1025)), error);
+        let mut inflater = Inflater::new(&params(15, false, 1));
+        assert_eq!(inflate(&mut inflater, &hello.repeat(1200)), error);
+    }
+
     #[test]
     fn a_bomb_stops_at_the_limit() {
         let params = params(15, false, 9);
