@@ -21,6 +21,7 @@ fn agreed(choice: u8, limits: Limits) -> [(Decoder, Encoder); 2] {
         level: 1 + (choice >> 5),
         threshold: 20,
         context_takeover: choice & 2 != 0,
+        peer_context_takeover: choice & 16 == 0,
         server_max_window_bits: if choice & 4 == 0 { 15 } else { 9 },
         client_max_window_bits: if choice & 8 == 0 { 15 } else { 9 },
     };

@@ -27,9 +27,11 @@ pub struct Deflate {
     /// Whether messages that we send may refer to those before them. Small messages that are alike shrink a
     /// lot more with it; a connection then keeps its states, about 350 kB, from its first message to its end.
     /// Without it states are lent for a message at a time. Default: false.
-    ///
-    /// The peer may do so either way, unless it offers not to: its last 32 KiB are kept then, and no more.
     pub context_takeover: bool,
+    /// Whether messages of the peer may refer to those before them: its last 32 KiB are kept then, and no more.
+    /// Without it nothing is; a client accepts no server then that does not agree. Default: true, unless the peer
+    /// itself offers not to.
+    pub peer_context_takeover: bool,
     /// Bits of the window of what the server sends: a client asks for no more, a server uses no more.
     /// From 9 to 15. Default: 15.
     pub server_max_window_bits: u8,
@@ -44,6 +46,7 @@ impl Default for Deflate {
             level: 1,
             threshold: 64,
             context_takeover: false,
+            peer_context_takeover: true,
             server_max_window_bits: 15,
             client_max_window_bits: 15,
         }

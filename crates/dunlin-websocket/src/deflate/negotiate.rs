@@ -83,8 +83,8 @@ impl Deflate {
         let offer = offers.filter_map(Params::read).next()?;
         let mut answer = NAME.to_owned();
         let server_no_takeover = offer.server_no_takeover || !self.context_takeover;
-        // A server may ask it of any client. Ours does not: there are clients that go on regardless.
-        let client_no_takeover = offer.client_no_takeover;
+        // A server may ask it of any client (RFC 7692 §7.1.1.2).
+        let client_no_takeover = offer.client_no_takeover || !self.peer_context_takeover;
         if server_no_takeover {
             answer.push_str("; server_no_context_takeover");
         }
@@ -112,6 +112,9 @@ impl Deflate {
             // A hint: it lets the server do without a window for us.
             offer.push_str("; client_no_context_takeover");
         }
+        if !self.peer_context_takeover {
+            offer.push_str("; server_no_context_takeover");
+        }
         match self.client_bits() {
             15 => offer.push_str("; client_max_window_bits"),
             bits => drop(write!(offer, "; client_max_window_bits={bits}")),
@@ -135,6 +138,9 @@ impl Deflate {
             None => self.client_bits(),
         };
         if server_bits > self.server_bits() || client_bits > self.client_bits() {
+            return None;
+        }
+        if !self.peer_context_takeover && !params.server_no_takeover {
             return None;
         }
         let out_takeover = self.context_takeover && !params.client_no_takeover;
@@ -203,6 +209,24 @@ mod tests {
         let (params, text) = answer(takeover(), "; client_no_context_takeover");
         assert_eq!(text, "permessage-deflate; client_no_context_takeover");
         assert!(!params.in_takeover && params.out_takeover);
+    }
+
+    #[test]
+    fn either_end_may_ask_the_other_to_refer_to_nothing() {
+        let forgetful = Deflate { peer_context_takeover: false, ..takeover() };
+        let offer = forgetful.offer();
+        assert_eq!(offer, "permessage-deflate; server_no_context_takeover; client_max_window_bits");
+        let (server, answer) = takeover().answer(&[extension(&offer)]).unwrap();
+        assert!(!server.out_takeover && server.in_takeover, "{answer}");
+        let client = forgetful.confirm(&extension(&answer)).unwrap();
+        assert!(client.out_takeover && !client.in_takeover);
+        assert!(forgetful.confirm(&extension("permessage-deflate")).is_none());
+        // And a server of any client.
+        let (server, answer) = forgetful.answer(&[extension(&takeover().offer())]).unwrap();
+        assert_eq!(answer, "permessage-deflate; client_no_context_takeover");
+        assert!(server.out_takeover && !server.in_takeover);
+        let client = takeover().confirm(&extension(&answer)).unwrap();
+        assert!(!client.out_takeover && client.in_takeover);
     }
 
     #[test]
