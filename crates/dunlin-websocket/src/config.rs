@@ -67,7 +67,8 @@ pub struct Config {
     /// Longest wait for the peer's answer to a close frame, from when that has left. While it waits behind what is
     /// queued, the peer has as long to take some of it. Default: 10 s.
     pub close_timeout: Duration,
-    /// Longest wait for the peer to end the TCP connection once both have said close, or one has failed.
+    /// Longest wait for the peer to end the TCP connection once both have said close, or one has failed. Where our
+    /// close frame waits behind what is queued, a peer that has said close has as long to take some of it.
     /// Default: 2 s.
     pub linger: Duration,
     /// Bytes that wait to be written from which on sending waits too. Default: 64 KiB.

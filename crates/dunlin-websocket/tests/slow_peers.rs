@@ -111,6 +111,26 @@ async fn what_is_queued_before_a_close_frame_may_take_longer_than_the_answer_to_
     assert!((9..=10).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_closes_first_gets_all_that_was_queued_and_the_answer() {
+    let (mut ws, mut peer) = bare(Config::default(), 1000);
+    ws.feed(vec![7; 20_000]).await.unwrap();
+    peer.write_all(&masked(0x88, b"\x03\xe8")).await.unwrap();
+    let receiving = tokio::spawn(async move { ws.receive().await.is_none() });
+    assert_eq!(read_slowly(&mut peer, 20_008).await, 20_008);
+    // From now on it has its time to end TCP.
+    let began = Instant::now();
+    assert!(receiving.await.unwrap());
+    assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+    // Who takes nothing more is left.
+    let (mut ws, mut peer) = bare(Config::default(), 1000);
+    ws.feed(vec![7; 20_000]).await.unwrap();
+    peer.write_all(&masked(0x88, b"\x03\xe8")).await.unwrap();
+    let began = Instant::now();
+    assert!(ws.receive().await.is_none());
+    assert!(began.elapsed() <= Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
 /// Bytes without end that are pongs of a client: a mask, ten bytes masked, and all of them the same.
 #[tokio::test]
 async fn who_never_stops_sending_does_not_hold_a_close_up() {

@@ -167,15 +167,21 @@ fn key_of(head: &RequestHead) -> Result<&[u8], Refused> {
 const KEY: GeneralPurpose =
     GeneralPurpose::new(&alphabet::STANDARD, PAD.with_decode_allow_trailing_bits(true));
 
-/// Names that can stand in a list.
+/// Names that can stand in a list, each once (RFC 6455 §4.1).
 pub(super) fn checked<I: IntoIterator<Item: Into<String>>>(
     protocols: I,
 ) -> Result<Vec<String>, BadProtocol> {
-    let check = |name: String| {
-        let is_fit = !name.is_empty() && name.bytes().all(is_token);
-        if is_fit { Ok(name) } else { Err(BadProtocol { name }) }
-    };
-    protocols.into_iter().map(|name| check(name.into())).collect()
+    let mut names: Vec<String> = Vec::new();
+    for name in protocols {
+        let name = name.into();
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return Err(BadProtocol { name });
+        }
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 /// A request that can become a WebSocket.

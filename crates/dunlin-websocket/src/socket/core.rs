@@ -306,7 +306,7 @@ impl Core {
                 }
                 self.rest.close_frame = frame;
                 self.leave_rooms();
-                self.state = State::Ending(Box::new(Ending::new(None, self.rest.config.linger)));
+                self.start_ending(None);
             }
         }
         None
@@ -318,7 +318,12 @@ impl Core {
             self.encoder.close(Some(error.close_code()), "", &mut self.out);
         }
         self.leave_rooms();
-        let ending = Ending::new(Some(error.into()), self.rest.config.linger);
+        self.start_ending(Some(error.into()));
+    }
+
+    fn start_ending(&mut self, error: Option<Error>) {
+        let mark = self.transport.mark(&self.out);
+        let ending = Ending::new(error, self.rest.config.linger, mark);
         self.state = State::Ending(Box::new(ending));
     }
 
