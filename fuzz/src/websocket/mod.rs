@@ -28,6 +28,13 @@ fn agreed(choice: u8, limits: Limits) -> [(Decoder, Encoder); 2] {
     let deflate = (choice & 1 != 0).then_some(deflate);
     let config = Config { limits, deflate, ..Config::default() };
     let client = ClientHandshake::new(config.clone());
+    let mut config = config;
+    if choice & 64 != 0
+        && let Some(deflate) = &mut config.deflate
+    {
+        // Only one end refers to what it has sent, and the other keeps a window in place of a state.
+        deflate.context_takeover = !deflate.context_takeover;
+    }
     let server = ServerHandshake::new(config).check(&request(&client)).expect("our own request");
     let ours = server.codec();
     let client = client.check(&answer(server)).expect("our own answer");

@@ -118,17 +118,15 @@ impl Inflater {
             }
             if status == Status::StreamEnd {
                 // A block with BFINAL (RFC 7692 §7.2.3.4). What follows is a new stream to zlib; to the peer, the
-                // window goes on.
+                // window may go on. A state's own cannot be had, and is lost: zlib as a sender loses its own there too.
                 self.finals += 1;
                 self.finished += state.total_out() - std::mem::take(&mut self.before);
                 if self.finals > MAX_FINALS + self.finished / 64 {
                     return Err(InflateError::TooManyFinals);
                 }
                 state.reset(false);
-                if self.takeover {
-                    // A state's own window cannot be had, so from here on it is kept beside it.
-                    let from = if std::mem::take(&mut self.keeps_state) { 0 } else { *start };
-                    remember(&mut self.window, &out[from..]);
+                if self.takeover && !self.keeps_state {
+                    remember(&mut self.window, &out[*start..]);
                     *start = out.len();
                     let dictionary = &self.window[self.window.len().saturating_sub(WINDOW)..];
                     state.set_dictionary(dictionary).map_err(|_| InflateError::Corrupt)?;
