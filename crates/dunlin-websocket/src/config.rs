@@ -56,7 +56,7 @@ pub struct Config {
     /// permessage-deflate (RFC 7692), where the peer wants it too. Default: none.
     #[cfg(feature = "deflate")]
     pub deflate: Option<crate::Deflate>,
-    /// Silence after which a ping is sent; whatever comes ends the silence. Default: none.
+    /// Silence after which a ping is sent; whatever comes ends the silence. Zero is as none. Default: none.
     pub heartbeat: Option<Duration>,
     /// Silence after that ping which means that the peer is gone. It counts from when the ping has left; while
     /// that waits behind a large message, from when the peer took some of it last. Default: half of `heartbeat`.

@@ -69,6 +69,14 @@ async fn a_half_that_sends_is_told_when_the_other_has_come_to_the_end() {
     assert_eq!(began.elapsed(), Duration::from_millis(1500));
 }
 
+/// Settings often say zero for off.
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_of_no_time_is_none() {
+    let (mut ws, _peer) =
+        bare(Config { heartbeat: Some(Duration::ZERO), ..Config::default() }, 100);
+    assert!(timeout(Duration::from_secs(100), ws.receive()).await.is_err());
+}
+
 /// The ping waits behind a large message, and so does its answer.
 #[tokio::test(start_paused = true)]
 async fn who_takes_a_large_message_slowly_is_not_given_up_for_silence() {

@@ -83,6 +83,7 @@ impl Core {
         let (decoder, encoder) = agreed.codec(role, config.limits);
         let heartbeat = config
             .heartbeat
+            .filter(|interval| !interval.is_zero())
             .map(|interval| Heartbeat::new(interval, config.pong_timeout.unwrap_or(interval / 2)));
         let is_compressed = agreed.is_compressed();
         let protocol = agreed.protocol;
