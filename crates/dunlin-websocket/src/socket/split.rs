@@ -217,7 +217,12 @@ impl Sender {
         let ready = self.0.poll(Half::Sender, Core::poll_ready);
         ready.await?;
         // This half is the only one that sends, so there still is room.
-        self.0.core().start_send_part(part, is_last, compress)
+        self.0.core().start_send_part(part, is_last, compress)?;
+        if is_last {
+            // The receiver may have waited for it, with what its rooms say.
+            self.0.waker.wake_by_ref();
+        }
+        Ok(())
     }
 
     /// Writes all that is queued.
