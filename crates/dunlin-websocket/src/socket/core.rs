@@ -13,7 +13,6 @@ mod rooms;
 
 use std::fmt;
 use std::io;
-use std::mem::Discriminant;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker, ready};
@@ -147,8 +146,13 @@ impl Core {
     }
 
     /// How far it is on the way to its end.
-    pub(super) fn phase(&self) -> Discriminant<impl Sized + use<>> {
-        std::mem::discriminant(&self.state)
+    pub(super) fn phase(&self) -> &'static str {
+        match self.state {
+            State::Open => "open",
+            State::Closing(_) => "closing",
+            State::Ending(_) => "ending",
+            State::Ended => "ended",
+        }
     }
 
     pub(super) fn poll_receive(
@@ -464,15 +468,9 @@ fn lost(error: io::Error) -> Error {
 
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Open => "open",
-            State::Closing(_) => "closing",
-            State::Ending(_) => "ending",
-            State::Ended => "ended",
-        };
         f.debug_struct("WebSocket")
             .field("role", &self.role)
-            .field("state", &state)
+            .field("state", &self.phase())
             .field("protocol", &self.rest.protocol)
             .field("is_compressed", &self.rest.is_compressed)
             .finish_non_exhaustive()
