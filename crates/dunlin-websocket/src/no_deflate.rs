@@ -69,6 +69,10 @@ impl Compressor {
         match *self {}
     }
 
+    pub(crate) fn end_burst(&mut self) {
+        match *self {}
+    }
+
     pub(crate) fn part(&mut self, _: &[u8], _: bool, _: &mut Vec<u8>) {
         match *self {}
     }

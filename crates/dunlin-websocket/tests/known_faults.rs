@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dunlin_core::{Request, ResponseHead, Upgraded};
+use dunlin_websocket::ContextTakeover::{Always, Burst, Never};
 use dunlin_websocket::proto::{
     Compress, Decoder, Encoder, Event, FrameHeader, Input, OpCode, Outbox, apply_mask,
 };
 use dunlin_websocket::{
-    ClientHandshake, CloseCode, Config, Confirmed, Deflate, Error, Limits, Message, ProtocolError,
-    Role, ServerHandshake, WebSocket,
+    ClientHandshake, CloseCode, Config, Confirmed, ContextTakeover, Deflate, Error, Limits,
+    Message, ProtocolError, Role, ServerHandshake, WebSocket,
 };
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use tokio::io::{
@@ -40,7 +41,7 @@ fn agree(server: Config, client: Config) -> (ResponseHead, (Decoder, Encoder), C
     (head, codec, confirmed)
 }
 
-fn deflate(context_takeover: bool) -> Config {
+fn deflate(context_takeover: ContextTakeover) -> Config {
     let deflate = Deflate { context_takeover, threshold: 0, ..Deflate::default() };
     Config { deflate: Some(deflate), ..Config::default() }
 }
@@ -88,7 +89,7 @@ fn bare(config: Config) -> (WebSocket, DuplexStream) {
 /// tungstenite 2, 144, 235, 328, 426; tokio-tungstenite 251; actix-web 1635; warp 770; fastwebsockets 43.
 #[tokio::test]
 async fn both_ends_compress() {
-    let (_, (mut decoder, mut encoder), confirmed) = agree(deflate(false), deflate(false));
+    let (_, (mut decoder, mut encoder), confirmed) = agree(deflate(Never), deflate(Never));
     let (io, mut peer) = duplex(1 << 20);
     let mut ws = confirmed.open(Upgraded::new(io, Bytes::new()));
     assert!(ws.is_compressed());
@@ -110,7 +111,7 @@ async fn both_ends_compress() {
 #[tokio::test]
 async fn each_message_says_whether_it_is_compressed() {
     for compress in [Compress::Never, Compress::Auto] {
-        let (_, _, confirmed) = agree(deflate(true), deflate(true));
+        let (_, _, confirmed) = agree(deflate(Always), deflate(Always));
         let (io, mut peer) = duplex(1 << 20);
         let (mut ws, mut wire) = (confirmed.open(Upgraded::new(io, Bytes::new())), [0; 1]);
         let first = if compress == Compress::Never { 0x01 } else { 0x41 };
@@ -276,7 +277,7 @@ async fn a_tls_end_without_goodbye_after_the_close_frames_is_no_error() {
 /// sockudo-ws 14.
 #[test]
 fn a_message_that_did_not_shrink_does_not_spoil_the_context() {
-    for context_takeover in [true, false] {
+    for context_takeover in [Always, Burst, Never] {
         let (_, (mut decoder, _), confirmed) =
             agree(deflate(context_takeover), deflate(context_takeover));
         let (_, mut encoder) = confirmed.codec();
@@ -303,7 +304,7 @@ fn small_windows_take_what_is_longer_than_they_are() {
             let window = Deflate {
                 server_max_window_bits: bits,
                 client_max_window_bits: bits,
-                context_takeover: true,
+                context_takeover: Always,
                 threshold: 0,
                 level: 6,
                 ..Deflate::default()
@@ -328,8 +329,8 @@ fn small_windows_take_what_is_longer_than_they_are() {
 
 /// Decodes what a client may send once compression is agreed on.
 fn decode(wire: &[u8], limits: Limits) -> Result<Vec<Event>, ProtocolError> {
-    let config = Config { limits, ..deflate(true) };
-    let (_, (mut decoder, _), _) = agree(config, deflate(true));
+    let config = Config { limits, ..deflate(Always) };
+    let (_, (mut decoder, _), _) = agree(config, deflate(Always));
     let (mut input, mut events) = (Input::from(wire), Vec::new());
     while let Some(event) = decoder.decode(&mut input)? {
         events.push(event);
@@ -359,7 +360,7 @@ fn a_compressed_empty_message_is_inflated() {
 /// soketto 49, 107.
 #[test]
 fn no_context_takeover_is_announced_where_it_is_practised() {
-    let (head, (_, mut encoder), confirmed) = agree(deflate(false), deflate(false));
+    let (head, (_, mut encoder), confirmed) = agree(deflate(Never), deflate(Never));
     let answer = head.headers.get_str(header::SEC_WEBSOCKET_EXTENSIONS).unwrap();
     assert!(answer.contains("server_no_context_takeover"), "{answer}");
     assert!(answer.contains("client_no_context_takeover"), "{answer}");
@@ -372,7 +373,7 @@ fn no_context_takeover_is_announced_where_it_is_practised() {
         };
         assert_eq!(compressed(), compressed(), "the second does not refer to the first");
     }
-    let (head, ..) = agree(deflate(true), deflate(true));
+    let (head, ..) = agree(deflate(Always), deflate(Always));
     let answer = head.headers.get_str(header::SEC_WEBSOCKET_EXTENSIONS).unwrap();
     assert!(!answer.contains("takeover"), "{answer}");
 }
@@ -380,7 +381,7 @@ fn no_context_takeover_is_announced_where_it_is_practised() {
 /// aiohttp 7859.
 #[tokio::test]
 async fn compressing_in_two_tasks_mixes_no_frames() {
-    let (_, (mut decoder, _), confirmed) = agree(deflate(true), deflate(true));
+    let (_, (mut decoder, _), confirmed) = agree(deflate(Always), deflate(Always));
     let (io, mut peer) = duplex(3000);
     let (mut sender, mut receiver) = confirmed.open(Upgraded::new(io, Bytes::new())).split();
     let message = |count: usize| Message::from(format!("message {count} ").repeat(100 * count));
@@ -442,7 +443,7 @@ async fn a_heartbeat_that_fails_wakes_who_receives() {
 fn the_limit_holds_while_a_message_is_inflated() {
     let limits = Limits { max_message: 100_000, ..Limits::default() };
     // A megabyte of zeros in some kilobytes, and then the beginning of what would not inflate at all.
-    let (_, _, confirmed) = agree(deflate(false), deflate(false));
+    let (_, _, confirmed) = agree(deflate(Never), deflate(Never));
     let (_, mut encoder) = confirmed.codec();
     let mut out = Outbox::default();
     encoder.part(vec![0; 1 << 20].into(), false, Compress::Auto, &mut out).unwrap();

@@ -355,14 +355,14 @@ fn a_small_message_does_not_keep_what_came_along_with_it() {
 #[cfg(feature = "deflate")]
 mod deflate {
     use super::*;
-    use crate::deflate::{Compressor, DeflateParams, Inflater};
+    use crate::deflate::{Compressor, ContextTakeover, DeflateParams, Inflater};
 
     fn pair(takeover: bool, limits: Limits) -> (Encoder, Decoder) {
         let params = DeflateParams {
             level: 1,
             threshold: 10,
             out_bits: 15,
-            out_takeover: takeover,
+            out_takeover: if takeover { ContextTakeover::Always } else { ContextTakeover::Never },
             in_takeover: takeover,
             keeps_state: false,
         };

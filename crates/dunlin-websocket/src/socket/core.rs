@@ -230,6 +230,7 @@ impl Core {
             }
             return Poll::Ready(filled);
         }
+        self.encoder.end_burst();
         let is_crowded = !self.rest.seats.is_empty() && self.hear(cx);
         let written = self.transport.poll_write(cx, &mut self.out, 0);
         self.notice_leaving();
@@ -363,6 +364,8 @@ impl Core {
         }
         let high_water = self.rest.config.high_water;
         if self.out.len() >= high_water.max(1) {
+            // A peer that is slow to read keeps no state from others.
+            self.encoder.end_burst();
             let result = ready!(self.transport.poll_write(cx, &mut self.out, high_water / 2));
             self.give_up_on_timeout(result)?;
         }
@@ -410,6 +413,7 @@ impl Core {
         if matches!(self.state, State::Ended) {
             return Poll::Ready(Err(Error::Closed));
         }
+        self.encoder.end_burst();
         let result = ready!(self.transport.poll_write(cx, &mut self.out, 0));
         Poll::Ready(self.give_up_on_timeout(result))
     }
