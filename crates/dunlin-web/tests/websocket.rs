@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use common::{build, field, request, shown, with_field};
 use dunlin_core::{IntoResponse, Request, Response, Service, Upgraded};
-use dunlin_web::websocket::{CloseCode, Config, Limits, Origins, Role, ServerHandshake, WebSocket};
-use dunlin_web::{App, BuiltApp, ErrorView, Panic, WsUpgrade};
+use dunlin_web::websocket::{
+    CloseCode, Config, Limits, Origins, Role, ServerHandshake, WebSocket, can_upgrade,
+};
+use dunlin_web::{App, BuiltApp, ErrorView, Panic, WsUpgrade, get};
 use http::StatusCode;
 use tokio::io::duplex;
 
@@ -106,6 +108,21 @@ async fn one_path_has_a_page_and_a_socket() {
     let mut ws = open(app.call(asking("/")).await);
     assert!(ws.receive().await.is_none());
     assert_eq!(ws.close_frame().unwrap().code, CloseCode::NORMAL);
+}
+
+#[tokio::test]
+async fn who_asks_wrongly_where_there_is_a_page_too_is_told_by_a_route_of_its_own() {
+    async fn page() -> &'static str {
+        "a page"
+    }
+    let app = build(App::new().routes([get("/", echo).guard(can_upgrade), get("/", page)]));
+    assert_eq!(shown(app.call(request("GET", "/")).await).await, "200 a page");
+    assert_eq!(app.call(asking("/")).await.status(), 101);
+    let mut old = asking("/");
+    old.headers_mut().remove(&http::header::SEC_WEBSOCKET_VERSION);
+    let response = app.call(with_field(old, "sec-websocket-version", "8")).await;
+    assert_eq!(response.status(), 426);
+    assert_eq!(field(&response, "sec-websocket-version"), Some("13"));
 }
 
 #[tokio::test]

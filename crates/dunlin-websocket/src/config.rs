@@ -19,8 +19,8 @@ pub struct Limits {
     pub max_frame: usize,
     /// Frames of one message. They cost time and no memory. Default: 131,072.
     pub max_fragments: u32,
-    /// Times its sent size that a message of more than 64 KiB may inflate to. DEFLATE itself reaches
-    /// 1,032. Default: none, since `max_message` holds while a message inflates.
+    /// Times its sent size, by the lengths of the frames so far, that a message of more than 64 KiB may inflate to.
+    /// DEFLATE itself reaches 1,032. Default: none, since `max_message` holds while a message inflates.
     pub max_ratio: Option<u32>,
 }
 
@@ -56,16 +56,19 @@ pub struct Config {
     /// permessage-deflate (RFC 7692), where the peer wants it too. Default: none.
     #[cfg(feature = "deflate")]
     pub deflate: Option<crate::Deflate>,
-    /// Silence after which a ping is sent; whatever comes ends the silence. Default: none.
+    /// Silence after which a ping is sent; whatever comes ends the silence. Zero is as none. Default: none.
     pub heartbeat: Option<Duration>,
-    /// Silence after that ping which means that the peer is gone. Default: half of `heartbeat`.
+    /// Silence after that ping which means that the peer is gone. It counts from when the ping has left; while
+    /// that waits behind a large message, from when the peer took some of it last. Default: half of `heartbeat`.
     pub pong_timeout: Option<Duration>,
     /// Longest time for which the peer takes nothing of what waits to be written, while something is sent or
     /// received. Default: 30 s.
     pub write_timeout: Duration,
-    /// Longest wait for the peer's answer to a close frame. Default: 10 s.
+    /// Longest wait for the peer's answer to a close frame, from when that has left. While it waits behind what is
+    /// queued, the peer has as long to take some of it. Default: 10 s.
     pub close_timeout: Duration,
-    /// Longest wait for the peer to end the TCP connection once both have said close, or one has failed.
+    /// Longest wait for the peer to end the TCP connection once both have said close, or one has failed. Where our
+    /// close frame waits behind what is queued, a peer that has said close has as long to take some of it.
     /// Default: 2 s.
     pub linger: Duration,
     /// Bytes that wait to be written from which on sending waits too. Default: 64 KiB.

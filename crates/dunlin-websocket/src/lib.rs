@@ -68,7 +68,7 @@ mod socket;
 pub use self::close::{CloseCode, CloseFrame};
 pub use self::config::{Config, Limits, Role};
 #[cfg(feature = "deflate")]
-pub use self::deflate::Deflate;
+pub use self::deflate::{ContextTakeover, Deflate};
 pub use self::error::Error;
 pub use self::handshake::{
     Accepted, BadProtocol, ClientHandshake, Confirmed, HandshakeError, Origins, Refused,

@@ -5,6 +5,8 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 
+use crate::error::Error;
+
 /// A whole message.
 ///
 /// ```
@@ -44,6 +46,25 @@ impl Message {
             Self::Text(text) => text.into_bytes(),
             Self::Binary(bytes) => bytes,
         }
+    }
+
+    pub(crate) fn into_text(self) -> Result<Text, Error> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::Binary(_) => Err(Error::WrongKind { expected: "text" }),
+        }
+    }
+
+    pub(crate) fn into_binary(self) -> Result<Bytes, Error> {
+        match self {
+            Self::Binary(bytes) => Ok(bytes),
+            Self::Text(_) => Err(Error::WrongKind { expected: "binary" }),
+        }
+    }
+
+    #[cfg(feature = "json")]
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(self.as_bytes()).map_err(Error::Json)
     }
 
     /// Bytes of payload.

@@ -15,6 +15,7 @@ pub(crate) enum Compressor {}
 pub(crate) enum InflateError {
     Corrupt,
     TooLarge,
+    TooManyFinals,
     NoState,
 }
 
@@ -65,6 +66,10 @@ impl Compressor {
     }
 
     pub(crate) fn forget(&mut self) {
+        match *self {}
+    }
+
+    pub(crate) fn end_burst(&mut self) {
         match *self {}
     }
 

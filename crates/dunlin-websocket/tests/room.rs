@@ -126,6 +126,25 @@ async fn a_message_that_is_sent_in_parts_is_not_broken_into() {
     );
 }
 
+/// The half that hears the room waits for something else by then.
+#[tokio::test]
+async fn what_was_said_meanwhile_follows_a_message_that_a_half_sends_in_parts() {
+    let room = Room::default();
+    let (server, client) = duplex(1 << 16);
+    let mut ws = WebSocket::new(server, Role::Server, Config::default());
+    let _membership = room.join(&mut ws);
+    let (mut sender, mut receiver) = ws.split();
+    tokio::spawn(async move { receiver.receive().await });
+    sender.send_part("in ", false).await.unwrap();
+    room.broadcast("between");
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    sender.send_part("parts", true).await.unwrap();
+    let mut client = WebSocket::new(client, Role::Client, Config::default());
+    assert_eq!(text(&mut client).await, "in parts");
+    let next = tokio::time::timeout(Duration::from_secs(30), text(&mut client)).await;
+    assert_eq!(next.expect("it waits for another message"), "between");
+}
+
 #[tokio::test]
 async fn more_than_fits_the_sockets_queue_is_sent_all_the_same() {
     let room = Room::new(RoomConfig { max_queued: 64 << 20, ..RoomConfig::default() });

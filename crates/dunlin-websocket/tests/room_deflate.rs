@@ -3,7 +3,7 @@
 
 use dunlin_core::{Request, Response};
 use dunlin_server::Server;
-use dunlin_websocket::{Config, Deflate, Room, ServerHandshake};
+use dunlin_websocket::{Config, ContextTakeover, Deflate, Room, ServerHandshake};
 use flate2::{Decompress, FlushDecompress};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -39,7 +39,7 @@ async fn opened(room: &Room, fields: &str) -> (tokio::net::TcpStream, String) {
 }
 
 fn deflating() -> Config {
-    let deflate = Deflate { context_takeover: true, ..Deflate::default() };
+    let deflate = Deflate { context_takeover: ContextTakeover::Always, ..Deflate::default() };
     Config { deflate: Some(deflate), ..Config::default() }
 }
 

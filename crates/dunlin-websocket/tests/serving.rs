@@ -77,6 +77,29 @@ async fn a_socket_that_is_dropped_is_closed_in_order() {
 }
 
 #[tokio::test]
+async fn the_body_of_a_request_is_no_frame() {
+    let server = start(|mut ws: WebSocket| async move {
+        while let Some(Ok(message)) = ws.receive().await {
+            ws.send(message).await.unwrap();
+        }
+    })
+    .await;
+    let body = [&[0x81, 0x88, 0, 0, 0, 0][..], b"smuggled"].concat();
+    let head = REQUEST.replace("Host: a", &format!("Host: a\r\nContent-Length: {}", body.len()));
+    let frame = [&[0x81, 0x85, 0, 0, 0, 0][..], b"right"].concat();
+    let mut io = TcpStream::connect(server.addresses()[0]).await.unwrap();
+    io.write_all(&[head.as_bytes(), &body, &frame].concat()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(io.read_u8().await.unwrap());
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 101 "));
+    let mut echoed = [0; 7];
+    io.read_exact(&mut echoed).await.unwrap();
+    assert_eq!(&echoed, b"\x81\x05right");
+}
+
+#[tokio::test]
 async fn a_panic_is_told_the_peer_as_1011() {
     for early in [true, false] {
         let server = start(move |mut ws: WebSocket| {

@@ -418,6 +418,25 @@ async fn large_messages_go_in_parts_both_ways() {
 
 #[cfg(feature = "json")]
 #[tokio::test]
+async fn halves_send_and_receive_all_kinds() {
+    let (server, client) = pair(Config::default());
+    let (mut sender, client) = client.split();
+    let (_sender, mut receiver) = server.split();
+    sender.send_json(&[1, 2, 3]).await.unwrap();
+    assert_eq!(receiver.receive_json::<Vec<u8>>().await.unwrap().unwrap(), [1, 2, 3]);
+    sender.feed_part("in ", false).await.unwrap();
+    sender.send_part("parts", true).await.unwrap();
+    assert_eq!(receiver.receive_text().await.unwrap().unwrap(), "in parts");
+    sender.send("text").await.unwrap();
+    assert!(matches!(receiver.receive_binary().await, Some(Err(Error::WrongKind { .. }))));
+    assert!(!receiver.is_closed() && !receiver.is_compressed() && receiver.protocol().is_none());
+    sender.close(CloseCode::NORMAL, "").await.unwrap();
+    assert!(receiver.receive().await.is_none());
+    assert!(receiver.is_closed() && sender.is_closed() && client.is_closed());
+}
+
+#[cfg(feature = "json")]
+#[tokio::test]
 async fn json_goes_both_ways_and_a_wrong_message_ends_nothing() {
     let (mut server, mut client) = pair(Config::default());
     client.send_json(&[1, 2, 3]).await.unwrap();

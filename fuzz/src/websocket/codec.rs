@@ -190,6 +190,9 @@ pub fn ws_round_trip(data: &[u8]) {
                 let (_, begun) = parts.get_or_insert_with(|| (is_text, Vec::new()));
                 begun.extend_from_slice(&bytes);
                 assert_eq!(encoder.is_in_message(), !is_last);
+                if step & 8 != 0 {
+                    encoder.end_burst();
+                }
                 if is_last && let Some((_, begun)) = parts.take() {
                     expected.push(Event::Message(message(begun)));
                 }

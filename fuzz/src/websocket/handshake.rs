@@ -1,7 +1,7 @@
 //! The opening handshake, from both ends.
 
 use dunlin_core::Headers;
-use dunlin_websocket::{ClientHandshake, Config, Deflate, ServerHandshake};
+use dunlin_websocket::{ClientHandshake, Config, ContextTakeover, Deflate, ServerHandshake};
 use http::header::{
     CONNECTION, HOST, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -28,7 +28,8 @@ const FIELDS: [HeaderName; 8] = [
 pub fn ws_handshake(data: &[u8]) {
     let (&choice, changes) = data.split_first().unwrap_or((&0, data));
     let deflate = Deflate {
-        context_takeover: choice & 1 != 0,
+        context_takeover: super::takeover(choice & 1 != 0, choice & 64 != 0),
+        peer_context_takeover: choice & 128 == 0,
         server_max_window_bits: 9 + (choice >> 1) % 7,
         client_max_window_bits: 9 + (choice >> 4) % 7,
         ..Deflate::default()
@@ -79,7 +80,10 @@ fn server_answer(agreed: &str, offered: &str, ours: &Deflate) {
         seen.push(name);
         match name {
             "server_no_context_takeover" => assert_eq!(value, ""),
-            "client_no_context_takeover" => assert!(value.is_empty() && offered.contains(name)),
+            "client_no_context_takeover" => {
+                assert!(value.is_empty());
+                assert!(offered.contains(name) || !ours.peer_context_takeover, "{agreed}");
+            }
             "server_max_window_bits" => {
                 let bits: u8 = value.parse().expect("a number");
                 assert!((8..=ours.server_max_window_bits).contains(&bits), "{agreed}");
@@ -93,7 +97,7 @@ fn server_answer(agreed: &str, offered: &str, ours: &Deflate) {
         }
     }
     let has_takeover = !seen.contains(&"server_no_context_takeover");
-    assert!(!has_takeover || ours.context_takeover);
+    assert!(!has_takeover || ours.context_takeover != ContextTakeover::Never);
 }
 
 fn all(headers: &Headers, name: &HeaderName) -> String {

@@ -12,7 +12,19 @@ use crate::error::{HttpError, Result};
 /// A request that asks for a WebSocket (RFC 6455 §4.2), to be accepted with settings of one's own.
 ///
 /// A request that asks for none, or wrongly, is answered for the handler: 426 with what to upgrade to, 400 or
-/// 405. Take an `Option<WsUpgrade>` where one path has a page as well.
+/// 405. Where one path has a page as well, make it two routes, the first for whoever
+/// [asks for a WebSocket](dunlin_websocket::can_upgrade) at all; or take an `Option<WsUpgrade>`, and who asks
+/// wrongly gets the page too.
+///
+/// ```
+/// # use dunlin_web::{App, WsUpgrade, get};
+/// use dunlin_web::websocket::can_upgrade;
+/// # async fn feed(ws: WsUpgrade) -> dunlin_core::Response { ws.on_upgrade(|_| async {}) }
+/// # async fn page() -> &'static str { "a page" }
+///
+/// let app = App::new().routes([get("/feed", feed).guard(can_upgrade), get("/feed", page)]);
+/// # app.build().unwrap();
+/// ```
 ///
 /// ```
 /// use dunlin_core::Response;

@@ -11,6 +11,10 @@ const WINDOW: usize = 32 * 1024;
 /// Bytes more than that which are kept, so that small messages do not move all of it for each of them.
 const SLACK: usize = 2 * 1024;
 
+/// Blocks with BFINAL that a message may have, and besides one for each 64 bytes that come of them. Each is a
+/// stream of its own to zlib, which costs a lot more than the two bytes it may have.
+const MAX_FINALS: u64 = 1024;
+
 /// Why a message cannot be inflated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum InflateError {
@@ -18,6 +22,8 @@ pub(crate) enum InflateError {
     Corrupt,
     /// It has more bytes than it may have.
     TooLarge,
+    /// It ends too often and says too little.
+    TooManyFinals,
     /// The process's budget for states is used up.
     NoState,
 }
@@ -33,6 +39,13 @@ pub(crate) struct Inflater {
     window: Vec<u8>,
     takeover: bool,
     keeps_state: bool,
+    /// Blocks with BFINAL in the present message, and bytes that came of them.
+    finals: u64,
+    finished: u64,
+    /// Bytes of messages before that its state has given.
+    before: u64,
+    /// Nothing has come since such a block.
+    is_final: bool,
 }
 
 impl Inflater {
@@ -42,6 +55,10 @@ impl Inflater {
             window: Vec::new(),
             takeover: params.in_takeover,
             keeps_state: params.in_takeover && params.keeps_state,
+            finals: 0,
+            finished: 0,
+            before: 0,
+            is_final: false,
         }
     }
 
@@ -52,15 +69,22 @@ impl Inflater {
         out: &mut Vec<u8>,
         max: usize,
     ) -> Result<(), InflateError> {
-        let start = out.len();
-        self.run(input, out, max)?;
+        let mut start = out.len();
+        self.run(input, out, max, &mut start)?;
         if self.takeover && !self.keeps_state {
-            self.remember(&out[start..]);
+            remember(&mut self.window, &out[start..]);
         }
         Ok(())
     }
 
-    fn run(&mut self, mut input: &[u8], out: &mut Vec<u8>, max: usize) -> Result<(), InflateError> {
+    /// Inflates; from `start` on, `out` holds what the window does not.
+    fn run(
+        &mut self,
+        mut input: &[u8],
+        out: &mut Vec<u8>,
+        max: usize,
+        start: &mut usize,
+    ) -> Result<(), InflateError> {
         if input.is_empty() {
             return Ok(());
         }
@@ -71,8 +95,10 @@ impl Inflater {
                 lent.state.set_dictionary(dictionary).map_err(|_| InflateError::Corrupt)?;
             }
             self.state = Some(lent);
+            self.before = 0;
         }
         let Some(Lent { state, .. }) = &mut self.state else { return Ok(()) };
+        self.is_final = false;
         loop {
             if out.len() == out.capacity() {
                 // One byte more than allowed, so that too much shows.
@@ -91,9 +117,22 @@ impl Inflater {
                 return Err(InflateError::TooLarge);
             }
             if status == Status::StreamEnd {
-                // A block with BFINAL (RFC 7692 §7.2.3.4). What follows is a new stream.
+                // A block with BFINAL (RFC 7692 §7.2.3.4). What follows is a new stream to zlib; to the peer, the
+                // window may go on. A state's own cannot be had, and is lost: zlib as a sender loses its own there too.
+                self.finals += 1;
+                self.finished += state.total_out() - std::mem::take(&mut self.before);
+                if self.finals > MAX_FINALS + self.finished / 64 {
+                    return Err(InflateError::TooManyFinals);
+                }
                 state.reset(false);
+                if self.takeover && !self.keeps_state {
+                    remember(&mut self.window, &out[*start..]);
+                    *start = out.len();
+                    let dictionary = &self.window[self.window.len().saturating_sub(WINDOW)..];
+                    state.set_dictionary(dictionary).map_err(|_| InflateError::Corrupt)?;
+                }
                 if input.is_empty() {
+                    self.is_final = true;
                     return Ok(());
                 }
                 continue;
@@ -117,7 +156,13 @@ impl Inflater {
             // An empty message in an empty frame: nothing, as it says.
             return Ok(());
         }
-        self.inflate(&TAIL, out, max)?;
+        // There are peers that leave out the header which the tail would belong to. It must not be taken for the
+        // beginning of the next message.
+        if !self.is_final {
+            self.inflate(&TAIL, out, max)?;
+        }
+        (self.finals, self.finished) = (0, 0);
+        self.before = self.state.as_ref().map_or(0, |lent| lent.state.total_out());
         if !self.takeover {
             self.give_back();
         }
@@ -138,16 +183,16 @@ impl Inflater {
             self.window.shrink_to(WINDOW + SLACK);
         }
     }
+}
 
-    /// Keeps what later messages may refer to. Within a message up to twice of it, so that a message in many
-    /// small pieces does not move it for each of them.
-    fn remember(&mut self, new: &[u8]) {
-        let new = &new[new.len().saturating_sub(WINDOW)..];
-        if self.window.len() + new.len() > 2 * WINDOW {
-            self.window.drain(..self.window.len() + new.len() - WINDOW);
-        }
-        self.window.extend_from_slice(new);
+/// Keeps what later messages may refer to. Within a message up to twice of it, so that a message in many small
+/// pieces does not move it for each of them.
+fn remember(window: &mut Vec<u8>, new: &[u8]) {
+    let new = &new[new.len().saturating_sub(WINDOW)..];
+    if window.len() + new.len() > 2 * WINDOW {
+        window.drain(..window.len() + new.len() - WINDOW);
     }
+    window.extend_from_slice(new);
 }
 
 impl std::fmt::Debug for Inflater {

@@ -20,16 +20,16 @@ pub(crate) use self::inflate::{InflateError, Inflater};
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Deflate {
-    /// How hard to try, from 1 to 9. Default: 1.
+    /// How hard to try, from 1 to 9. Messages of 16 KiB or more are compressed at level 2 at least. Default: 1.
     pub level: u8,
     /// Messages that are shorter are sent as they are. Default: 64 bytes.
     pub threshold: usize,
-    /// Whether messages that we send may refer to those before them. Small messages that are alike shrink a
-    /// lot more with it; a connection then keeps its states, about 350 kB, from its first message to its end.
-    /// Without it states are lent for a message at a time. Default: false.
-    ///
-    /// The peer may do so either way, unless it offers not to: its last 32 KiB are kept then, and no more.
-    pub context_takeover: bool,
+    /// Which messages before them those that we send may refer to. Default: [`ContextTakeover::Burst`].
+    pub context_takeover: ContextTakeover,
+    /// Whether messages of the peer may refer to those before them: its last 32 KiB are kept then, and no more.
+    /// Without it nothing is; a client accepts no server then that does not agree. Default: true, unless the peer
+    /// itself offers not to.
+    pub peer_context_takeover: bool,
     /// Bits of the window of what the server sends: a client asks for no more, a server uses no more.
     /// From 9 to 15. Default: 15.
     pub server_max_window_bits: u8,
@@ -38,12 +38,32 @@ pub struct Deflate {
     pub client_max_window_bits: u8,
 }
 
+/// Which messages before them those that are sent may refer to: the more, the smaller they become where they
+/// are alike, and the longer a connection keeps what it compresses with, about 300 kB.
+///
+/// Where a secret and what an attacker chooses go through one connection, in different messages, the sizes of
+/// those that refer to each other tell of the secret: [`Never`](Self::Never) is for these, and
+/// [`Compress::Never`](crate::Compress::Never) where both are in one message (RFC 7692 §8).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ContextTakeover {
+    /// None. The peer is told so, and need not keep what came before.
+    Never,
+    /// Those of the same burst: what is queued until it is written, such as the answers to all that came in one
+    /// read. Between bursts a connection keeps nothing. As a client's this is `Never`, which spares the server
+    /// the memory.
+    #[default]
+    Burst,
+    /// All, from the first to the last of the connection.
+    Always,
+}
+
 impl Default for Deflate {
     fn default() -> Self {
         Self {
             level: 1,
             threshold: 64,
-            context_takeover: false,
+            context_takeover: ContextTakeover::Burst,
+            peer_context_takeover: true,
             server_max_window_bits: 15,
             client_max_window_bits: 15,
         }
@@ -54,8 +74,8 @@ impl Deflate {
     /// Sets how many bytes the compression states of all connections of this process may take together.
     /// Default: 256 MiB.
     ///
-    /// A state is lent for the length of a message, about 300 kB to compress and 42 kB to inflate, or to the end
-    /// of the connection with [`context_takeover`](Self::context_takeover). Where the budget is used up, messages
+    /// A state is lent for a message or a burst of them, about 300 kB to compress and 42 kB to inflate, or to the
+    /// end of the connection with [`ContextTakeover::Always`]. Where the budget is used up, messages
     /// are sent as they are, and a compressed one that comes is refused with
     /// [`ProtocolError::NoDeflateState`](crate::ProtocolError::NoDeflateState), close code 1013.
     pub fn set_memory_budget(bytes: usize) {
@@ -76,7 +96,7 @@ pub(crate) struct DeflateParams {
     /// Bits of the window of what we send. With 8 of them nothing is compressed: zlib has no window of
     /// 256 bytes, and a peer that is promised one must not be sent more.
     pub(crate) out_bits: u8,
-    pub(crate) out_takeover: bool,
+    pub(crate) out_takeover: ContextTakeover,
     pub(crate) in_takeover: bool,
     /// Whether a state that could be lent is kept all the same, for speed.
     pub(crate) keeps_state: bool,
@@ -92,11 +112,12 @@ mod tests {
     use super::*;
 
     fn params(out_bits: u8, takeover: bool, level: u8) -> DeflateParams {
+        let out_takeover = if takeover { ContextTakeover::Always } else { ContextTakeover::Never };
         DeflateParams {
             level,
             threshold: 0,
             out_bits,
-            out_takeover: takeover,
+            out_takeover,
             in_takeover: takeover,
             keeps_state: level > 5,
         }
@@ -166,6 +187,69 @@ mod tests {
         assert!(second.len() * 4 < first.len(), "{} and {}", first.len(), second.len());
     }
 
+    fn burst() -> DeflateParams {
+        DeflateParams { out_takeover: ContextTakeover::Burst, ..params(15, true, 1) }
+    }
+
+    #[test]
+    fn messages_refer_to_those_of_their_burst_and_no_others() {
+        let text = b"the same words in the same order, said a second time";
+        let (mut compressor, mut inflater) =
+            (Compressor::new(&burst()).unwrap(), Inflater::new(&params(15, true, 1)));
+        let mut sizes = Vec::new();
+        for ends_burst in [false, true, false, false] {
+            let mut wire = Vec::new();
+            assert!(compressor.compress(text, &mut wire));
+            assert_eq!(inflate_in_pieces(&mut inflater, &wire, 7), text);
+            sizes.push(wire.len());
+            if ends_burst {
+                compressor.end_burst();
+            }
+        }
+        assert!(sizes[1] * 4 < sizes[0], "{sizes:?}");
+        assert_eq!(sizes[..2], sizes[2..]);
+    }
+
+    #[test]
+    fn in_a_burst_what_does_not_shrink_is_sent_if_it_is_small_and_else_forgotten() {
+        let mut keys = crate::proto::Keys::new();
+        let noise: Vec<u8> = (0..300).flat_map(|_| keys.next().to_ne_bytes()).collect();
+        let (mut compressor, mut inflater) =
+            (Compressor::new(&burst()).unwrap(), Inflater::new(&params(15, true, 1)));
+        let mut compress = |message: &[u8]| {
+            let mut wire = Vec::new();
+            let is_sent = compressor.compress(message, &mut wire);
+            assert!(!is_sent || inflate_in_pieces(&mut inflater, &wire, 100) == message);
+            is_sent.then_some(wire.len())
+        };
+        assert!(compress(&noise[..1000]).unwrap() > 1000);
+        assert!(compress(&noise[..1000]).unwrap() < 100);
+        // The peer has not been sent this one, so nothing may refer to it.
+        assert_eq!(compress(&noise[1000..]), None);
+        assert!(compress(&noise[1000..2000]).unwrap() > 1000);
+    }
+
+    #[test]
+    fn a_large_message_is_worth_another_level() {
+        let words: String =
+            (0..20_000u64).map(|n| format!("{:x} ", n * n * 2_654_435_761)).collect();
+        let sizes = |len: usize, level| {
+            let params = DeflateParams { level, ..burst() };
+            let mut compressor = Compressor::new(&params).unwrap();
+            [100, len, 100].map(|len| {
+                let mut wire = Vec::new();
+                assert!(compressor.compress(&words.as_bytes()[..len], &mut wire));
+                compressor.end_burst();
+                wire.len()
+            })
+        };
+        let (one, two) = (sizes(16 * 1024, 1), sizes(16 * 1024, 2));
+        assert_eq!(one[1], two[1]);
+        // The one before it and the one behind it are compressed as they would be.
+        assert_eq!(one[0], one[2]);
+        assert_ne!(sizes(16 * 1024 - 1, 1)[1], sizes(16 * 1024 - 1, 2)[1]);
+    }
+
     #[test]
     fn a_message_that_does_not_shrink_is_refused_without_takeover_alone() {
         let mut keys = crate::proto::Keys::new();
@@ -190,6 +274,53 @@ mod tests {
         assert_eq!(all(b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"), b"Hello");
         // 7.2.3.6: an empty message, which made a peer of ours spin for ever.
         assert_eq!(all(b"\x00"), b"");
+    }
+
+    /// RFC 7692 §7.2.3.4 says that such a message is read as any other, so the window outlives it.
+    #[test]
+    fn what_comes_after_a_final_block_may_refer_to_what_came_before_it() {
+        let hello = b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00";
+        let again = b"\xf2\x00\x11\x00\x00";
+        for is_lent_anew in [false, true] {
+            let mut inflater = Inflater::new(&params(15, true, 1));
+            // There are peers that leave out the last byte.
+            for wire in [&hello[..], again, &hello[..7], again] {
+                assert_eq!(inflate_in_pieces(&mut inflater, wire, 3), b"Hello");
+                if is_lent_anew {
+                    inflater.give_back();
+                }
+            }
+            // Both in one message.
+            let wire = [&hello[..7], again].concat();
+            assert_eq!(inflate_in_pieces(&mut inflater, &wire, 100), b"HelloHello");
+        }
+        // A state that is kept loses its window there.
+        let mut inflater = Inflater::new(&params(15, true, 9));
+        for wire in [&hello[..], &hello[..7], hello] {
+            assert_eq!(inflate_in_pieces(&mut inflater, wire, 3), b"Hello");
+        }
+        let refused = inflater.inflate(again, &mut Vec::new(), usize::MAX);
+        assert_eq!(refused, Err(InflateError::Corrupt));
+    }
+
+    #[test]
+    fn final_blocks_without_end_are_refused() {
+        let mut inflater = Inflater::new(&params(15, true, 1));
+        let inflate = |inflater: &mut Inflater, wire: &[u8]| {
+            let mut out = Vec::new();
+            inflater.inflate(wire, &mut out, usize::MAX)?;
+            inflater.finish(&mut out, usize::MAX).map(|()| out.len())
+        };
+        let hello = b"\xf3\x48\xcd\xc9\xc9\x07\x00";
+        // As many in each message, and no more.
+        for _ in 0..3 {
+            assert_eq!(inflate(&mut inflater, &b"\x03\x00".repeat(1024)), Ok(0));
+            assert_eq!(inflate(&mut inflater, &hello.repeat(1100)), Ok(5500));
+        }
+        let error = Err(InflateError::TooManyFinals);
+        assert_eq!(inflate(&mut inflater, &b"\x03\x00".repeat(1025)), error);
+        let mut inflater = Inflater::new(&params(15, false, 1));
+        assert_eq!(inflate(&mut inflater, &hello.repeat(1200)), error);
     }
 
     #[test]

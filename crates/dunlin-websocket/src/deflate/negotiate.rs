@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Deflate, DeflateParams};
+use super::{ContextTakeover, Deflate, DeflateParams};
 use crate::handshake::Extension;
 
 const NAME: &str = "permessage-deflate";
@@ -66,14 +66,18 @@ impl Deflate {
         self.client_max_window_bits.clamp(9, 15)
     }
 
-    fn params(&self, out_bits: u8, out_takeover: bool, in_takeover: bool) -> DeflateParams {
+    fn params(&self, out_bits: u8, is_out_allowed: bool, in_takeover: bool) -> DeflateParams {
         DeflateParams {
             level: self.level.clamp(1, 9),
             threshold: self.threshold,
             out_bits,
-            out_takeover,
+            out_takeover: if is_out_allowed {
+                self.context_takeover
+            } else {
+                ContextTakeover::Never
+            },
             in_takeover,
-            keeps_state: self.context_takeover,
+            keeps_state: self.context_takeover == ContextTakeover::Always,
         }
     }
 
@@ -82,9 +86,10 @@ impl Deflate {
         let offers = offers.iter().filter(|offer| offer.name == NAME);
         let offer = offers.filter_map(Params::read).next()?;
         let mut answer = NAME.to_owned();
-        let server_no_takeover = offer.server_no_takeover || !self.context_takeover;
-        // A server may ask it of any client. Ours does not: there are clients that go on regardless.
-        let client_no_takeover = offer.client_no_takeover;
+        let is_forgetful = self.context_takeover == ContextTakeover::Never;
+        let server_no_takeover = offer.server_no_takeover || is_forgetful;
+        // A server may ask it of any client (RFC 7692 §7.1.1.2).
+        let client_no_takeover = offer.client_no_takeover || !self.peer_context_takeover;
         if server_no_takeover {
             answer.push_str("; server_no_context_takeover");
         }
@@ -108,9 +113,12 @@ impl Deflate {
     /// A client's offer.
     pub(crate) fn offer(&self) -> String {
         let mut offer = NAME.to_owned();
-        if !self.context_takeover {
+        if self.context_takeover != ContextTakeover::Always {
             // A hint: it lets the server do without a window for us.
             offer.push_str("; client_no_context_takeover");
+        }
+        if !self.peer_context_takeover {
+            offer.push_str("; server_no_context_takeover");
         }
         match self.client_bits() {
             15 => offer.push_str("; client_max_window_bits"),
@@ -137,8 +145,12 @@ impl Deflate {
         if server_bits > self.server_bits() || client_bits > self.client_bits() {
             return None;
         }
-        let out_takeover = self.context_takeover && !params.client_no_takeover;
-        Some(self.params(client_bits, out_takeover, !params.server_no_takeover))
+        if !self.peer_context_takeover && !params.server_no_takeover {
+            return None;
+        }
+        let is_out_allowed =
+            self.context_takeover == ContextTakeover::Always && !params.client_no_takeover;
+        Some(self.params(client_bits, is_out_allowed, !params.server_no_takeover))
     }
 }
 
@@ -157,7 +169,7 @@ mod tests {
     }
 
     fn takeover() -> Deflate {
-        Deflate { context_takeover: true, ..Deflate::default() }
+        Deflate { context_takeover: ContextTakeover::Always, ..Deflate::default() }
     }
 
     #[test]
@@ -190,6 +202,7 @@ mod tests {
         assert_eq!(text, "permessage-deflate; server_max_window_bits=8");
         assert_eq!(params.out_bits, 8);
         let small = Deflate {
+            context_takeover: ContextTakeover::Never,
             server_max_window_bits: 10,
             client_max_window_bits: 11,
             ..Deflate::default()
@@ -197,12 +210,46 @@ mod tests {
         let no = "permessage-deflate; server_no_context_takeover";
         let (params, text) = answer(small, "; server_max_window_bits=12");
         assert_eq!(text, format!("{no}; server_max_window_bits=10"));
-        assert!(params.in_takeover && !params.out_takeover);
+        assert!(params.in_takeover && params.out_takeover == ContextTakeover::Never);
         let (_, text) = answer(small, "; client_max_window_bits=12");
         assert_eq!(text, format!("{no}; server_max_window_bits=10; client_max_window_bits=11"));
         let (params, text) = answer(takeover(), "; client_no_context_takeover");
         assert_eq!(text, "permessage-deflate; client_no_context_takeover");
-        assert!(!params.in_takeover && params.out_takeover);
+        assert!(!params.in_takeover && params.out_takeover == ContextTakeover::Always);
+    }
+
+    #[test]
+    fn either_end_may_ask_the_other_to_refer_to_nothing() {
+        let forgetful = Deflate { peer_context_takeover: false, ..takeover() };
+        let offer = forgetful.offer();
+        assert_eq!(offer, "permessage-deflate; server_no_context_takeover; client_max_window_bits");
+        let (server, answer) = takeover().answer(&[extension(&offer)]).unwrap();
+        assert!(server.out_takeover == ContextTakeover::Never && server.in_takeover, "{answer}");
+        let client = forgetful.confirm(&extension(&answer)).unwrap();
+        assert!(client.out_takeover == ContextTakeover::Always && !client.in_takeover);
+        assert!(forgetful.confirm(&extension("permessage-deflate")).is_none());
+        // And a server of any client.
+        let (server, answer) = forgetful.answer(&[extension(&takeover().offer())]).unwrap();
+        assert_eq!(answer, "permessage-deflate; client_no_context_takeover");
+        assert!(server.out_takeover == ContextTakeover::Always && !server.in_takeover);
+        let client = takeover().confirm(&extension(&answer)).unwrap();
+        assert!(client.out_takeover == ContextTakeover::Never && client.in_takeover);
+    }
+
+    #[test]
+    fn a_burst_is_the_servers_where_the_client_lets_it() {
+        let ours = Deflate::default();
+        let (params, text) = ours.answer(&[extension(&ours.offer())]).unwrap();
+        assert_eq!(params.out_takeover, ContextTakeover::Burst);
+        assert_eq!(text, "permessage-deflate; client_no_context_takeover");
+        assert!(!params.in_takeover && !params.keeps_state);
+        let client = ours.confirm(&extension(&text)).unwrap();
+        assert_eq!(client.out_takeover, ContextTakeover::Never);
+        assert!(client.in_takeover);
+        let declined = extension("permessage-deflate; server_no_context_takeover");
+        let (params, text) = ours.answer(&[declined]).unwrap();
+        assert_eq!(params.out_takeover, ContextTakeover::Never);
+        assert_eq!(text, "permessage-deflate; server_no_context_takeover");
     }
 
     #[test]
@@ -211,7 +258,11 @@ mod tests {
             deflate.confirm(&extension(&format!("permessage-deflate{answer}")))
         };
         let params = confirm(takeover(), "; client_max_window_bits=9").unwrap();
-        assert!(params.out_bits == 9 && params.in_takeover && params.out_takeover);
+        assert!(
+            params.out_bits == 9
+                && params.in_takeover
+                && params.out_takeover == ContextTakeover::Always
+        );
         assert!(confirm(takeover(), "; client_max_window_bits").is_none());
         assert!(confirm(takeover(), "; server_max_window_bits=16").is_none());
         let small =

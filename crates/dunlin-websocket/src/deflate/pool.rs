@@ -45,14 +45,15 @@ impl Drop for Lease {
     }
 }
 
-struct Spare {
-    level: u8,
+/// A compressing state, and what it was made for.
+pub(super) struct CompressState {
+    pub(super) level: u8,
     bits: u8,
-    state: Compress,
+    pub(super) zlib: Compress,
 }
 
 static INFLATE: Mutex<Vec<Decompress>> = Mutex::new(Vec::new());
-static COMPRESS: Mutex<Vec<Spare>> = Mutex::new(Vec::new());
+static COMPRESS: Mutex<Vec<CompressState>> = Mutex::new(Vec::new());
 
 /// `None` where the budget is used up.
 pub(super) fn take_inflate() -> Option<Lent<Decompress>> {
@@ -74,34 +75,35 @@ pub(super) fn put_inflate(lent: Lent<Decompress>) {
 }
 
 /// `None` where the budget is used up.
-pub(super) fn take_compress(level: u8, bits: u8) -> Option<Lent<Compress>> {
+pub(super) fn take_compress(level: u8, bits: u8) -> Option<Lent<CompressState>> {
     // Window and chains go by the bits, the rest does not.
     let lease = Lease::within_budget((172 << 10) + (4 << bits))?;
     Some(Lent { state: compress(level, bits), lease })
 }
 
 /// Whatever the budget is, which does not count it: for the rest of a message that has begun.
-pub(super) fn compress_anyway(level: u8, bits: u8) -> Lent<Compress> {
+pub(super) fn compress_anyway(level: u8, bits: u8) -> Lent<CompressState> {
     Lent { state: compress(level, bits), lease: Lease(0) }
 }
 
-fn compress(level: u8, bits: u8) -> Compress {
+fn compress(level: u8, bits: u8) -> CompressState {
     let mut pool = COMPRESS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(at) = pool.iter().rposition(|spare| spare.level == level && spare.bits == bits) {
-        return pool.swap_remove(at).state;
+        return pool.swap_remove(at);
     }
     drop(pool);
-    Compress::new_with_window_bits(Compression::new(level.into()), false, bits)
+    let zlib = Compress::new_with_window_bits(Compression::new(level.into()), false, bits);
+    CompressState { level, bits, zlib }
 }
 
-pub(super) fn put_compress(level: u8, bits: u8, lent: Lent<Compress>) {
+pub(super) fn put_compress(lent: Lent<CompressState>) {
     let Lent { mut state, lease } = lent;
     drop(lease);
-    state.reset();
+    state.zlib.reset();
     let mut pool = COMPRESS.lock().unwrap_or_else(PoisonError::into_inner);
     if pool.len() == MAX_SPARE {
         // The oldest goes: it may be of settings that nobody uses any more.
         pool.remove(0);
     }
-    pool.push(Spare { level, bits, state });
+    pool.push(state);
 }

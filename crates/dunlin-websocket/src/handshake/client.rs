@@ -99,7 +99,9 @@ impl ClientHandshake {
             return Err(HandshakeError::Status(head.status));
         }
         let headers = &head.headers;
-        if !has_token(headers, &UPGRADE, "websocket") {
+        // To this and nothing else (RFC 6455 §4.1).
+        let upgrade = only(headers, &UPGRADE);
+        if !matches!(upgrade, Ok(Some(value)) if value.eq_ignore_ascii_case(b"websocket")) {
             return Err(HandshakeError::NoUpgrade);
         }
         if !has_token(headers, &CONNECTION, "upgrade") {
@@ -204,6 +206,17 @@ mod tests {
         assert_eq!(error(&[(SEC_WEBSOCKET_ACCEPT, "x")]), HandshakeError::Accept);
         assert_eq!(error(&[(UPGRADE, "h2c")]), HandshakeError::NoUpgrade);
         assert_eq!(error(&[(CONNECTION, "close")]), HandshakeError::NoConnection);
+    }
+
+    #[test]
+    fn one_protocol_is_upgraded_to_and_none_is_named_twice() {
+        let twice = check(&[(UPGRADE, "h2c, websocket")]).unwrap_err();
+        assert_eq!(twice, HandshakeError::NoUpgrade);
+        assert!(check(&[(UPGRADE, "WebSocket")]).is_ok());
+        let handshake = ClientHandshake::new(Config::default()).protocols(["v1", "v2", "v1"]);
+        let fields = handshake.unwrap().headers();
+        let (_, value) = fields.iter().find(|(name, _)| *name == SEC_WEBSOCKET_PROTOCOL).unwrap();
+        assert_eq!(value, "v1, v2");
     }
 
     #[test]

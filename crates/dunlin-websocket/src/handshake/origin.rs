@@ -18,8 +18,7 @@ pub enum Origins {
     /// Pages of the host and port that the request itself is for. The default.
     #[default]
     Same,
-    /// Pages of these origins, each as a browser writes it: `https://example.com`, with the port where it is
-    /// not the scheme's own.
+    /// Pages of these origins: `https://example.com`, with the port where it is not the scheme's own.
     List(Vec<String>),
     /// All pages: for what is open to anybody anyway.
     Any,
@@ -35,9 +34,37 @@ impl Origins {
         let Some(origin) = origin else { return true };
         match self {
             Self::Any => true,
-            Self::List(all) => all.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(origin)),
+            Self::List(all) => all.iter().any(|one| is_listed(one.as_bytes(), origin)),
             Self::Same => host.is_some_and(|host| is_same(origin, host)),
         }
+    }
+}
+
+/// Whether an origin is the one that the program has named, which may have written it as a URL.
+fn is_listed(named: &[u8], origin: &[u8]) -> bool {
+    if named.eq_ignore_ascii_case(origin) {
+        return true;
+    }
+    let (Ok(named), Ok(origin)) = (Uri::try_from(named), Uri::try_from(origin)) else {
+        return false;
+    };
+    let is_bare = matches!(named.path(), "" | "/") && named.query().is_none();
+    let port =
+        |uri: &Uri| uri.port_u16().or_else(|| default_port(uri.scheme_str().unwrap_or_default()));
+    let host = |uri: &Uri| uri.host().map(str::to_ascii_lowercase);
+    is_bare
+        && named.scheme().is_some()
+        && named.scheme() == origin.scheme()
+        && host(&named) == host(&origin)
+        && port(&named).is_some()
+        && port(&named) == port(&origin)
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
     }
 }
 
@@ -48,11 +75,7 @@ fn is_same(origin: &[u8], host: &[u8]) -> bool {
     let (Some(authority), Some(scheme)) = (origin.authority(), origin.scheme_str()) else {
         return false;
     };
-    let default = match scheme {
-        "http" => 80,
-        "https" => 443,
-        _ => return false,
-    };
+    let Some(default) = default_port(scheme) else { return false };
     let Ok(host) = http::uri::Authority::try_from(host) else { return false };
     authority.host().eq_ignore_ascii_case(host.host())
         && authority.port_u16().unwrap_or(default) == host.port_u16().unwrap_or(default)
@@ -76,6 +99,23 @@ mod tests {
         {
             assert!(!same(origin, "a.example"), "{origin}");
         }
+    }
+
+    #[test]
+    fn a_listed_origin_may_be_written_as_a_url() {
+        let lets_in = |named: &str, origin: &str| {
+            Origins::list([named]).allows(Some(origin.as_bytes()), None)
+        };
+        for named in ["https://b.example", "https://B.example/", "https://b.example:443"] {
+            assert!(lets_in(named, "https://b.example"), "{named}");
+            assert!(!lets_in(named, "http://b.example"), "{named}");
+            assert!(!lets_in(named, "https://b.example:8443"), "{named}");
+            assert!(!lets_in(named, "null"), "{named}");
+        }
+        assert!(!lets_in("https://b.example/page", "https://b.example"));
+        assert!(!lets_in("b.example", "https://b.example"));
+        assert!(lets_in("app://b", "app://b") && lets_in("null", "null"));
+        assert!(!lets_in("app://b/", "app://c"));
     }
 
     #[test]

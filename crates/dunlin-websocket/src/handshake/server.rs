@@ -1,7 +1,8 @@
 //! The server's side (RFC 6455 §4.2).
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, PAD};
 use dunlin_core::{IntoResponse, Request, RequestHead, Response};
 use http::header::{
     CONNECTION, HOST, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
@@ -156,20 +157,31 @@ fn key_of(head: &RequestHead) -> Result<&[u8], Refused> {
         return Err(Refused::Version);
     }
     match only(headers, &SEC_WEBSOCKET_KEY) {
-        Ok(Some(key)) if STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16) => Ok(key),
+        Ok(Some(key)) if KEY.decode(key).is_ok_and(|bytes| bytes.len() == 16) => Ok(key),
         _ => Err(Refused::Key),
     }
 }
 
-/// Names that can stand in a list.
+/// What a key is decoded by. Bits after its last byte may be set: there are clients that make up 22 characters, and
+/// so does the example of RFC 6455 §4.1.
+const KEY: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::STANDARD, PAD.with_decode_allow_trailing_bits(true));
+
+/// Names that can stand in a list, each once (RFC 6455 §4.1).
 pub(super) fn checked<I: IntoIterator<Item: Into<String>>>(
     protocols: I,
 ) -> Result<Vec<String>, BadProtocol> {
-    let check = |name: String| {
-        let is_fit = !name.is_empty() && name.bytes().all(is_token);
-        if is_fit { Ok(name) } else { Err(BadProtocol { name }) }
-    };
-    protocols.into_iter().map(|name| check(name.into())).collect()
+    let mut names: Vec<String> = Vec::new();
+    for name in protocols {
+        let name = name.into();
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return Err(BadProtocol { name });
+        }
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 /// A request that can become a WebSocket.
@@ -288,6 +300,17 @@ mod tests {
         let response = Refused::Version.into_response();
         assert_eq!(response.status(), StatusCode::UPGRADE_REQUIRED);
         assert_eq!(response.headers().get(&SEC_WEBSOCKET_VERSION), Some(&b"13"[..]));
+    }
+
+    #[test]
+    fn the_keys_of_the_standard_are_keys() {
+        // RFC 6455 §1.3 and §4.1; the second has bits set after its last byte.
+        for key in ["dGhlIHNhbXBsZSBub25jZQ==", "AQIDBAUGBwgJCgsMDQ4PEC=="] {
+            assert!(ServerHandshake::default().check(&with(SEC_WEBSOCKET_KEY, key)).is_ok());
+        }
+        for bad in ["AQIDBAUGBwgJCgsMDQ4PEC", "AQIDBAUGBwgJCgsMDQ4PEC=", "AQIDBAUGBwgJCgsMDQ4P=="] {
+            assert_eq!(refused(&with(SEC_WEBSOCKET_KEY, bad)), Refused::Key, "{bad}");
+        }
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Decoder {
             input.clear();
             return Ok(None);
         }
-        let result = self.step(input);
+        let result = self.check_begun().and_then(|()| self.step(input));
         if self.message.is_none()
             && let Ok(None) = result
             && let Some(inflater) = &mut self.inflater
@@ -250,6 +250,17 @@ impl Decoder {
         }
     }
 
+    /// Holds a message that has begun against the limit, which is another where parts were asked for then and are
+    /// not now.
+    fn check_begun(&self) -> Result<(), ProtocolError> {
+        match &self.message {
+            Some(begun) if begun.sent > self.max_sent(begun.is_compressed) => {
+                Err(ProtocolError::MessageTooLarge { max: self.max_message() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn check_mask(&self, header: &FrameHeader) -> Result<(), ProtocolError> {
         match (self.role, header.mask) {
             (Role::Server, None) => Err(ProtocolError::Unmasked),
@@ -278,16 +289,22 @@ impl Decoder {
         }
         let begun = self.message.as_ref();
         let is_compressed = marked || begun.is_some_and(|begun| begun.is_compressed);
-        // Deflate makes noise longer by five bytes in 16 KiB at worst.
-        let slack = if is_compressed { max_message / 1024 + 1024 } else { 0 };
         let sent = begun.map_or(0, |begun| begun.sent);
-        if header.len > (max_message.saturating_add(slack) - sent) as u64 {
+        if header.len > self.max_sent(is_compressed).saturating_sub(sent) as u64 {
             return Err(ProtocolError::MessageTooLarge { max: max_message });
         }
         if begun.map_or(0, |begun| begun.fragments) >= max_fragments {
             return Err(ProtocolError::TooManyFragments { max: max_fragments });
         }
         Ok(is_compressed)
+    }
+
+    /// Bytes that the frames of a message may have together.
+    fn max_sent(&self, is_compressed: bool) -> usize {
+        let max = self.max_message();
+        // Deflate makes noise longer by five bytes in 16 KiB at worst.
+        let slack = if is_compressed { max / 1024 + 1024 } else { 0 };
+        max.saturating_add(slack)
     }
 
     /// The limit for the present message, or the next.

@@ -51,6 +51,16 @@ impl Encoder {
         self.compressor = compressor;
     }
 
+    /// Says that what was encoded is about to be written: with
+    /// [`ContextTakeover::Burst`](crate::ContextTakeover::Burst) nothing that follows refers to it.
+    pub fn end_burst(&mut self) {
+        if self.open.is_none()
+            && let Some(compressor) = &mut self.compressor
+        {
+            compressor.end_burst();
+        }
+    }
+
     /// Whether a message of which parts were sent lacks its last one. Only [`part`](Self::part) and control
     /// frames may follow then (RFC 6455 §5.4).
     pub fn is_in_message(&self) -> bool {

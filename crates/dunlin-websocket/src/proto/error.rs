@@ -70,6 +70,10 @@ pub enum ProtocolError {
         /// The limit.
         max: u32,
     },
+    /// A compressed message of more than 1,024 blocks that say they are the last (RFC 7692 §7.2.3.4), and of less
+    /// than 64 bytes in each that is more.
+    #[error("a compressed message has too many final blocks")]
+    TooManyFinalBlocks,
     /// A compressed message that is not DEFLATE (RFC 7692 §7.2.2).
     #[error("a compressed message cannot be inflated")]
     NotDeflate,
@@ -87,6 +91,7 @@ impl ProtocolError {
             Self::FrameTooLarge { .. }
             | Self::MessageTooLarge { .. }
             | Self::TooManyFragments { .. }
+            | Self::TooManyFinalBlocks
             | Self::RatioTooHigh { .. } => CloseCode::TOO_LARGE,
             Self::NoDeflateState => CloseCode::TRY_LATER,
             _ => CloseCode::PROTOCOL,

@@ -88,6 +88,10 @@ impl Outbox {
         self.done += count;
         if self.is_empty() {
             *self = Self::default();
+        } else if self.done >= QUEUE_MIN && self.done >= self.tail.len() / 2 {
+            // A peer that reads slowly may never let it become empty. What is moved is no more than what left.
+            self.tail.drain(..self.done);
+            self.done = 0;
         }
     }
 }
@@ -114,6 +118,19 @@ mod tests {
                 out.advance(take);
             }
             assert_eq!(seen, b"abcdefghijk");
+        }
+    }
+
+    #[test]
+    fn what_left_is_let_go_of_where_something_always_waits() {
+        let mut out = Outbox::default();
+        out.tail().extend_from_slice(&[7; 10_000]);
+        for nth in 0..1000u32 {
+            out.tail().extend_from_slice(&[nth as u8; 1000]);
+            assert_eq!(out.first()[0], nth.checked_sub(10).map_or(7, |nth| nth as u8));
+            out.advance(1000);
+            assert_eq!(out.len(), 10_000);
+            assert!(out.tail.capacity() <= 64 * 1024, "{}", out.tail.capacity());
         }
     }
 }

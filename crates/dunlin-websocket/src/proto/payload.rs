@@ -91,6 +91,7 @@ pub(super) fn inflate(
     result.map_err(|error| match error {
         InflateError::Corrupt => ProtocolError::NotDeflate,
         InflateError::NoState => ProtocolError::NoDeflateState,
+        InflateError::TooManyFinals => ProtocolError::TooManyFinalBlocks,
         InflateError::TooLarge => ProtocolError::MessageTooLarge { max },
     })?;
     if let Some(max) = limits.max_ratio

@@ -209,6 +209,30 @@ fn limits_hold_before_anything_is_kept() {
     assert_eq!(fault(&exact), None);
 }
 
+/// Parts are asked for, none has come, and then the message is asked for as a whole.
+#[test]
+fn a_message_that_began_in_parts_is_held_against_the_limit_for_whole_ones() {
+    let limits = Limits { max_message: 1000, ..Limits::default() };
+    let first = frame(false, 0, OpCode::Binary, &[7; 5000]);
+    for come in [8, 9] {
+        let mut decoder = Decoder::new(Role::Server, limits);
+        decoder.set_parts(true);
+        let mut input = Input::from(&first[..8]);
+        assert_eq!(decoder.decode(&mut input), Ok(None));
+        decoder.set_parts(false);
+        input.extend(&first[8..come]);
+        let error = ProtocolError::MessageTooLarge { max: 1000 };
+        assert_eq!(decoder.decode(&mut input), Err(error));
+    }
+    // The other way round a limit for parts may be the smaller one.
+    let limits = Limits { max_streamed: 1000, ..Limits::default() };
+    let mut decoder = Decoder::new(Role::Server, limits);
+    assert_eq!(decoder.decode(&mut Input::from(&first[..])), Ok(None));
+    decoder.set_parts(true);
+    let mut input = Input::from(&frame(true, 0, OpCode::Continuation, b"x")[..]);
+    assert!(decoder.decode(&mut input).is_err());
+}
+
 #[test]
 fn memory_follows_what_comes_and_not_what_is_declared() {
     let limits = Limits { max_message: usize::MAX, ..Limits::default() };
@@ -331,14 +355,14 @@ fn a_small_message_does_not_keep_what_came_along_with_it() {
 #[cfg(feature = "deflate")]
 mod deflate {
     use super::*;
-    use crate::deflate::{Compressor, DeflateParams, Inflater};
+    use crate::deflate::{Compressor, ContextTakeover, DeflateParams, Inflater};
 
     fn pair(takeover: bool, limits: Limits) -> (Encoder, Decoder) {
         let params = DeflateParams {
             level: 1,
             threshold: 10,
             out_bits: 15,
-            out_takeover: takeover,
+            out_takeover: if takeover { ContextTakeover::Always } else { ContextTakeover::Never },
             in_takeover: takeover,
             keeps_state: false,
         };

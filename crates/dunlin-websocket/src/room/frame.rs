@@ -135,9 +135,11 @@ mod tests {
     #[cfg(feature = "deflate")]
     #[test]
     fn a_message_is_compressed_once_for_each_size_of_window() {
-        use crate::deflate::DeflateParams;
+        use crate::deflate::{ContextTakeover, DeflateParams};
 
-        let compressor = |out_bits, out_takeover| {
+        let compressor = |out_bits, takeover| {
+            let out_takeover =
+                if takeover { ContextTakeover::Always } else { ContextTakeover::Never };
             let (level, in_takeover, keeps_state) = (1, false, false);
             let params = DeflateParams {
                 level,

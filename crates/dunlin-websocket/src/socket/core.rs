@@ -8,6 +8,9 @@
 //!                                             └── TCP ended ──▶ Ended
 //! ```
 
+mod deadlines;
+mod rooms;
+
 use std::fmt;
 use std::io;
 use std::pin::Pin;
@@ -20,16 +23,16 @@ use dunlin_core::Upgraded;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::ending::Ending;
-use super::heartbeat::{Beat, Heartbeat};
+use super::heartbeat::Heartbeat;
 use super::served::Home;
-use super::transport::{Filled, Transport};
+use super::transport::{Filled, Mark, Transport};
 use crate::close::{CloseCode, CloseFrame};
 use crate::config::{Config, Role};
 use crate::error::Error;
 use crate::handshake::Agreed;
 use crate::message::{Message, Part};
 use crate::proto::{Compress, Decoder, Encoder, Event, Input, Outbox, ProtocolError};
-use crate::room::{Next, Seat};
+use crate::room::Seat;
 
 pub(super) struct Core {
     role: Role,
@@ -58,8 +61,12 @@ struct Rest {
     home: Option<Weak<Home>>,
     /// Its places in rooms.
     seats: Vec<Arc<Seat>>,
-    /// Bytes of theirs that were queued since the queue was empty.
-    heard: usize,
+    /// Bytes of pongs that were queued since the queue was empty, or more than there are left.
+    pongs: usize,
+    /// The end of our ping or close frame, until it is written.
+    leaving: Option<Mark>,
+    /// Reads since the close deadline.
+    late_reads: u8,
 }
 
 enum State {
@@ -75,6 +82,7 @@ impl Core {
         let (decoder, encoder) = agreed.codec(role, config.limits);
         let heartbeat = config
             .heartbeat
+            .filter(|interval| !interval.is_zero())
             .map(|interval| Heartbeat::new(interval, config.pong_timeout.unwrap_or(interval / 2)));
         let is_compressed = agreed.is_compressed();
         let protocol = agreed.protocol;
@@ -98,7 +106,9 @@ impl Core {
                 pings: 0,
                 home: None,
                 seats: Vec::new(),
-                heard: 0,
+                pongs: 0,
+                leaving: None,
+                late_reads: 0,
             }),
         }
     }
@@ -133,6 +143,16 @@ impl Core {
 
     pub(super) fn is_open(&self) -> bool {
         matches!(self.state, State::Open)
+    }
+
+    /// How far it is on the way to its end.
+    pub(super) fn phase(&self) -> &'static str {
+        match self.state {
+            State::Open => "open",
+            State::Closing(_) => "closing",
+            State::Ending(_) => "ending",
+            State::Ended => "ended",
+        }
     }
 
     pub(super) fn poll_receive(
@@ -197,28 +217,40 @@ impl Core {
     /// many answers in one write, and silence from being told before what has come is looked at.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Part>, Error>> {
         self.take_leave();
+        if self.is_overdue() {
+            return Poll::Ready(Err(Error::CloseTimeout));
+        }
         if self.transport.is_in_burst()
             && self.rest.seats.is_empty()
             && let Poll::Ready(filled) = self.poll_fill(cx)
         {
+            if filled.is_err() {
+                // A peer that has ended its half may still read: its answers leave, as far as they do at once.
+                let _ = self.transport.poll_write(cx, &mut self.out, 0);
+            }
             return Poll::Ready(filled);
         }
+        self.encoder.end_burst();
         let is_crowded = !self.rest.seats.is_empty() && self.hear(cx);
+        let written = self.transport.poll_write(cx, &mut self.out, 0);
+        self.notice_leaving();
+        // What reading adds to the queue are pongs: a peer that pings and never reads must not make it grow. One
+        // that is told more than it reads is still listened to: it may wait for us as we wait for it.
+        let may_read = self.rest.pongs.min(self.out.len()) <= self.rest.config.high_water;
         let mut is_written = false;
-        match self.transport.poll_write(cx, &mut self.out, 0) {
-            Poll::Ready(Err(error)) if self.is_open() => return Poll::Ready(Err(error)),
+        match written {
+            Poll::Ready(Err(error)) if self.is_open() => {
+                // What the peer said before it went is there to be read, its close frame perhaps.
+                let is_gone = matches!(error, Error::Io(_)) && may_read;
+                return match is_gone.then(|| self.poll_fill(cx)) {
+                    Some(Poll::Ready(filled)) => Poll::Ready(filled),
+                    _ => Poll::Ready(Err(error)),
+                };
+            }
             // A peer that has its close frame may be gone already.
-            Poll::Ready(_) => {
-                self.rest.heard = 0;
-                is_written = true;
-            }
-            Poll::Pending => {
-                // What reading would add to the queue are pongs: a peer that pings and never reads must not
-                // make it grow. One that is told more than it reads is still listened to.
-                if self.out.len() > self.rest.config.high_water + self.rest.heard {
-                    return self.poll_deadlines(cx);
-                }
-            }
+            Poll::Ready(_) => is_written = true,
+            Poll::Pending if !may_read => return self.poll_deadlines(cx),
+            Poll::Pending => {}
         }
         match self.poll_fill(cx) {
             // To be polled again, and take what there was no room for.
@@ -249,29 +281,6 @@ impl Core {
         }
     }
 
-    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Part>, Error>> {
-        if let State::Closing(timer) = &mut self.state {
-            ready!(timer.as_mut().poll(cx));
-            return Poll::Ready(Err(Error::CloseTimeout));
-        }
-        if self.transport.poll_going_away(cx).is_ready() {
-            self.take_leave();
-            // To be polled again, and write it.
-            return Poll::Ready(Ok(None));
-        }
-        let Some(heartbeat) = &mut self.heartbeat else { return Poll::Pending };
-        match ready!(heartbeat.poll(cx)) {
-            Beat::Dead => Poll::Ready(Err(Error::PongTimeout)),
-            Beat::Ping => {
-                self.rest.pings += 1;
-                let payload = self.rest.pings.to_be_bytes();
-                let _ = self.start_ping(&payload);
-                // To be polled again, and write it.
-                Poll::Ready(Ok(None))
-            }
-        }
-    }
-
     /// Acts on an event, and gives what the program is to have of it.
     fn handle(&mut self, event: Event) -> Option<Part> {
         match event {
@@ -286,7 +295,9 @@ impl Core {
             }
             Event::Ping(payload) => {
                 if self.is_open() {
+                    let before = self.out.len();
                     self.encoder.pong(&payload, &mut self.out);
+                    self.rest.pongs = self.rest.pongs.min(before) + self.out.len() - before;
                 }
             }
             Event::Pong(payload) => {
@@ -301,7 +312,7 @@ impl Core {
                 }
                 self.rest.close_frame = frame;
                 self.leave_rooms();
-                self.state = State::Ending(Box::new(Ending::new(None, self.rest.config.linger)));
+                self.start_ending(None);
             }
         }
         None
@@ -313,7 +324,12 @@ impl Core {
             self.encoder.close(Some(error.close_code()), "", &mut self.out);
         }
         self.leave_rooms();
-        let ending = Ending::new(Some(error.into()), self.rest.config.linger);
+        self.start_ending(Some(error.into()));
+    }
+
+    fn start_ending(&mut self, error: Option<Error>) {
+        let mark = self.transport.mark(&self.out);
+        let ending = Ending::new(error, self.rest.config.linger, mark);
         self.state = State::Ending(Box::new(ending));
     }
 
@@ -324,50 +340,6 @@ impl Core {
         self.out = Outbox::default();
         self.input.clear();
         self.heartbeat = None;
-    }
-
-    pub(super) fn sit(&mut self, seat: Arc<Seat>) {
-        self.rest.seats.push(seat);
-        if !self.is_open() {
-            self.leave_rooms();
-        }
-    }
-
-    /// Takes what is said in its rooms, as far as half of the queue goes: one message of each in turn, so that a
-    /// busy room does not keep the others waiting. Tells whether there was no room for more.
-    fn hear(&mut self, cx: &Context<'_>) -> bool {
-        let (mut is_over, mut close) = (false, None);
-        while !is_over && self.is_open() {
-            is_over = true;
-            let (encoder, out) = (&mut self.encoder, &mut self.out);
-            let (limit, before) = ((self.rest.config.high_water / 2).max(1), out.len());
-            self.rest.seats.retain(|seat| {
-                // Between the parts of a message there is no place for another.
-                let has_room = out.len() < limit && !encoder.is_in_message();
-                match seat.next(cx, has_room) {
-                    Next::Send(frame) => {
-                        encoder.shared(&frame, out);
-                        is_over = false;
-                    }
-                    Next::Close(frame) => close = Some(frame),
-                    Next::Wait => {}
-                    Next::Left => return false,
-                }
-                true
-            });
-            self.rest.heard += out.len() - before;
-            if let Some(CloseFrame { code, reason }) = close.take() {
-                self.start_close(code, &reason);
-            }
-        }
-        self.out.len() >= (self.rest.config.high_water / 2).max(1)
-    }
-
-    /// Nothing is said to a socket that does not send any more.
-    fn leave_rooms(&mut self) {
-        for seat in std::mem::take(&mut self.rest.seats) {
-            seat.leave();
-        }
     }
 
     /// Says close where the server shuts down.
@@ -391,11 +363,15 @@ impl Core {
             return Poll::Ready(Err(Error::Closed));
         }
         let high_water = self.rest.config.high_water;
-        if self.out.len() < high_water.max(1) {
-            return Poll::Ready(Ok(()));
+        if self.out.len() >= high_water.max(1) {
+            // A peer that is slow to read keeps no state from others.
+            self.encoder.end_burst();
+            let result = ready!(self.transport.poll_write(cx, &mut self.out, high_water / 2));
+            self.give_up_on_timeout(result)?;
         }
-        let result = ready!(self.transport.poll_write(cx, &mut self.out, high_water / 2));
-        Poll::Ready(self.give_up_on_timeout(result))
+        // Before what comes next is queued: there are no more pongs than that.
+        self.rest.pongs = self.rest.pongs.min(self.out.len());
+        Poll::Ready(Ok(()))
     }
 
     pub(super) fn start_send(&mut self, message: Message, compress: Compress) -> Result<(), Error> {
@@ -437,6 +413,7 @@ impl Core {
         if matches!(self.state, State::Ended) {
             return Poll::Ready(Err(Error::Closed));
         }
+        self.encoder.end_burst();
         let result = ready!(self.transport.poll_write(cx, &mut self.out, 0));
         Poll::Ready(self.give_up_on_timeout(result))
     }
@@ -454,6 +431,7 @@ impl Core {
         if self.is_open() {
             self.leave_rooms();
             self.encoder.close(Some(code), reason, &mut self.out);
+            self.rest.leaving = Some(self.transport.mark(&self.out));
             self.state = State::Closing(Box::pin(sleep(self.rest.config.close_timeout)));
         }
     }
@@ -494,15 +472,9 @@ fn lost(error: io::Error) -> Error {
 
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Open => "open",
-            State::Closing(_) => "closing",
-            State::Ending(_) => "ending",
-            State::Ended => "ended",
-        };
         f.debug_struct("WebSocket")
             .field("role", &self.role)
-            .field("state", &state)
+            .field("state", &self.phase())
             .field("protocol", &self.rest.protocol)
             .field("is_compressed", &self.rest.is_compressed)
             .finish_non_exhaustive()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
-use super::transport::Transport;
+use super::transport::{Mark, Transport};
 use crate::config::Role;
 use crate::error::Error;
 use crate::proto::Outbox;
@@ -20,13 +20,18 @@ use crate::proto::Outbox;
 pub(super) struct Ending {
     /// Why, where the end is not in order.
     pub(super) error: Option<Error>,
+    linger: Duration,
     timer: Pin<Box<Sleep>>,
+    /// The end of our close frame, until it is written.
+    leaving: Option<Mark>,
     is_shut: bool,
 }
 
 impl Ending {
-    pub(super) fn new(error: Option<Error>, linger: Duration) -> Self {
-        Self { error, timer: Box::pin(sleep(linger)), is_shut: false }
+    /// An end whose close frame ends at the mark.
+    pub(super) fn new(error: Option<Error>, linger: Duration, leaving: Mark) -> Self {
+        let timer = Box::pin(sleep(linger));
+        Self { error, linger, timer, leaving: Some(leaving), is_shut: false }
     }
 
     pub(super) fn poll(
@@ -36,12 +41,23 @@ impl Ending {
         transport: &mut Transport,
         out: &mut Outbox,
     ) -> Poll<()> {
-        if self.timer.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(());
+        while self.timer.as_mut().poll(cx).is_ready() {
+            // Who closes in order gets all that was queued, as long as it takes some of it.
+            let is_moving = |mark: &mut Mark| self.error.is_none() && transport.is_moving(mark);
+            if !self.leaving.as_mut().is_some_and(is_moving) {
+                return Poll::Ready(());
+            }
+            self.timer.set(sleep(self.linger));
         }
         let is_first = role == Role::Server || self.error.is_some();
         if !self.is_shut {
-            match transport.poll_write(cx, out, 0) {
+            let written = transport.poll_write(cx, out, 0);
+            if written.is_ready() && self.leaving.take().is_some() {
+                self.timer.set(sleep(self.linger));
+                // To be woken by it.
+                let _ = self.timer.as_mut().poll(cx);
+            }
+            match written {
                 Poll::Ready(Ok(())) if is_first => match transport.poll_shutdown(cx) {
                     Poll::Ready(Ok(())) => self.is_shut = true,
                     Poll::Ready(Err(_)) => return Poll::Ready(()),

@@ -89,18 +89,12 @@ impl WebSocket {
 
     /// The next message, which has to be text; [`Error::WrongKind`] where it is not.
     pub async fn receive_text(&mut self) -> Option<Result<Text, Error>> {
-        Some(self.receive().await?.and_then(|message| match message {
-            Message::Text(text) => Ok(text),
-            Message::Binary(_) => Err(Error::WrongKind { expected: "text" }),
-        }))
+        Some(self.receive().await?.and_then(Message::into_text))
     }
 
     /// The next message, which has to be binary; [`Error::WrongKind`] where it is not.
     pub async fn receive_binary(&mut self) -> Option<Result<bytes::Bytes, Error>> {
-        Some(self.receive().await?.and_then(|message| match message {
-            Message::Binary(bytes) => Ok(bytes),
-            Message::Text(_) => Err(Error::WrongKind { expected: "binary" }),
-        }))
+        Some(self.receive().await?.and_then(Message::into_binary))
     }
 
     /// The next message, of either kind, as JSON.
@@ -108,19 +102,16 @@ impl WebSocket {
     pub async fn receive_json<T: serde::de::DeserializeOwned>(
         &mut self,
     ) -> Option<Result<T, Error>> {
-        let message = self.receive().await?;
-        Some(
-            message.and_then(|message| {
-                serde_json::from_slice(message.as_bytes()).map_err(Error::Json)
-            }),
-        )
+        Some(self.receive().await?.and_then(|message| message.json()))
     }
 
     /// Sends a message: returns when all of it is written.
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`] once either side has said close; [`Error::Io`].
+    /// [`Error::Closed`] once either side has said close; [`Error::Unfinished`] in the midst of a message that is
+    /// sent in parts; [`Error::WriteTimeout`]; [`Error::Io`], after which [receiving](Self::receive) gives what the
+    /// peer had said before it went, and then the end.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         self.send_with(message, Compress::Auto).await
     }
@@ -175,9 +166,24 @@ impl WebSocket {
         part: impl Into<Message>,
         is_last: bool,
     ) -> Result<(), Error> {
+        self.feed_part_with(part, is_last, Compress::Auto).await
+    }
+
+    /// As [`feed_part`](Self::feed_part), and says with the first part whether the message is compressed:
+    /// [`Compress::Auto`] does it whatever its size, which is not known yet.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_part`](Self::send_part).
+    pub async fn feed_part_with(
+        &mut self,
+        part: impl Into<Message>,
+        is_last: bool,
+        compress: Compress,
+    ) -> Result<(), Error> {
         let part = part.into();
         poll_fn(|cx| self.core.poll_ready(cx)).await?;
-        self.core.start_send_part(part, is_last, Compress::Auto)
+        self.core.start_send_part(part, is_last, compress)
     }
 
     /// Sends a value as JSON, in a text message.
@@ -195,7 +201,7 @@ impl WebSocket {
     }
 
     /// Queues a message. It leaves when [`receive`](Self::receive) has to wait, with a
-    /// [`flush`](Self::flush), or when 64 KiB are queued: then this waits until there is room.
+    /// [`flush`](Self::flush), or when [`Config::high_water`] bytes are queued: then this waits until there is room.
     ///
     /// # Errors
     ///
@@ -228,7 +234,7 @@ impl WebSocket {
         poll_fn(|cx| self.core.poll_flush(cx)).await
     }
 
-    /// Sends a ping with up to 125 bytes. The answer shows in [`rtt`](Self::rtt).
+    /// Sends a ping with up to 125 bytes; of more, the first 125. The answer shows in [`rtt`](Self::rtt).
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ use super::core::Core;
 use crate::error::Error;
 use crate::message::{Message, Part};
 use crate::proto::Compress;
-use crate::{CloseCode, CloseFrame};
+use crate::{CloseCode, CloseFrame, Text};
 
 /// Both halves: the core, locked for the length of a poll, and who waits for it.
 struct Shared {
@@ -70,9 +70,18 @@ impl Shared {
                 Some(waker) => waker.clone_from(cx.waker()),
                 empty => *empty = Some(cx.waker().clone()),
             }
-            let result = poll(&mut self.core(), &mut Context::from_waker(&self.waker));
+            let (result, is_turn) = {
+                let mut core = self.core();
+                let before = core.phase();
+                let result = poll(&mut core, &mut Context::from_waker(&self.waker));
+                (result, core.phase() != before)
+            };
             if result.is_ready() {
                 self.waiting.lock()[slot] = None;
+            }
+            if is_turn {
+                // What the other half waits for may not come any more.
+                self.waker.wake_by_ref();
             }
             result
         })
@@ -116,8 +125,22 @@ impl Sender {
         self.flush().await
     }
 
+    /// Sends a value as JSON, in a text message.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Json`], and as of [`WebSocket::send`](super::WebSocket::send).
+    #[cfg(feature = "json")]
+    pub async fn send_json<T: serde::Serialize + ?Sized>(
+        &mut self,
+        value: &T,
+    ) -> Result<(), Error> {
+        let text = serde_json::to_string(value).map_err(Error::Json)?;
+        self.send(text).await
+    }
+
     /// Queues a message. It leaves with a [`flush`](Self::flush), when the receiver has to wait, or when
-    /// 64 KiB are queued: then this waits until there is room.
+    /// [`Config::high_water`](crate::Config::high_water) bytes are queued: then this waits until there is room.
     ///
     /// # Errors
     ///
@@ -162,12 +185,44 @@ impl Sender {
         part: impl Into<Message>,
         is_last: bool,
     ) -> Result<(), Error> {
+        self.feed_part(part, is_last).await?;
+        self.flush().await
+    }
+
+    /// As [`WebSocket::feed_part`](super::WebSocket::feed_part).
+    ///
+    /// # Errors
+    ///
+    /// As of [`WebSocket::send_part`](super::WebSocket::send_part).
+    pub async fn feed_part(
+        &mut self,
+        part: impl Into<Message>,
+        is_last: bool,
+    ) -> Result<(), Error> {
+        self.feed_part_with(part, is_last, Compress::Auto).await
+    }
+
+    /// As [`WebSocket::feed_part_with`](super::WebSocket::feed_part_with).
+    ///
+    /// # Errors
+    ///
+    /// As of [`WebSocket::send_part`](super::WebSocket::send_part).
+    pub async fn feed_part_with(
+        &mut self,
+        part: impl Into<Message>,
+        is_last: bool,
+        compress: Compress,
+    ) -> Result<(), Error> {
         let part = part.into();
         let ready = self.0.poll(Half::Sender, Core::poll_ready);
         ready.await?;
         // This half is the only one that sends, so there still is room.
-        self.0.core().start_send_part(part, is_last, Compress::Auto)?;
-        self.flush().await
+        self.0.core().start_send_part(part, is_last, compress)?;
+        if is_last {
+            // The receiver may have waited for it, with what its rooms say.
+            self.0.waker.wake_by_ref();
+        }
+        Ok(())
     }
 
     /// Writes all that is queued.
@@ -207,6 +262,11 @@ impl Sender {
             result => result,
         }
     }
+
+    /// As [`WebSocket::is_closed`](super::WebSocket::is_closed).
+    pub fn is_closed(&self) -> bool {
+        !self.0.core().is_open()
+    }
 }
 
 /// The half that receives; see [`WebSocket::split`](super::WebSocket::split).
@@ -221,6 +281,39 @@ impl Receiver {
     /// As [`WebSocket::receive_part`](super::WebSocket::receive_part).
     pub async fn receive_part(&mut self) -> Option<Result<Part, Error>> {
         self.0.poll(Half::Receiver, Core::poll_receive_part).await
+    }
+
+    /// As [`WebSocket::receive_text`](super::WebSocket::receive_text).
+    pub async fn receive_text(&mut self) -> Option<Result<Text, Error>> {
+        Some(self.receive().await?.and_then(Message::into_text))
+    }
+
+    /// As [`WebSocket::receive_binary`](super::WebSocket::receive_binary).
+    pub async fn receive_binary(&mut self) -> Option<Result<bytes::Bytes, Error>> {
+        Some(self.receive().await?.and_then(Message::into_binary))
+    }
+
+    /// As [`WebSocket::receive_json`](super::WebSocket::receive_json).
+    #[cfg(feature = "json")]
+    pub async fn receive_json<T: serde::de::DeserializeOwned>(
+        &mut self,
+    ) -> Option<Result<T, Error>> {
+        Some(self.receive().await?.and_then(|message| message.json()))
+    }
+
+    /// The subprotocol that was agreed on.
+    pub fn protocol(&self) -> Option<String> {
+        self.0.core().protocol().map(str::to_owned)
+    }
+
+    /// As [`WebSocket::is_compressed`](super::WebSocket::is_compressed).
+    pub fn is_compressed(&self) -> bool {
+        self.0.core().is_compressed()
+    }
+
+    /// As [`WebSocket::is_closed`](super::WebSocket::is_closed).
+    pub fn is_closed(&self) -> bool {
+        !self.0.core().is_open()
     }
 
     /// What the peer said when it closed.

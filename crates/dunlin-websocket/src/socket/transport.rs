@@ -39,9 +39,19 @@ pub(super) struct Transport {
     was_full: bool,
     /// Bytes that were read since all that was queued was written.
     unanswered: usize,
+    /// Bytes that were written, all in all.
+    written: u64,
     write_timeout: Duration,
     /// Runs while the peer takes nothing of what waits to be written.
     stalled: Option<Pin<Box<Sleep>>>,
+}
+
+/// A place in what is to be written: the end of a frame that the peer has to answer.
+#[derive(Debug)]
+pub(super) struct Mark {
+    end: u64,
+    /// Bytes that were written when this was looked at last.
+    seen: u64,
 }
 
 /// What a read has brought.
@@ -62,6 +72,7 @@ impl Transport {
             was_large: false,
             was_full: false,
             unanswered: 0,
+            written: 0,
             write_timeout,
             stalled: None,
         }
@@ -186,6 +197,7 @@ impl Transport {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             *is_dirty = true;
+            self.written += count as u64;
             out.advance(count);
         }
         if max == 0 && *is_dirty {
@@ -193,6 +205,23 @@ impl Transport {
             *is_dirty = false;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// The end of what waits now.
+    pub(super) fn mark(&self, out: &Outbox) -> Mark {
+        Mark { end: self.written + out.len() as u64, seen: self.written }
+    }
+
+    /// Whether all up to the mark is written.
+    pub(super) fn has_passed(&self, mark: &Mark) -> bool {
+        self.written >= mark.end
+    }
+
+    /// Whether the peer has taken something since this was asked last, of what waits before the mark.
+    pub(super) fn is_moving(&self, mark: &mut Mark) -> bool {
+        let is_moving = !self.has_passed(mark) && self.written > mark.seen;
+        mark.seen = self.written;
+        is_moving
     }
 
     /// Says that nothing more will be written.

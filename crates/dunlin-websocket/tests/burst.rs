@@ -1,0 +1,71 @@
+//! Answers that leave in one write refer to each other, and nothing is kept between two writes.
+#![cfg(feature = "deflate")]
+
+use dunlin_core::Request;
+use dunlin_server::Server;
+use dunlin_websocket::proto::{Compress, Encoder, Outbox};
+use dunlin_websocket::{Config, Deflate, Message, Role, ServerHandshake};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const TEXT: &str =
+    "the same words in the same order, said by whoever has a word to say, again and again";
+
+/// Frames of a client, one behind the other.
+fn asked(count: usize) -> Vec<u8> {
+    let (mut encoder, mut out) = (Encoder::new(Role::Client), Outbox::default());
+    let mut wire = Vec::new();
+    for _ in 0..count {
+        encoder.message(Message::from(TEXT), Compress::Never, &mut out);
+        wire.extend_from_slice(out.first());
+        out.advance(out.first().len());
+    }
+    wire
+}
+
+/// Lengths of so many compressed messages of a server.
+async fn answered(io: &mut TcpStream, count: usize) -> Vec<usize> {
+    let mut lens = Vec::new();
+    for _ in 0..count {
+        assert_eq!(io.read_u8().await.unwrap(), 0xc1, "one whole text, compressed");
+        let len = usize::from(io.read_u8().await.unwrap());
+        io.read_exact(&mut vec![0; len]).await.unwrap();
+        lens.push(len);
+    }
+    lens
+}
+
+#[tokio::test]
+async fn answers_of_one_write_refer_to_each_other_and_to_none_before() {
+    let config = Config { deflate: Some(Deflate::default()), ..Config::default() };
+    let service = move |req: Request| {
+        let handshake = ServerHandshake::new(config.clone());
+        std::future::ready(handshake.respond(&req, async |mut ws| {
+            while let Some(Ok(message)) = ws.receive().await {
+                ws.feed(message).await.unwrap();
+            }
+        }))
+    };
+    let server = Server::builder().bind("127.0.0.1:0").start(service).await.unwrap();
+    let mut io = TcpStream::connect(server.addresses()[0]).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    io.write_all(request).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(io.read_u8().await.unwrap());
+    }
+    for _ in 0..2 {
+        io.write_all(&asked(3)).await.unwrap();
+        let lens = answered(&mut io, 3).await;
+        assert!(lens[0] > 40 && lens[1] < 15 && lens[2] < 15, "{lens:?}");
+        // Whoever waits for more holds no state.
+        assert_eq!(Deflate::memory_in_use(), 0);
+    }
+    // Each in a write of its own.
+    for _ in 0..2 {
+        io.write_all(&asked(1)).await.unwrap();
+        assert!(answered(&mut io, 1).await[0] > 40);
+    }
+}
