@@ -48,8 +48,9 @@ pub(super) fn append_fields(
     };
     // Lines that stand one behind the other, and go out together.
     let mut run = 0..0;
-    for (index, (span, (name, value))) in spans.iter().zip(headers).enumerate() {
+    for (index, span) in spans.iter().enumerate() {
         let start = usize::from(span.name_start);
+        let (name, value) = span.of(bytes);
         let end = line_end(bytes, span);
         let is_taken = is_taken(index, name, value)?;
         if let (Some(end), false, true) = (end, is_taken, run.end == start) {

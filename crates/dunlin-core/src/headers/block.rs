@@ -22,7 +22,7 @@ impl FieldSpan {
     /// Name and value of the field in `bytes`. One that points outside reads as empty rather than as a
     /// panic: spans come from whoever filled a block.
     #[inline(always)]
-    pub(super) fn of(self, bytes: &[u8]) -> (&[u8], &[u8]) {
+    pub fn of(self, bytes: &[u8]) -> (&[u8], &[u8]) {
         (
             slice(bytes, self.name_start, self.name_len),
             slice(bytes, self.value_start, self.value_len),

@@ -191,7 +191,7 @@ fn fields_as_received_are_sent_on_as_they_are() {
 /// One way for those that go out as they stand, one for all.
 #[test]
 fn heads_as_received_are_written_as_all_others() {
-    const FIELDS: [&str; 12] = [
+    const FIELDS: [&str; 13] = [
         "Via: x\r\n",
         "Date: d\r\n",
         "SERVER: s\r\n",
@@ -204,6 +204,7 @@ fn heads_as_received_are_written_as_all_others() {
         "Keep-Alive: 5\r\n",
         "Proxy-Connection: close\r\n",
         "Upgrade: y\r\n",
+        "Transfer-Encoding: chunked\r\n",
     ];
     let mut signature = Signature::new(b"dunlin");
     let signature = signature.at(784_111_777);
@@ -236,15 +237,113 @@ fn heads_as_received_are_written_as_all_others() {
     assert_eq!(taken, 260);
 }
 
-/// The last field is gone, or more than there are bits for.
+/// More than there are bits for; what the last field says counts all the same.
 #[test]
-fn heads_of_any_number_of_fields_are_written_whole() {
-    for count in [0, 1, 63, 64, 65, 90] {
+fn fields_are_looked_at_however_many_stand_before_them() {
+    let mut ours = Signature::new(b"x");
+    let signed = ctx().signature(ours.at(784_111_777));
+    for count in [0, 1, 62, 63, 64, 65, 90] {
         let fields = "a: b\r\n".repeat(count);
-        let head = decode(&format!("HTTP/1.1 200 OK\r\n{fields}Date: d\r\n\r\n"));
-        let (text, _) = encode(&head, Some(7), ctx());
-        assert_eq!(text, format!("{fields}Date: d\r\ncontent-length: 7\r\n\r\n"));
+        let last = |last: &str, len: Option<u64>| {
+            let head = decode(&format!("HTTP/1.1 200 OK\r\n{fields}{last}\r\n\r\n"));
+            let mut out = Vec::new();
+            let encoded = encode_response(&head, len.into(), &signed, &mut out);
+            encoded.map(|encoder| {
+                let text = String::from_utf8(out).unwrap();
+                let behind = text.strip_prefix("HTTP/1.1 200 OK\r\n").unwrap();
+                (behind.strip_prefix(&fields).unwrap().to_owned(), encoder.keep_alive())
+            })
+        };
+        let text = "Date: d\r\ncontent-length: 7\r\nserver: x\r\n\r\n";
+        assert_eq!(last("Date: d", Some(7)), Ok((text.into(), true)), "{count}");
+        let text = "connection: close\r\ncontent-length: 7\r\nserver: x\r\n\
+            date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
+        assert_eq!(last("Connection: close", Some(7)), Ok((text.into(), false)), "{count}");
+        let text = "Content-Length: 7\r\nserver: x\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
+        assert_eq!(last("Content-Length: 7", None), Ok((text.into(), true)), "{count}");
+        assert_eq!(last("Content-Length: 7", Some(8)), Err(EncodeError::ContentLength));
+        assert_eq!(last("Transfer-Encoding: gzip", None), Err(EncodeError::TransferEncoding));
     }
+}
+
+/// Written down rather than compared, since all ways to write a head may err alike.
+#[test]
+fn one_length_goes_out_whatever_the_user_says_of_it() {
+    let length = |values: &[&str], status: u16, ctx: EncodeCtx<'_>| {
+        let mut fields = vec![("age", "1")];
+        fields.extend(values.iter().map(|value| ("content-length", *value)));
+        fields.push(("vary", "*"));
+        let lines = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        let mut received = decode(&format!("HTTP/1.1 200 OK\r\n{}\r\n", lines.collect::<String>()));
+        received.status = StatusCode::from_u16(status).unwrap();
+        let texts = [response(status, &fields), received].map(|head| encode(&head, None, ctx).0);
+        assert_eq!(texts[0], texts[1]);
+        texts[0].clone()
+    };
+    let stands = "age: 1\r\ncontent-length: 7\r\nvary: *\r\n\r\n";
+    for values in [&["7"][..], &["7", "7"], &["7", "07"], &["007", "7"], &["7", "7", "7"]] {
+        assert_eq!(length(values, 200, ctx()), stands, "{values:?}");
+        assert_eq!(length(values, 304, ctx()), stands, "{values:?}");
+        let none = "age: 1\r\nvary: *\r\n\r\n";
+        assert_eq!(length(values, 204, ctx()), none, "{values:?}");
+        assert_eq!(length(values, 103, ctx()), none, "{values:?}");
+        assert_eq!(length(values, 200, EncodeCtx { is_connect: true, ..ctx() }), none);
+        let nothing = "age: 1\r\nvary: *\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(length(values, 205, ctx()), nothing, "{values:?}");
+    }
+    let moved = "age: 1\r\nvary: *\r\ncontent-length: 7\r\n\r\n";
+    for values in [&["07"][..], &["0000007"], &["07", "007"]] {
+        assert_eq!(length(values, 200, ctx()), moved, "{values:?}");
+    }
+}
+
+/// Tables of spans that leave something out, say it twice or say it otherwise: what they name goes out, each
+/// field as a line, and nothing of what lies between.
+#[test]
+fn only_what_spans_name_goes_out() {
+    use dunlin_core::{FieldSpan, HeadBlock};
+    let split = b"a: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\nc: d\r\n";
+    let far = split.len() as u16 - 6;
+    for (bytes, spans, text) in [
+        (&split[..], &[[0, 1, 3, 1], [far, 1, far + 3, 1]][..], "a: b\r\nc: d\r\n"),
+        (split, &[[far, 1, far + 3, 1], [0, 1, 3, 1]], "c: d\r\na: b\r\n"),
+        (b"a: b\r\n", &[[0, 1, 3, 1], [0, 1, 3, 1]], "a: b\r\na: b\r\n"),
+        (b"a: b--c: d\r\n", &[[0, 1, 3, 1], [6, 1, 9, 1]], "a: b\r\nc: d\r\n"),
+        (b"a: b\r-c: d\r\n", &[[0, 1, 3, 1], [6, 1, 9, 1]], "a: b\r\nc: d\r\n"),
+        (b"a--b\r\nc: d\r\n", &[[0, 1, 3, 1], [6, 1, 9, 1]], "a: b\r\nc: d\r\n"),
+        (b"a:  b\r\nc: d\r\n", &[[0, 1, 4, 1], [7, 1, 10, 1]], "a: b\r\nc: d\r\n"),
+        (b"a: b\r\nc: d\r\n", &[[0, 1, 9, 1], [6, 1, 9, 1]], "a: d\r\nc: d\r\n"),
+        (b"a: b\r\n", &[[0, 1, 3, 1], [6, 1, 9, 1]], "a: b\r\n"),
+    ] {
+        let block = || {
+            let mut block = HeadBlock::take();
+            for &[name_start, name_len, value_start, value_len] in spans {
+                block.spans_mut().push(FieldSpan { name_start, name_len, value_start, value_len });
+            }
+            block
+        };
+        let is_whole = spans.iter().all(|span| usize::from(span[2]) < bytes.len());
+        let mut head = ResponseHead::default();
+        head.headers = block().into_headers(bytes);
+        let mut out = Vec::new();
+        let encoded = encode_response(&head, BodyLen::Exact(7), &ctx(), &mut out);
+        let expected = format!("HTTP/1.1 200 OK\r\n{text}content-length: 7\r\n\r\n");
+        if is_whole {
+            encoded.unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+            head.headers = block().into_vouched_headers(bytes);
+            let text = encode(&head, Some(7), ctx()).0;
+            assert_eq!(format!("HTTP/1.1 200 OK\r\n{text}"), expected);
+        } else {
+            assert_eq!(encoded, Err(EncodeError::Field { index: 1 }));
+        }
+    }
+}
+
+#[test]
+fn an_interim_response_keeps_its_connection_options() {
+    let text = fields(103, &[("connection", "x"), ("link", "y")], None);
+    assert_eq!(text, "link: y\r\nconnection: x\r\n\r\n");
 }
 
 fn decode(wire: &str) -> ResponseHead {
