@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::h1::{Closed, DRAIN_MAX, Link, Step, Turn};
 use super::output::COPY_MAX;
+use super::pace::Pace;
 use super::sendfile::{FileSend, Sent};
 use super::wait::Wait;
 use crate::error::Fault;
@@ -41,8 +42,10 @@ pub(super) enum Outgoing {
 pub(super) enum Incoming {
     /// Something reached the handler.
     Moved,
-    /// The handler wants more than has come.
+    /// The handler waits for more than has come.
     Starved,
+    /// There is room for more than has come, and the handler has not come to wait for it.
+    Ahead,
     /// The handler does not want any now.
     Unwanted,
     /// The connection broke.
@@ -73,6 +76,7 @@ pub(super) fn begin_body<T>(link: &mut Link<T>, framing: Framing, turn: &mut Tur
     }
     let (sender, body) = Body::channel_with_len(QUEUE_MAX, len);
     link.incoming = Some(sender);
+    link.pace = Pace::default();
     body
 }
 
@@ -106,6 +110,7 @@ where
         match self.feed(cx, turn) {
             Incoming::Moved => Step::Again,
             Incoming::Starved => Step::Park(Wait::Body),
+            Incoming::Ahead => Step::Park(Wait::Handler),
             Incoming::Broken => Step::Done,
             Incoming::Unwanted => self.watch_peer(cx, turn),
         }
@@ -152,6 +157,7 @@ where
             };
             turn.input.consume(used);
             if !more {
+                self.pace.receive(data.len());
                 let _ = incoming.push(data.into());
                 return Incoming::Moved;
             }
@@ -167,12 +173,16 @@ where
         Incoming::Moved
     }
 
-    /// The handler wants bytes that have not come.
+    /// There is room for bytes that have not come.
     fn feed_on(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Incoming {
         self.conn.send_continue(turn.output.buf);
         match self.poll_fill(cx, turn, usize::MAX) {
             Poll::Ready(Ok(())) => Incoming::Moved,
-            Poll::Pending => Incoming::Starved,
+            Poll::Pending => match self.incoming.as_mut().map(|incoming| incoming.poll_awaited(cx))
+            {
+                Some(Poll::Pending) => Incoming::Ahead,
+                _ => Incoming::Starved,
+            },
             Poll::Ready(Err(Closed::Broken)) => Incoming::Broken,
             Poll::Ready(Err(Closed::Half)) => {
                 let _cut = self.conn.handle_eof();
