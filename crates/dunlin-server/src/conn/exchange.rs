@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use dunlin_codec::{Event, Framing, Phase, SendCtx, SendError, Signature};
@@ -96,10 +96,16 @@ where
         if let Some(future) = handler.as_mut().as_pin_mut() {
             if let Poll::Ready(mut response) = future.poll(cx) {
                 handler.set(None);
+                if self.info.has_interim() {
+                    self.send_interim(None, turn);
+                }
                 if self.is_lost() {
                     return Step::Done;
                 }
                 return self.respond(service, &mut response, turn);
+            }
+            if self.info.has_interim() {
+                self.send_interim(Some(cx.waker()), turn);
             }
         } else {
             match self.stream(cx, turn) {
@@ -113,6 +119,18 @@ where
             Incoming::Ahead => Step::Park(Wait::Handler),
             Incoming::Broken => Step::Done,
             Incoming::Unwanted => self.watch_peer(cx, turn),
+        }
+    }
+
+    /// Renders the interim responses that the handler has sent; without a waker, the last of them.
+    #[cold]
+    fn send_interim(&mut self, waker: Option<&Waker>, turn: &mut Turn<'_>) {
+        for head in self.info.take_interim(waker) {
+            if !self.is_lost()
+                && let Err(error) = self.conn.send_interim(&head, turn.output.buf)
+            {
+                self.config.report(&Fault::Response(&error));
+            }
         }
     }
 
