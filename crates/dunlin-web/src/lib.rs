@@ -117,6 +117,8 @@
 //! **Lifecycle.** [`App::on_startup`], [`App::cleanup_ctx`], [`App::on_shutdown`] and
 //! [`App::on_cleanup`]; state may be set while the app starts.
 //!
+//! **Health.** `Health` (feature `timeout`) answers `/livez` and `/readyz` by checks of the program's own.
+//!
 //! **Apps inside apps.** [`App::nest`] and [`App::host`]: see [`App`].
 //!
 //! **Mistakes** of registration never panic: [`App::build`] tells all of them, each with its line.
@@ -135,6 +137,7 @@
 //! | `files`, `statics` | opening and reading files; serving a directory |
 //! | `multipart` | parts as they come (`stream`); forms gathered (`data`, `de`), their files (`file`, `spool`) |
 //! | `error` | the error that is a response |
+//! | `health` | probes of orchestrators and load balancers |
 //!
 //! # Costs
 //!
@@ -155,6 +158,8 @@ mod extract;
 #[cfg(feature = "files")]
 mod files;
 mod handler;
+#[cfg(feature = "timeout")]
+mod health;
 mod middleware;
 #[cfg(feature = "multipart")]
 mod multipart;
@@ -183,6 +188,8 @@ pub use self::extract::LastEventId;
 pub use self::extract::WsUpgrade;
 pub use self::extract::{Cookies, EarlyHints, Form, Host, Path, Peer, Query, State, Urls};
 pub use self::handler::Handler;
+#[cfg(feature = "timeout")]
+pub use self::health::{CheckTimedOut, Health};
 pub use self::middleware::{
     AccessEntry, AccessLog, AuthUser, BadNetwork, BasicAuth, Cors, CorsPatternError, Middleware,
     Next, NormalizePath, RateLimit, RequestId, RequestIds, Run, SameOrigin, SecurityHeaders,
