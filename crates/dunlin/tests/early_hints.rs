@@ -72,21 +72,25 @@ async fn hints_arrive_while_the_handler_is_still_at_work() {
 
 #[tokio::test]
 async fn a_task_of_the_handlers_may_send_them_and_wakes_the_connection() {
-    async fn work(req: Request) -> &'static str {
-        let interim = req.interim();
-        let task = tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            interim.early_hints([CSS]).unwrap();
-            std::future::pending::<()>().await;
-        });
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        task.abort();
-        "done"
-    }
+    let go_on = Arc::new(Notify::new());
+    let waits = Arc::clone(&go_on);
+    let work = move |req: Request| {
+        let (interim, waits) = (req.interim(), Arc::clone(&waits));
+        async move {
+            tokio::spawn(async move {
+                // By then the handler waits, and nothing but this wakes its connection.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                interim.early_hints([CSS]).unwrap();
+            });
+            waits.notified().await;
+            "done"
+        }
+    };
     let server = serve(App::new().add_get("/", work)).await;
     let mut stream = dial(&server).await;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     assert_eq!(read_until(&mut stream, "\r\n\r\n").await, HINT);
+    go_on.notify_one();
     read_until(&mut stream, "done").await;
     server.shutdown().await.unwrap();
 }
