@@ -3,11 +3,11 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::TlsInfo;
+use crate::{Interim, ResponseHead, TlsInfo};
 
 /// What is known of the connection that a request came by; one for all its requests.
 #[non_exhaustive]
@@ -28,8 +28,17 @@ pub struct Connection {
 #[derive(Default)]
 struct Presence {
     waiters: Mutex<Waiters>,
-    to_its_end: AtomicBool,
+    /// What the present request has asked for.
+    asked: AtomicU8,
+    /// The present request's, where it has asked for one; else that of an earlier request, or none.
+    interim: Mutex<Option<Interim>>,
 }
+
+/// The handler is to run to its end.
+const TO_ITS_END: u8 = 1;
+
+/// The handler may send interim responses.
+const INTERIM: u8 = 1 << 1;
 
 #[derive(Default)]
 struct Waiters {
@@ -39,6 +48,10 @@ struct Waiters {
 }
 
 impl Presence {
+    fn interim(&self) -> MutexGuard<'_, Option<Interim>> {
+        self.interim.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn waiters(&self) -> MutexGuard<'_, Waiters> {
         self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -59,17 +72,41 @@ impl Connection {
     /// Asks the server to run the present request's handler to its end, even where the peer goes, which
     /// otherwise drops it. What it returns then goes nowhere. For apps, before the handler is polled.
     pub fn run_to_completion(&self) {
-        self.presence.to_its_end.store(true, Ordering::Relaxed);
+        self.presence.asked.fetch_or(TO_ITS_END, Ordering::Relaxed);
     }
 
     /// Whether [`run_to_completion`](Self::run_to_completion) was asked; for drivers.
     pub fn runs_to_completion(&self) -> bool {
-        self.presence.to_its_end.load(Ordering::Relaxed)
+        self.presence.asked.load(Ordering::Relaxed) & TO_ITS_END != 0
     }
 
     /// A request begins, of which nothing was asked yet; for drivers.
     pub fn begin_request(&self) {
-        self.presence.to_its_end.store(false, Ordering::Relaxed);
+        self.presence.asked.store(0, Ordering::Relaxed);
+    }
+
+    /// Sends interim responses before the present request's response: see
+    /// [`Request::interim`](crate::Request::interim).
+    pub fn interim(&self) -> Interim {
+        let mut interim = self.presence.interim();
+        let is_present = self.presence.asked.fetch_or(INTERIM, Ordering::Relaxed) & INTERIM != 0;
+        match &*interim {
+            Some(interim) if is_present => interim.clone(),
+            _ => interim.insert(Interim::open()).clone(),
+        }
+    }
+
+    /// Whether the present request may send interim responses; for drivers, to look at it before
+    /// [`take_interim`](Self::take_interim).
+    #[inline]
+    pub fn has_interim(&self) -> bool {
+        self.presence.asked.load(Ordering::Relaxed) & INTERIM != 0
+    }
+
+    /// The interim responses that are to be sent now. `driver` is woken for more; without one there will be no
+    /// more, since the response begins. For drivers.
+    pub fn take_interim(&self, driver: Option<&Waker>) -> Vec<ResponseHead> {
+        self.presence.interim().as_ref().map_or_else(Vec::new, |interim| interim.take(driver))
     }
 
     /// Tells all that wait that the peer has closed its half or that the connection is gone; for drivers.
@@ -176,6 +213,24 @@ mod tests {
             assert!(poll(waits.as_mut()).is_pending() && poll(waits).is_pending());
         }
         assert!(connection.presence.waiters().wakers.is_empty());
+    }
+
+    #[test]
+    fn interim_responses_of_one_request_never_go_to_the_next() {
+        let connection = Connection::default();
+        assert!(!connection.has_interim());
+        let (one, same) = (connection.interim(), connection.clone().interim());
+        assert!(connection.has_interim());
+        one.early_hints(["</a>"]).unwrap();
+        same.early_hints(["</b>"]).unwrap();
+        assert_eq!(connection.take_interim(None).len(), 2);
+        connection.begin_request();
+        assert!(!connection.has_interim());
+        let next = connection.interim();
+        assert!(one.early_hints(["</late>"]).is_err());
+        assert!(connection.take_interim(Some(Waker::noop())).is_empty());
+        next.early_hints(["</c>"]).unwrap();
+        assert_eq!(connection.take_interim(Some(Waker::noop())).len(), 1);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub enum BodyError {
     /// The peer closed the connection before the body's end; 400.
     #[error("the connection ended before the body did")]
     Incomplete,
-    /// The peer sent nothing for too long; 408.
+    /// The peer sent nothing for too long, or too little in all; 408.
     #[error("the body did not arrive in time")]
     TimedOut,
     /// The body breaks the rules of its framing; the status is the decoder's, mostly 400.

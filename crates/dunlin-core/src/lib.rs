@@ -19,6 +19,7 @@
 //! | `head`, `request`, `response` | messages and their heads; conversions to and from the `http` crate's by move |
 //! | `request_info`, `media_type`, `charset`, `cookies`, `forwarded` | what a request says, read |
 //! | `connection` | the two ends of a connection, and whether the other is still there |
+//! | `interim` | what a handler says before it answers |
 //! | `headers` | fields in four storages: as received, as they go out, as built, as asked |
 //! | `body` | empty, whole and streaming bodies; the channel that feeds one; readers by lines and lengths |
 //! | `service`, `lifecycle` | what a server drives |
@@ -46,6 +47,7 @@ mod forwarded;
 mod goodbye;
 mod head;
 mod headers;
+mod interim;
 mod into_response;
 mod lifecycle;
 mod media_type;
@@ -74,6 +76,7 @@ pub use self::forwarded::Forwarded;
 pub use self::goodbye::{GoingAway, Goodbye};
 pub use self::head::{HeadBlock, RequestHead, RequestLine, SharedTarget, UnfitTarget};
 pub use self::headers::{AsFieldName, FieldLines, FieldSpan, Headers, Iter, NameSet};
+pub use self::interim::{Interim, InterimError};
 pub use self::into_response::IntoResponse;
 pub use self::lifecycle::Lifecycle;
 pub use self::media_type::MediaType;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::Version;
 use percent_encoding::percent_decode_str;
 
-use crate::{Disconnected, Forwarded, MediaType, Request, cookies};
+use crate::{Disconnected, Forwarded, Interim, MediaType, Request, cookies};
 
 impl Request {
     /// The path percent-decoded; bytes that are then not UTF-8 come out as U+FFFD.
@@ -154,6 +154,14 @@ impl Request {
     /// ```
     pub fn disconnected(&self) -> Disconnected {
         self.connection().map_or_else(Disconnected::never, crate::Connection::disconnected)
+    }
+}
+
+impl Request {
+    /// Sends interim responses, such as `103 Early Hints`, before the response. Ask for it in the handler's own
+    /// task; what it returns may go to others.
+    pub fn interim(&self) -> Interim {
+        self.connection().map_or_else(Interim::nowhere, crate::Connection::interim)
     }
 }
 

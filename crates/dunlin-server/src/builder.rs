@@ -263,6 +263,31 @@ impl ServerBuilder {
         self
     }
 
+    /// Fewest bytes a second, on average, that a request's body may come in with, and for how long that is not
+    /// asked of it; past it, the body fails with 408, as with [`body_timeout`](Self::body_timeout), which a byte
+    /// now and then would keep off for ever. A response that has begun and is made of the body is cut, and
+    /// the connection ends either way.
+    ///
+    /// Only time counts in which the handler waits for the body, and only bytes of content, without the lines of
+    /// chunks. What has come fast may be followed by silence, as long as the average holds. Zero
+    /// bytes for no limit, such as for streams that both sides leave open and where little is said. Default: 240
+    /// bytes a second, after 5 s.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use dunlin_server::Server;
+    ///
+    /// // Uploads of photographs: 8 KiB a second, after ten seconds for a phone to find its network.
+    /// let server = Server::builder().min_body_rate(8 * 1024, Duration::from_secs(10));
+    /// # drop(server);
+    /// ```
+    pub fn min_body_rate(mut self, bytes_per_second: u32, grace: Duration) -> Self {
+        self.config.min_body_rate = bytes_per_second;
+        self.config.body_rate_grace = grace;
+        self
+    }
+
     /// Longest time in which a peer takes no byte of a response that is ready; past it, the connection
     /// is cut; over TLS, where it takes longer for the 64 KiB at most that are encrypted ahead. Zero for
     /// no limit. Default: 30 s.

@@ -20,6 +20,9 @@ pub(crate) struct Config {
     pub(crate) head_timeout: Duration,
     pub(crate) keep_alive: Duration,
     pub(crate) body_timeout: Duration,
+    /// Bytes a second; 0 for none.
+    pub(crate) min_body_rate: u32,
+    pub(crate) body_rate_grace: Duration,
     pub(crate) write_timeout: Duration,
     pub(crate) linger: Duration,
     pub(crate) half_close: bool,
@@ -45,6 +48,8 @@ impl Default for Config {
             head_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
+            min_body_rate: 240,
+            body_rate_grace: Duration::from_secs(5),
             write_timeout: Duration::from_secs(30),
             linger: Duration::from_secs(2),
             half_close: true,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether a server is ready: from when it listens until it is told to end. Cheap to clone; a handler
-/// keeps one and answers load balancers by it.
+/// keeps one and answers load balancers by it. `dunlin_web::Health` does so with checks of the program's own.
 ///
 /// ```
 /// use std::time::Duration;

@@ -137,6 +137,12 @@ impl Clock {
         self.unix.load(Relaxed)
     }
 
+    /// The present tick, at most one behind.
+    #[inline]
+    pub(crate) fn tick(&self) -> u32 {
+        self.tick.load(Relaxed)
+    }
+
     fn tick_after(&self, after: Duration) -> u32 {
         // One more, since the present tick has partly passed.
         let ticks = after.as_millis().div_ceil(TICK.as_millis()) + 1;

@@ -12,9 +12,9 @@ use futures_util::stream;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use proptest::prelude::*;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
-use util::{connect, connect_with, soon};
+use util::{Raw, connect, connect_with, soon};
 
 /// Answers with what the request was.
 async fn mirror(req: Request) -> Response {
@@ -151,8 +151,8 @@ async fn an_idle_connection_is_closed_after_keep_alive() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_fails_with_408() {
-    let (mut client, _) =
-        connect_with(Server::builder().body_timeout(Duration::from_secs(5)), mirror);
+    let builder = Server::builder().body_timeout(Duration::from_secs(5));
+    let (mut client, _) = connect_with(builder.min_body_rate(0, Duration::ZERO), mirror);
     client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n").await;
     for _ in 0..4 {
         tokio::time::sleep(Duration::from_secs(4)).await;
@@ -162,6 +162,100 @@ async fn a_body_that_stalls_fails_with_408() {
     let answer = soon(client.answer()).await.unwrap();
     assert_eq!((answer.status, answer.field("connection")), (408, Some("close")));
     assert!((5.0..5.5).contains(&began.elapsed().as_secs_f32()));
+}
+
+const DRIBBLED: &str = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// Sends a chunk of `len` bytes each `every`, until the answer comes, for so many at most.
+async fn dribble<T>(mut client: Raw<T>, len: usize, every: Duration, most: usize) -> (u16, Duration)
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let began = Instant::now();
+    client.send(DRIBBLED).await;
+    let (mut near, mut far) = client.split();
+    let sending = async {
+        let chunk = format!("{len:x}\r\n{}\r\n", "x".repeat(len));
+        for _ in 0..most {
+            tokio::time::sleep(every).await;
+            near.send(&chunk).await;
+        }
+        near.send("0\r\n\r\n").await;
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        answer = soon(far.answer()) => (answer.map_or(0, |answer| answer.status), began.elapsed()),
+        () = sending => unreachable!("it waits"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_dribbles_in_fails_with_408_after_the_grace() {
+    for every in [20, 90, 700, 4000] {
+        let (status, took) =
+            dribble(connect(mirror), 1, Duration::from_millis(every), 100_000).await;
+        assert_eq!(status, 408, "a byte in {every} ms");
+        assert!((5.0..5.5).contains(&took.as_secs_f32()), "{took:?} at a byte in {every} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_fast_has_earned_time_and_the_average_is_what_counts() {
+    let mut client = connect(mirror);
+    client.send(format!("{DRIBBLED}960\r\n{}\r\n", "x".repeat(0x960))).await;
+    let began = Instant::now();
+    assert_eq!(soon(client.answer()).await.unwrap().status, 408);
+    // 2,400 bytes are ten seconds at 240 a second.
+    assert!((10.0..10.5).contains(&began.elapsed().as_secs_f32()), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_keeps_the_rate_may_take_as_long_as_it_likes() {
+    let (status, took) = dribble(connect(mirror), 400, Duration::from_secs(1), 300).await;
+    assert_eq!(status, 200);
+    assert!(took >= Duration::from_secs(300));
+    let off = Server::builder().min_body_rate(0, Duration::ZERO);
+    let (status, _) = dribble(connect_with(off, mirror).0, 1, Duration::from_secs(9), 30).await;
+    assert_eq!(status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_in_which_the_handler_does_not_wait_for_its_body_is_not_the_clients() {
+    /// Reads a piece, and works on it for longer than any limit.
+    async fn slow(req: Request) -> Response {
+        let mut body = req.into_body();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let mut all = 0;
+        while let Some(piece) = body.chunk().await {
+            let Ok(piece) = piece else { return StatusCode::REQUEST_TIMEOUT.into_response() };
+            all += piece.len();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        all.to_string().into_response()
+    }
+    /// The same in a task of its own, which reads when the driver does not look.
+    async fn spawned(req: Request) -> Response {
+        tokio::spawn(slow(req)).await.unwrap()
+    }
+    // Back-pressure: more than is queued.
+    let mut client = connect(slow);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n").await;
+    let (mut near, mut far) = client.split();
+    let (_, answer) = tokio::join!(near.send("x".repeat(300_000)), soon(far.answer()));
+    assert_eq!(answer.unwrap().text(), "300000");
+    // A client that waits for a word before it goes on.
+    assert_eq!(dribble(connect(slow), 1, Duration::from_secs(60), 3).await.0, 200);
+    assert_eq!(dribble(connect(spawned), 1, Duration::from_secs(60), 3).await.0, 200);
+    // The wait of a task of its own counts too.
+    let (status, took) = dribble(connect(spawned), 1, Duration::from_secs(66), 9).await;
+    assert_eq!((status, took.as_secs()), (408, 65));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_is_made_of_a_body_which_dribbles_is_cut() {
+    let (status, took) = dribble(connect(echo), 1, Duration::from_secs(1), 1000).await;
+    assert_eq!(status, 0, "an answer that ends early is none");
+    assert!((5.0..5.5).contains(&took.as_secs_f32()), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]

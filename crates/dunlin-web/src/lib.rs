@@ -58,7 +58,7 @@
 //! decide, a [`View`] is a type whose methods answer those of a resource.
 //!
 //! **Handlers** are plain `async fn`s: see [`Handler`]. Arguments are [`Path`], [`Query`], `Json`
-//! (feature `json`), [`Form`], [`State`], [`Cookies`], [`Host`], [`Peer`], [`Urls`], `WsUpgrade` (feature `websocket`),
+//! (feature `json`), [`Form`], [`State`], [`Cookies`], [`Host`], [`Peer`], [`Urls`], [`EarlyHints`], `WsUpgrade` (feature `websocket`),
 //! `Multipart` and `FormData` (feature `multipart`), `LastEventId` (feature `sse`);
 //! `Method`, `Uri`, `Version`, `HeaderMap` and `RequestHead`; and last of all what reads the body: `Request`, `Body`, `Bytes`,
 //! `Vec<u8>`, `String`. In an `Option` or a `Result` an argument's rejection is the handler's to
@@ -117,6 +117,8 @@
 //! **Lifecycle.** [`App::on_startup`], [`App::cleanup_ctx`], [`App::on_shutdown`] and
 //! [`App::on_cleanup`]; state may be set while the app starts.
 //!
+//! **Health.** `Health` (feature `timeout`) answers `/livez` and `/readyz` by checks of the program's own.
+//!
 //! **Apps inside apps.** [`App::nest`] and [`App::host`]: see [`App`].
 //!
 //! **Mistakes** of registration never panic: [`App::build`] tells all of them, each with its line.
@@ -135,6 +137,7 @@
 //! | `files`, `statics` | opening and reading files; serving a directory |
 //! | `multipart` | parts as they come (`stream`); forms gathered (`data`, `de`), their files (`file`, `spool`) |
 //! | `error` | the error that is a response |
+//! | `health` | probes of orchestrators and load balancers |
 //!
 //! # Costs
 //!
@@ -155,6 +158,8 @@ mod extract;
 #[cfg(feature = "files")]
 mod files;
 mod handler;
+#[cfg(feature = "timeout")]
+mod health;
 mod middleware;
 #[cfg(feature = "multipart")]
 mod multipart;
@@ -181,8 +186,10 @@ pub use self::error::{Accepts, ErrorView, HttpError, Panic, Result, problem_deta
 pub use self::extract::LastEventId;
 #[cfg(feature = "websocket")]
 pub use self::extract::WsUpgrade;
-pub use self::extract::{Cookies, Form, Host, Path, Peer, Query, State, Urls};
+pub use self::extract::{Cookies, EarlyHints, Form, Host, Path, Peer, Query, State, Urls};
 pub use self::handler::Handler;
+#[cfg(feature = "timeout")]
+pub use self::health::{CheckTimedOut, Health};
 pub use self::middleware::{
     AccessEntry, AccessLog, AuthUser, BadNetwork, BasicAuth, Cors, CorsPatternError, Middleware,
     Next, NormalizePath, RateLimit, RequestId, RequestIds, Run, SameOrigin, SecurityHeaders,

@@ -326,6 +326,52 @@ async fn files_in_memory_are_served_like_those_of_a_disk() {
     assert_eq!(send(&app, "POST", "/m/js/app.js").await.status(), 405);
 }
 
+/// As a program embeds what it is built with: nothing of it is copied to be served.
+static EMBEDDED: [(&str, &[u8]); 3] = [
+    ("statics.rs", include_bytes!("statics.rs")),
+    ("statics.rs.gz", b"as if packed"),
+    ("common/mod.rs", include_bytes!("common/mod.rs")),
+];
+
+#[tokio::test]
+async fn embedded_files_are_served_over_a_socket_with_tags_ranges_and_siblings() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let app = App::new().add_static(Statics::memory("/e", EMBEDDED));
+    let server = dunlin_server::Server::builder().bind("127.0.0.1:0").start(app).await.unwrap();
+    let ask = async |method: &str, fields: &str| {
+        let mut socket = tokio::net::TcpStream::connect(server.addresses()[0]).await.unwrap();
+        let head = format!("{method} /e/statics.rs HTTP/1.1\r\nHost: a\r\nConnection: close\r\n");
+        socket.write_all(format!("{head}{fields}\r\n").as_bytes()).await.unwrap();
+        let mut got = String::new();
+        let read = socket.read_to_string(&mut got);
+        tokio::time::timeout(Duration::from_secs(60), read).await.unwrap().unwrap();
+        let (head, body) = got.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    };
+    let own = include_str!("statics.rs");
+    let (head, body) = ask("GET", "").await;
+    assert!(head.starts_with("HTTP/1.1 200 OK") && body == own, "{head}");
+    assert!(head.contains(&format!("content-length: {}", own.len())), "{head}");
+    assert!(head.contains("content-type: text/x-rust"), "{head}");
+    let tag = head.split("etag: ").nth(1).unwrap().lines().next().unwrap().to_owned();
+    assert!(tag.starts_with('"'), "made of the content, so strong: {tag}");
+    let (head, body) = ask("HEAD", "").await;
+    assert!(head.contains(&format!("content-length: {}", own.len())) && body.is_empty(), "{head}");
+    let (head, body) = ask("GET", &format!("If-None-Match: {tag}\r\n")).await;
+    assert!(head.starts_with("HTTP/1.1 304") && body.is_empty(), "{head}");
+    let (head, body) = ask("GET", &format!("If-Range: {tag}\r\nRange: bytes=4-9\r\n")).await;
+    assert!(head.starts_with("HTTP/1.1 206") && body == own[4..10], "{head}");
+    assert!(head.contains(&format!("content-range: bytes 4-9/{}", own.len())), "{head}");
+    let (head, body) = ask("GET", "If-Range: \"other\"\r\nRange: bytes=4-9\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200") && body == own, "{head}");
+    let (head, _) = ask("GET", &format!("Range: bytes={}-\r\n", own.len())).await;
+    assert!(head.starts_with("HTTP/1.1 416"), "{head}");
+    let (head, body) = ask("GET", "Accept-Encoding: gzip\r\n").await;
+    assert!(head.contains("content-encoding: gzip") && head.contains("vary:"), "{head}");
+    assert_eq!(body, "as if packed");
+    server.shutdown().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_version_of_a_file_in_memory_is_known_from_the_start() {
     let urls = |urls: Urls| async move { urls.static_url("m", "js/app.js").await.unwrap() };

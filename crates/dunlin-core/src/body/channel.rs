@@ -143,6 +143,17 @@ impl BodySender {
         Poll::Pending
     }
 
+    /// Ready while the receiver waits for bytes, having found none; registers the task otherwise. What
+    /// tells a peer that sends nothing from a receiver that has not come to read.
+    pub fn poll_awaited(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut shared = self.lock();
+        if matches!(shared.receiver, Party::Here(Some(_))) {
+            return Poll::Ready(());
+        }
+        shared.sender.set_waker(cx);
+        Poll::Pending
+    }
+
     /// Whether the receiver was dropped.
     pub fn is_closed(&self) -> bool {
         matches!(self.lock().receiver, Party::Gone)
@@ -231,7 +242,7 @@ impl http_body::Body for Receiver {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut shared = self.lock();
-        let asked = std::mem::replace(&mut shared.asked, true);
+        shared.asked = true;
         if let Some(chunk) = shared.queue.pop_front() {
             shared.queued -= cost(&chunk);
             if let Some(left) = &mut shared.left {
@@ -246,7 +257,7 @@ impl http_body::Body for Receiver {
             End::Open => {
                 shared.end = End::Open;
                 shared.receiver.set_waker(cx);
-                let waker = if asked { None } else { shared.sender.take_waker() };
+                let waker = shared.sender.take_waker();
                 drop(shared);
                 wake(waker);
                 Poll::Pending

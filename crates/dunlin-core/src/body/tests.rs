@@ -52,6 +52,23 @@ fn a_sender_that_is_dropped_fails_the_body_after_what_was_sent() {
 }
 
 #[test]
+fn a_sender_learns_whether_its_receiver_waits() {
+    let (mut sender, mut body) = Body::channel(1024);
+    let awaited = |sender: &mut BodySender| {
+        sender.poll_awaited(&mut Context::from_waker(Waker::noop())).is_ready()
+    };
+    assert!(!awaited(&mut sender));
+    assert!(poll(pin!(body.chunk())).is_pending());
+    assert!(awaited(&mut sender));
+    sender.push(Bytes::from_static(b"1")).unwrap();
+    assert!(!awaited(&mut sender), "it has not come to read what there is");
+    assert_eq!(now(body.chunk()).unwrap().unwrap(), "1");
+    assert!(!awaited(&mut sender));
+    assert!(poll(pin!(body.chunk())).is_pending());
+    assert!(awaited(&mut sender));
+}
+
+#[test]
 fn a_sender_waits_for_room_and_hears_of_a_receiver_that_went() {
     let (mut sender, mut body) = Body::channel(4);
     now(sender.send("1234")).unwrap();

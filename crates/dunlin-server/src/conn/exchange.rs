@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use dunlin_codec::{Event, Framing, Phase, SendCtx, SendError, Signature};
@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::h1::{Closed, DRAIN_MAX, Link, Step, Turn};
 use super::output::COPY_MAX;
+use super::pace::Pace;
 use super::sendfile::{FileSend, Sent};
 use super::wait::Wait;
 use crate::error::Fault;
@@ -41,8 +42,10 @@ pub(super) enum Outgoing {
 pub(super) enum Incoming {
     /// Something reached the handler.
     Moved,
-    /// The handler wants more than has come.
+    /// The handler waits for more than has come.
     Starved,
+    /// There is room for more than has come, and the handler has not come to wait for it.
+    Ahead,
     /// The handler does not want any now.
     Unwanted,
     /// The connection broke.
@@ -73,6 +76,7 @@ pub(super) fn begin_body<T>(link: &mut Link<T>, framing: Framing, turn: &mut Tur
     }
     let (sender, body) = Body::channel_with_len(QUEUE_MAX, len);
     link.incoming = Some(sender);
+    link.pace = Pace::default();
     body
 }
 
@@ -92,10 +96,16 @@ where
         if let Some(future) = handler.as_mut().as_pin_mut() {
             if let Poll::Ready(mut response) = future.poll(cx) {
                 handler.set(None);
+                if self.info.has_interim() {
+                    self.send_interim(None, turn);
+                }
                 if self.is_lost() {
                     return Step::Done;
                 }
                 return self.respond(service, &mut response, turn);
+            }
+            if self.info.has_interim() {
+                self.send_interim(Some(cx.waker()), turn);
             }
         } else {
             match self.stream(cx, turn) {
@@ -106,8 +116,21 @@ where
         match self.feed(cx, turn) {
             Incoming::Moved => Step::Again,
             Incoming::Starved => Step::Park(Wait::Body),
+            Incoming::Ahead => Step::Park(Wait::Handler),
             Incoming::Broken => Step::Done,
             Incoming::Unwanted => self.watch_peer(cx, turn),
+        }
+    }
+
+    /// Renders the interim responses that the handler has sent; without a waker, the last of them.
+    #[cold]
+    fn send_interim(&mut self, waker: Option<&Waker>, turn: &mut Turn<'_>) {
+        for head in self.info.take_interim(waker) {
+            if !self.is_lost()
+                && let Err(error) = self.conn.send_interim(&head, turn.output.buf)
+            {
+                self.config.report(&Fault::Response(&error));
+            }
         }
     }
 
@@ -152,6 +175,7 @@ where
             };
             turn.input.consume(used);
             if !more {
+                self.pace.receive(data.len());
                 let _ = incoming.push(data.into());
                 return Incoming::Moved;
             }
@@ -167,12 +191,16 @@ where
         Incoming::Moved
     }
 
-    /// The handler wants bytes that have not come.
+    /// There is room for bytes that have not come.
     fn feed_on(&mut self, cx: &mut Context<'_>, turn: &mut Turn<'_>) -> Incoming {
         self.conn.send_continue(turn.output.buf);
         match self.poll_fill(cx, turn, usize::MAX) {
             Poll::Ready(Ok(())) => Incoming::Moved,
-            Poll::Pending => Incoming::Starved,
+            Poll::Pending => match self.incoming.as_mut().map(|incoming| incoming.poll_awaited(cx))
+            {
+                Some(Poll::Pending) => Incoming::Ahead,
+                _ => Incoming::Starved,
+            },
             Poll::Ready(Err(Closed::Broken)) => Incoming::Broken,
             Poll::Ready(Err(Closed::Half)) => {
                 let _cut = self.conn.handle_eof();

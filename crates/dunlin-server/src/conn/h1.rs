@@ -31,6 +31,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::exchange::{Incoming, Outgoing, begin_body};
 use super::input::{HEAD_READ, Input};
 use super::output::{Backlog, Output};
+use super::pace::Pace;
 use super::upgraded::Handed;
 use super::wait::Wait;
 use crate::config::Config;
@@ -65,6 +66,8 @@ pub(super) struct Link<T> {
     pub(super) info: Arc<Connection>,
     pub(super) backlog: Backlog,
     pub(super) incoming: Option<BodySender>,
+    /// How fast it comes.
+    pub(super) pace: Pace,
     pub(super) outgoing: Outgoing,
     wait: Wait,
     /// Identity of the waker that the slot holds.
@@ -124,6 +127,7 @@ where
             info: Arc::new(info),
             backlog: Backlog::default(),
             incoming: None,
+            pace: Pace::default(),
             outgoing: Outgoing::None,
             wait: Wait::Fresh,
             waker: 0,
@@ -300,7 +304,7 @@ where
             }
             Wait::Write => Attend::Stalled,
             Wait::Head | Wait::Linger => Attend::Gone,
-            Wait::Body => {
+            Wait::Body | Wait::Kept => {
                 if let Some(incoming) = self.incoming.take() {
                     incoming.fail(BodyError::TimedOut);
                 }
@@ -313,10 +317,18 @@ where
 
     /// Sets the deadline of what is waited for now.
     fn park(&mut self, wait: Wait) {
-        let anew = self.progress && matches!(wait, Wait::Body | Wait::Write);
+        let anew = self.progress && matches!(wait, Wait::Body | Wait::Kept | Wait::Write);
         if self.wait != wait || anew {
+            if self.wait == Wait::Body {
+                self.pace.end_wait(self.sweep.clock.tick());
+            }
             self.wait = wait;
-            match wait.timeout(&self.config) {
+            let mut timeout = wait.timeout(&self.config);
+            if wait == Wait::Body {
+                self.pace.begin_wait(self.sweep.clock.tick());
+                timeout = timeout.into_iter().chain(self.pace.left(&self.config)).min();
+            }
+            match timeout {
                 Some(timeout) => self.slot.set_deadline(&self.sweep.clock, timeout),
                 None => self.slot.clear_deadline(),
             }
@@ -352,6 +364,10 @@ where
             }
             Ok(_) => {
                 self.progress = true;
+                if self.wait == Wait::Body {
+                    // Here, and not once it is parked again: what the handler does meanwhile is its own.
+                    self.pace.end_wait(self.sweep.clock.tick());
+                }
                 Poll::Ready(Ok(()))
             }
             Err(_) => Poll::Ready(Err(Closed::Broken)),
@@ -453,7 +469,8 @@ where
             Incoming::Broken => Step::Done,
             Incoming::Unwanted if self.incoming.is_none() => Step::Again,
             // Whoever keeps a body and does not read it must not keep the connection for ever.
-            Incoming::Unwanted | Incoming::Starved => Step::Park(Wait::Body),
+            Incoming::Unwanted | Incoming::Ahead => Step::Park(Wait::Kept),
+            Incoming::Starved => Step::Park(Wait::Body),
         }
     }
 

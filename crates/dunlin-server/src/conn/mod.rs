@@ -14,6 +14,7 @@ mod exchange;
 mod h1;
 mod input;
 mod output;
+mod pace;
 mod peer;
 mod sendfile;
 mod upgraded;

@@ -14,8 +14,11 @@ pub(super) enum Wait {
     Head,
     /// The first byte of the next request.
     KeepAlive,
-    /// Bytes of a body that the handler has asked for; each read begins the deadline anew.
+    /// Bytes of a body that the handler waits for; each read begins the deadline anew, and all such waits
+    /// together are bounded by the [`Pace`](super::pace::Pace).
     Body,
+    /// Somebody to read a body whose response is sent; each read begins the deadline anew.
+    Kept,
     /// The handler, for as long as it likes.
     Handler,
     /// Room to write; each write begins the deadline anew.
@@ -30,7 +33,7 @@ impl Wait {
         match self {
             Self::Head => Some(config.head_timeout),
             Self::KeepAlive => Some(config.keep_alive),
-            Self::Body => Some(config.body_timeout),
+            Self::Body | Self::Kept => Some(config.body_timeout),
             Self::Write => Some(config.write_timeout),
             Self::Linger => Some(config.linger),
             Self::Fresh | Self::Handler => None,

@@ -312,6 +312,7 @@ macro_rules! from_failure {
 from_failure!(
     BoxError,
     UrlError,
+    dunlin_core::InterimError,
     std::io::Error,
     fmt::Error,
     http::Error,

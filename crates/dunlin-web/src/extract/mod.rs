@@ -2,6 +2,7 @@
 
 mod cookies;
 mod de;
+mod early_hints;
 mod form;
 #[cfg(feature = "sse")]
 mod last_event_id;
@@ -15,6 +16,7 @@ mod urls;
 mod ws;
 
 pub use self::cookies::{Cookies, Host};
+pub use self::early_hints::EarlyHints;
 pub use self::form::Form;
 #[cfg(feature = "sse")]
 pub use self::last_event_id::LastEventId;

@@ -144,12 +144,13 @@ impl Statics {
     ///
     /// static FILES: [(&str, &[u8]); 2] = [
     ///     ("app.css", b"body { margin: 0 }"),
-    ///     ("js/app.js", b"alert(1)"),      // include_bytes!("../dist/js/app.js")
+    ///     ("Cargo.toml", include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))),
     /// ];
     /// let assets = Statics::memory("/assets", FILES);
     /// ```
     ///
-    /// Their tags are made of their content, so every instance of the program has the same.
+    /// What is `'static` is never copied. A file named as another with `.br`, `.zst` or `.gz` behind it is sent in
+    /// its place to those who accept that. Their tags are made of their content, so every instance of the program has the same.
     #[track_caller]
     pub fn memory<N, B>(prefix: impl Into<String>, files: impl IntoIterator<Item = (N, B)>) -> Self
     where
