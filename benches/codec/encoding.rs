@@ -31,8 +31,30 @@ pub(crate) fn races() -> Vec<Race> {
             Shape { len: Some(18_245), ..Shape::default() },
         ),
         response("own length", &OWN_LENGTH, Shape { len: Some(18_245), ..Shape::default() }),
-        received_response("as received", &CACHED, Shape { len: Some(18_245), ..Shape::default() }),
-        received_response("as received, signed", &SIGNED, Shape { len: None, ..Shape::default() }),
+        received_response(
+            "as received",
+            &CACHED,
+            "",
+            Shape { len: Some(18_245), ..Shape::default() },
+        ),
+        received_response(
+            "as received, signed",
+            &SIGNED,
+            "",
+            Shape { len: None, ..Shape::default() },
+        ),
+        received_response(
+            "as received, hop",
+            &SIGNED,
+            HOP,
+            Shape { len: None, ..Shape::default() },
+        ),
+        received_response(
+            "as received, chunks",
+            &DATED,
+            CHUNKED,
+            Shape { len: None, ..Shape::default() },
+        ),
         request("request, host set", Host::Field),
         request("request, host given", Host::Authority),
         chunk_lines("chunk header"),
@@ -82,6 +104,17 @@ const SIGNED: [(HeaderName, &str); 4] = [
     (header::CONTENT_LENGTH, "18245"),
     (header::ETAG, "\"5f3e-61a2b3c4d5e6f\""),
 ];
+
+/// The same without one.
+const DATED: [(HeaderName, &str); 3] = [
+    (header::DATE, DATE),
+    (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+    (header::ETAG, "\"5f3e-61a2b3c4d5e6f\""),
+];
+
+/// Lines that end at whoever receives them.
+const HOP: &str = "Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n";
+const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
 
 const REQUEST: [(HeaderName, &str); 5] = [
     (header::HOST, AUTHORITY),
@@ -144,12 +177,12 @@ fn filled_response(input: &'static str, fields: &Fields, shape: Shape) -> Race {
 }
 
 /// A head that came from another server and is sent on, as a proxy does: its decoder has vouched for the fields, so
-/// that only their names are looked at.
-fn received_response(input: &'static str, fields: &Fields, shape: Shape) -> Race {
+/// that only their names are looked at. The rival's map is without those that end here.
+fn received_response(input: &'static str, fields: &Fields, hop: &str, shape: Shape) -> Race {
     let signature = signature();
     let mut map = map_of(fields);
     let lines = map.iter().map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()));
-    let wire = format!("HTTP/1.1 200 OK\r\n{}\r\n", lines.collect::<String>());
+    let wire = format!("HTTP/1.1 200 OK\r\n{}{hop}\r\n", lines.collect::<String>());
     let decoded = ResponseHeadDecoder::new().decode(&mut wire.as_bytes(), &Limits::default());
     let (head, _) = decoded.unwrap().unwrap();
     map.insert(header::SERVER, HeaderValue::from_static(SERVER));

@@ -1,17 +1,18 @@
 //! Heads that came from another server and are sent on, as a proxy does: their fields go out as they
 //! stand, though one or another needs a look.
 
-use dunlin_core::{FieldSpan, Headers, ResponseHead};
+use dunlin_core::{FieldSpan, ResponseHead};
 
 use super::{
     BodyEncoder, BodyKind, BodyLen, EncodeCtx,
     length::{append_open_length, short_length},
-    response::{LOOKED_AT, USUAL, append_usual_status, end_usual},
+    response::{SHAPES_LOOKED_AT, USUAL, append_usual_status},
 };
-use crate::names::{Shapes, is};
+use crate::names::is;
 
-/// The head of a usual response that came from another server, where its fields may go out as they stand.
-/// Where not, `None`, and `out` holds whatever it holds.
+/// The head of a usual response that came from another server, whose fields stand as lines one behind the
+/// other, each as the encoder would write it: they are copied in as few pieces as there are lines left out.
+/// Where they do not, or where one says what only the long way knows, `None`, and `out` holds whatever it holds.
 #[inline(never)]
 pub(super) fn append_as_received(
     head: &ResponseHead,
@@ -20,13 +21,27 @@ pub(super) fn append_as_received(
     out: &mut Vec<u8>,
 ) -> Option<BodyEncoder> {
     append_usual_status(head, ctx, out)?;
-    let run = Run::of(&head.headers)?;
-    out.reserve(run.lines.len() + USUAL);
-    out.extend_from_slice(run.lines);
-    if !ctx.keep_alive {
+    let (bytes, spans) = head.headers.as_spans().filter(|_| head.headers.is_checked())?;
+    let (mut start, end, mut marks) = lines_and_marks(bytes, spans)?;
+    out.reserve(end - start + USUAL);
+    let mut said = Said::default();
+    while marks != 0 {
+        let span = *spans.get(marks.trailing_zeros() as usize)?;
+        if said.take(bytes, span)? {
+            out.extend_from_slice(bytes.get(start..usize::from(span.name_start))?);
+            start = value_end(span) + b"\r\n".len();
+        }
+        marks &= marks - 1;
+    }
+    out.extend_from_slice(bytes.get(start..end)?);
+    // The end of the last line goes out with what comes next.
+    out.truncate(out.len() - b"\r\n".len());
+
+    let keep_alive = ctx.keep_alive && !said.close;
+    if !keep_alive {
         out.extend_from_slice(b"\r\nconnection: close");
     }
-    let kind = match (run.length, len) {
+    let kind = match (said.length, len) {
         (Some(left), BodyLen::Exact(len)) if left != len => return None,
         (Some(left), _) => BodyKind::Length { left },
         (None, BodyLen::Exact(left)) => {
@@ -38,76 +53,72 @@ pub(super) fn append_as_received(
             BodyKind::Chunked
         }
     };
-    if !run.has_date && !run.has_server {
-        return Some(end_usual(kind, ctx, out));
-    }
     match ctx.signature {
-        Some(signature) if run.has_date && !run.has_server => {
-            signature.append_server_behind_value(out);
-        }
-        Some(_) if !run.has_date => return None,
+        Some(signature) if !said.has_server && !said.has_date => signature.append_behind_value(out),
+        Some(signature) if !said.has_server => signature.append_server_behind_value(out),
+        Some(_) if !said.has_date => return None,
         _ => out.extend_from_slice(b"\r\n\r\n"),
     }
     let encoder = BodyEncoder::new(kind);
-    Some(if ctx.keep_alive { encoder } else { encoder.closing() })
+    Some(if keep_alive { encoder } else { encoder.closing() })
 }
 
-/// A response's fields that stand as lines one behind the other, each as the encoder would write it.
-struct Run<'h> {
-    /// The lines, but for the end of the last.
-    lines: &'h [u8],
-    /// What a Content-Length among them says.
+/// What fields say about matters that the encoder decides.
+#[derive(Default)]
+struct Said {
     length: Option<u64>,
+    close: bool,
     has_date: bool,
     has_server: bool,
 }
 
-static SHAPES: Shapes = Shapes::of(&LOOKED_AT);
-
-impl<'h> Run<'h> {
-    /// The fields, if all of them may go out as they stand.
+impl Said {
+    /// Notes what a field says, and whether its line is left out; `None` where only the long way knows.
     #[inline(always)]
-    fn of(headers: &'h Headers) -> Option<Self> {
-        let (bytes, spans) = headers.as_spans().filter(|_| headers.is_checked())?;
-        let (lines, mut marks) = lines_and_marks(bytes, spans)?;
-        let mut run = Self { lines, length: None, has_date: false, has_server: false };
-        while marks != 0 {
-            let span = spans.get(marks.trailing_zeros() as usize)?;
-            run.look_at(bytes, *span)?;
-            marks &= marks - 1;
-        }
-        Some(run)
-    }
-
-    /// Notes what a field says; `None` where it must not go out as it stands.
-    #[inline(always)]
-    fn look_at(&mut self, bytes: &[u8], span: FieldSpan) -> Option<()> {
-        let name = bytes.get(usize::from(span.name_start)..)?.get(..usize::from(span.name_len))?;
+    fn take(&mut self, bytes: &[u8], span: FieldSpan) -> Option<bool> {
+        let (name, value) = span.of(bytes);
         match name.len() {
             4 if is(name, b"date") => self.has_date = true,
             6 if is(name, b"server") => self.has_server = true,
+            7 if is(name, b"upgrade") => return None,
+            10 if is(name, b"connection") => return self.take_connection(value),
+            10 if is(name, b"keep-alive") => return Some(true),
             14 if is(name, b"content-length") => {
-                let value_len = usize::from(span.value_len);
-                let to_value_end = bytes.get(..usize::from(span.value_start) + value_len)?;
-                let length = short_length(to_value_end, value_len)?;
+                let length = short_length(bytes.get(..value_end(span))?, value.len())?;
                 if self.length.replace(length).is_some() {
                     return None;
                 }
             }
-            7 if is(name, b"upgrade") => return None,
-            10 if is(name, b"connection") || is(name, b"keep-alive") => return None,
-            16 if is(name, b"proxy-connection") => return None,
-            17 if is(name, b"transfer-encoding") => return None,
+            16 if is(name, b"proxy-connection") => return Some(true),
+            17 if is(name, b"transfer-encoding") => {
+                return value.eq_ignore_ascii_case(b"chunked").then_some(true);
+            }
             _ => {}
         }
-        Some(())
+        Some(false)
+    }
+
+    /// The options that nearly every server sends, which the encoder decides on.
+    #[inline(always)]
+    fn take_connection(&mut self, value: &[u8]) -> Option<bool> {
+        match value.len() {
+            5 if is(value, b"close") => self.close = true,
+            10 if is(value, b"keep-alive") => {}
+            _ => return None,
+        }
+        Some(true)
     }
 }
 
-/// The lines that the fields stand in, but for the end of the last, and a bit for each field that needs a
-/// look. `None` where there is no field, or more than bits, or one stands otherwise.
 #[inline(always)]
-fn lines_and_marks<'h>(bytes: &'h [u8], spans: &[FieldSpan]) -> Option<(&'h [u8], u64)> {
+fn value_end(span: FieldSpan) -> usize {
+    usize::from(span.value_start) + usize::from(span.value_len)
+}
+
+/// Where the lines that the fields stand in start and end, and a bit for each field that needs a look. `None`
+/// where there is no field, or more than bits, or one stands otherwise.
+#[inline(always)]
+fn lines_and_marks(bytes: &[u8], spans: &[FieldSpan]) -> Option<(usize, usize, u64)> {
     let start = usize::from(spans.first().filter(|_| spans.len() <= 64)?.name_start);
     let (mut end, mut mark, mut marks) = (start, 1u64, 0);
     for span in spans {
@@ -121,11 +132,11 @@ fn lines_and_marks<'h>(bytes: &'h [u8], spans: &[FieldSpan]) -> Option<(&'h [u8]
         if !stands {
             return None;
         }
-        if SHAPES.may_hold(bytes.get(end..name_end)?) {
+        if SHAPES_LOOKED_AT.may_hold(bytes.get(end..name_end)?) {
             marks |= mark;
         }
         mark <<= 1;
         end = value_end + b"\r\n".len();
     }
-    Some((bytes.get(start..end - b"\r\n".len())?, marks))
+    Some((start, end, marks))
 }

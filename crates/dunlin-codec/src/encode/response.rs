@@ -101,7 +101,7 @@ pub fn encode_response(
 }
 
 /// Fields that the encoder looks at; where there is none of them, the others go out in one run.
-pub(super) const LOOKED_AT: [&str; 8] = [
+const LOOKED_AT: [&str; 8] = [
     "connection",
     "content-length",
     "date",
@@ -116,7 +116,7 @@ const NAMES_LOOKED_AT: NameSet = NameSet::of(&LOOKED_AT);
 const LENGTH: NameSet = NameSet::of(&["content-length"]);
 /// and the others.
 const OTHERS_LOOKED_AT: NameSet = NAMES_LOOKED_AT.without(LENGTH);
-static SHAPES_LOOKED_AT: Shapes = Shapes::of(&LOOKED_AT);
+pub(super) static SHAPES_LOOKED_AT: Shapes = Shapes::of(&LOOKED_AT);
 
 /// Options on which the encoder decides.
 const DECIDED: [&[u8]; 3] = [b"close", b"keep-alive", b"upgrade"];
@@ -211,7 +211,7 @@ pub(super) fn append_usual_status(
 
 /// The end of the line that the head is at, and all behind it.
 #[inline(always)]
-pub(super) fn end_usual(kind: BodyKind, ctx: &EncodeCtx<'_>, out: &mut Vec<u8>) -> BodyEncoder {
+fn end_usual(kind: BodyKind, ctx: &EncodeCtx<'_>, out: &mut Vec<u8>) -> BodyEncoder {
     match ctx.signature {
         Some(signature) => signature.append_behind_value(out),
         None => out.extend_from_slice(b"\r\n\r\n"),
