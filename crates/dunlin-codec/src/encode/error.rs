@@ -62,7 +62,7 @@ pub enum EncodeError {
     #[error("te other than trailers")]
     Te,
     /// A Content-Length that is no number, or not the body's (RFC 9110 §8.6).
-    #[error("content-length does not agree with the body")]
+    #[error("content-length is no number, or does not agree with the body or with another one")]
     ContentLength,
     /// A Transfer-Encoding that the encoder would not have chosen: it knows `chunked` alone.
     #[error("transfer-encoding other than chunked")]

@@ -76,12 +76,12 @@ impl<'c> EncodeCtx<'c> {
 /// | length unknown, to HTTP/1.1 | none | `chunked` | chunks |
 /// | length unknown, to HTTP/1.0 | none | none | until close |
 ///
-/// Of the user's own fields: a Content-Length must agree with `len`, and goes out where it stands; a
-/// Transfer-Encoding of `chunked` is taken for a wish; Connection keeps its options, and `close` among them
-/// closes, but not in a 1xx or a 2xx to CONNECT, which say nothing about persistence; Upgrade goes out with
-/// its option in Connection, and the option with it alone (RFC 9110 §7.8); Date and Server replace what the context
-/// brings; Keep-Alive and Proxy-Connection are left out. A reason phrase replaces the registered one.
-/// Other fields go out as they are.
+/// Of the user's own fields: a Content-Length must agree with `len` where a body goes out, and stands where
+/// it stood, or last if its number began with a zero; a Transfer-Encoding of `chunked` is taken for a wish;
+/// Connection keeps its options, and `close` among them closes, but not in a 1xx or a 2xx to CONNECT, which
+/// say nothing about persistence; Upgrade goes out with its option in Connection, and the option with it alone
+/// (RFC 9110 §7.8); Date and Server replace what the context brings; Keep-Alive and Proxy-Connection are left
+/// out. A reason phrase replaces the registered one. Other fields go out as they are.
 ///
 /// # Errors
 ///

@@ -340,11 +340,11 @@ fn letters_of(text: &[u8]) -> Vec<u8> {
 
 const FRAMING: [&[u8]; 4] = [b"content-length", b"transfer-encoding", b"connection", b"upgrade"];
 
-/// Without the blanks around it; what else `trim_ascii` takes away is a fault.
 fn is_blank(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
+/// Without the blanks around it; what else `trim_ascii` takes away is a fault.
 fn trim(text: &[u8]) -> &[u8] {
     let start = text.iter().position(|byte| !b" \t".contains(byte)).unwrap_or(text.len());
     trim_end(&text[start..])

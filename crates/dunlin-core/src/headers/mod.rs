@@ -168,8 +168,8 @@ impl Headers {
     }
 
     /// Bytes, and where in them the fields stand, where they are stored so: those that were received
-    /// are, and those that have [`lines`](Self::lines). What else the bytes hold means nothing. For an encoder that copies what stands between
-    /// two fields that it decides on.
+    /// are, and those that have [`lines`](Self::lines). What else the bytes hold means nothing. For an
+    /// encoder that copies what stands between two fields that it decides on.
     ///
     /// ```
     /// use dunlin_core::{FieldSpan, HeadBlock};

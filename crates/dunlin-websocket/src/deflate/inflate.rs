@@ -31,8 +31,8 @@ pub(crate) enum InflateError {
 /// Inflates the messages of one connection, as they come.
 ///
 /// The state is lent from the pool, from the first compressed byte to the end of the message, or of those that
-/// came along with it. Where messages refer to those before, what they may refer to is kept and given to the next state as its dictionary: 32 KiB
-/// at most, and none before the first message, where a state of the connection's own would hold 42 kB.
+/// came along with it. Where messages refer to those before, what they may refer to is kept and given to the
+/// next state as its dictionary: 32 KiB at most, and none before the first message, where a state of the connection's own would hold 42 kB.
 pub(crate) struct Inflater {
     state: Option<Lent<Decompress>>,
     /// The end of what was inflated.
