@@ -141,7 +141,8 @@ async fn works(proxy: Proxy, host: &str) {
     assert_eq!(response.status(), 200, "{proxy}");
     assert_eq!(response.text().await.unwrap(), "from the origin", "{proxy}");
     let body: Vec<u8> = (0..300_000u32).map(|i| (i % 251) as u8).collect();
-    let response = client.post(&url).body(body.clone()).send().await.unwrap();
+    // One that may be sent again: tinyproxy closes behind each answer without saying so, and sometimes late.
+    let response = client.put(&url).body(body.clone()).send().await.unwrap();
     assert!(response.bytes().await.unwrap() == body, "{proxy}");
     for head in origin.notes.all() {
         assert!(head.lines().next().unwrap().contains(" /x?y http/1."), "{proxy}: {head}");
