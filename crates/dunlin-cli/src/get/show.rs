@@ -1,0 +1,74 @@
+//! The answer on standard output.
+
+use std::io::{IsTerminal, Write};
+
+use dunlin::client::Response;
+use dunlin::http::Version;
+
+use super::args::{Args, Ask};
+use super::{check_status, json};
+use crate::failure::Failure;
+
+/// Longest body that is indented and coloured; a longer one is shown as it came.
+const MAX_JSON: usize = 8 * 1024 * 1024;
+
+pub(super) async fn run(ask: &Ask, args: &Args) -> Result<(), Failure> {
+    let mut response = ask.request().send().await?;
+    if args.include {
+        write(&head(&response))?;
+    }
+    let rest = if args.paints() && is_json(&response) {
+        painted(&mut response).await?
+    } else {
+        let first = response.chunk().await?;
+        // Bytes that are no text may switch a terminal to anything.
+        if std::io::stdout().is_terminal() && first.as_ref().is_some_and(|bytes| bytes.contains(&0))
+        {
+            return Err(Failure::other(
+                "the answer is no text, and standard output a terminal: save it with -o FILE",
+            ));
+        }
+        first.map(|bytes| bytes.to_vec()).unwrap_or_default()
+    };
+    write(&rest)?;
+    while let Some(bytes) = response.chunk().await? {
+        write(&bytes)?;
+    }
+    std::io::stdout().flush().map_err(|error| Failure::stdout(&error))?;
+    check_status(&response)
+}
+
+fn write(bytes: &[u8]) -> Result<(), Failure> {
+    std::io::stdout().lock().write_all(bytes).map_err(|error| Failure::stdout(&error))
+}
+
+/// The head as it was received.
+fn head(response: &Response) -> Vec<u8> {
+    let version = if response.version() == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" };
+    let reason =
+        response.reason().or_else(|| response.status().canonical_reason()).unwrap_or_default();
+    let mut head = format!("{version} {} {reason}\r\n", response.status().as_u16()).into_bytes();
+    for (name, value) in response.headers().iter() {
+        head.extend_from_slice(&[name, b": ", value, b"\r\n"].concat());
+    }
+    head.extend_from_slice(b"\r\n");
+    head
+}
+
+fn is_json(response: &Response) -> bool {
+    let Some(media) = response.content_type() else { return false };
+    let media = media.to_ascii_lowercase();
+    media == "application/json" || media.ends_with("+json")
+}
+
+/// The body in colours, or what has come of one that is no JSON, or too long.
+async fn painted(response: &mut Response) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    while let Some(bytes) = response.chunk().await? {
+        body.extend_from_slice(&bytes);
+        if body.len() > MAX_JSON {
+            return Ok(body);
+        }
+    }
+    Ok(json::paint(&body).map(String::into_bytes).unwrap_or(body))
+}

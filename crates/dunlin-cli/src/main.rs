@@ -1,0 +1,72 @@
+//! `dunlin`: fetches URLs.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `get` | `dunlin get URL`: requests, downloads that go on where they broke off, JSON in colour |
+//! | `failure`, `request`, `text` | exit codes; what the requests of all share; what a terminal may be shown |
+//!
+//! All is built on the public face of `dunlin`, as any other program would be.
+
+#![forbid(unsafe_code)]
+
+mod failure;
+mod get;
+mod request;
+mod text;
+
+use std::io::Write;
+use std::process::exit;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+const AFTER: &str = "\
+Examples:
+  dunlin get -O https://example.org/birds.zip
+
+`dunlin help COMMAND` says more, with examples.
+
+Exit codes:
+  0  all went well
+  1  anything that has no number of its own
+  2  the command line, or a URL or header in it, is not valid
+  3  no connection: the name, the address or the proxy
+  4  TLS: the certificate is not trusted, or there is no common version
+  5  a deadline passed
+  6  the connection broke, or the answer breaks the rules of its protocol
+  7  a file or directory cannot be read or written
+  8  the server answered with a status of 400 or more";
+
+#[derive(Parser)]
+#[command(name = "dunlin", version, about = "HTTP from the command line: get", after_help = AFTER)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Get(get::Args),
+}
+
+fn main() {
+    let cli = Cli::parse();
+    let (name, ended) = match cli.command {
+        Command::Get(args) => ("get", run(get::run(args))),
+    };
+    let _ = std::io::stdout().flush();
+    let code = ended.map_or_else(|failure| failure.tell(name), |()| 0);
+    // What still waits, such as a thread for its next line of standard input, is not waited for.
+    exit(code)
+}
+
+fn run(task: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(task),
+        Err(error) => {
+            Err(Failure::other(format!("cannot start the threads of the program: {error}")))
+        }
+    }
+}
