@@ -17,6 +17,7 @@ pub(crate) enum Code {
     Broken = 6,
     File = 7,
     Status = 8,
+    Closed = 9,
 }
 
 /// What a command ends with where it does not succeed.

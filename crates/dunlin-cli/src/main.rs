@@ -1,8 +1,9 @@
-//! `dunlin`: fetches URLs.
+//! `dunlin`: fetches URLs, talks to WebSockets.
 //!
 //! | module | what it does |
 //! | --- | --- |
 //! | `get` | `dunlin get URL`: requests, downloads that go on where they broke off, JSON in colour |
+//! | `ws` | `dunlin ws URL`: lines to messages and back |
 //! | `failure`, `request`, `text` | exit codes; what the requests of all share; what a terminal may be shown |
 //!
 //! All is built on the public face of `dunlin`, as any other program would be.
@@ -13,6 +14,7 @@ mod failure;
 mod get;
 mod request;
 mod text;
+mod ws;
 
 use std::io::Write;
 use std::process::exit;
@@ -24,6 +26,7 @@ use crate::failure::Failure;
 const AFTER: &str = "\
 Examples:
   dunlin get -O https://example.org/birds.zip
+  dunlin ws wss://example.org/feed
 
 `dunlin help COMMAND` says more, with examples.
 
@@ -36,10 +39,11 @@ Exit codes:
   5  a deadline passed
   6  the connection broke, or the answer breaks the rules of its protocol
   7  a file or directory cannot be read or written
-  8  the server answered with a status of 400 or more";
+  8  the server answered with a status of 400 or more
+  9  the WebSocket was closed with a code that tells of a failure";
 
 #[derive(Parser)]
-#[command(name = "dunlin", version, about = "HTTP from the command line: get", after_help = AFTER)]
+#[command(name = "dunlin", version, about = "HTTP from the command line: get, ws", after_help = AFTER)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -48,12 +52,14 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Get(get::Args),
+    Ws(ws::Args),
 }
 
 fn main() {
     let cli = Cli::parse();
     let (name, ended) = match cli.command {
         Command::Get(args) => ("get", run(get::run(args))),
+        Command::Ws(args) => ("ws", run(ws::run(args))),
     };
     let _ = std::io::stdout().flush();
     let code = ended.map_or_else(|failure| failure.tell(name), |()| 0);

@@ -64,6 +64,11 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The same, and 0 too.
+pub(crate) fn maybe_seconds(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(Duration::ZERO) } else { seconds(text) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
