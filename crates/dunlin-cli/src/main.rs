@@ -1,15 +1,17 @@
-//! `dunlin`: fetches URLs, talks to WebSockets.
+//! `dunlin`: fetches URLs, talks to WebSockets, measures servers.
 //!
 //! | module | what it does |
 //! | --- | --- |
 //! | `get` | `dunlin get URL`: requests, downloads that go on where they broke off, JSON in colour |
 //! | `ws` | `dunlin ws URL`: lines to messages and back |
+//! | `bench` | `dunlin bench URL`: load, latencies, a histogram |
 //! | `failure`, `request`, `text` | exit codes; what the requests of all share; what a terminal may be shown |
 //!
 //! All is built on the public face of `dunlin`, as any other program would be.
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod failure;
 mod get;
 mod request;
@@ -27,6 +29,7 @@ const AFTER: &str = "\
 Examples:
   dunlin get -O https://example.org/birds.zip
   dunlin ws wss://example.org/feed
+  dunlin bench --rate 2000 localhost:8080/
 
 `dunlin help COMMAND` says more, with examples.
 
@@ -43,7 +46,7 @@ Exit codes:
   9  the WebSocket was closed with a code that tells of a failure";
 
 #[derive(Parser)]
-#[command(name = "dunlin", version, about = "HTTP from the command line: get, ws", after_help = AFTER)]
+#[command(name = "dunlin", version, about = "HTTP from the command line: get, ws, bench", after_help = AFTER)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -53,6 +56,7 @@ struct Cli {
 enum Command {
     Get(get::Args),
     Ws(ws::Args),
+    Bench(bench::Args),
 }
 
 fn main() {
@@ -60,6 +64,7 @@ fn main() {
     let (name, ended) = match cli.command {
         Command::Get(args) => ("get", run(get::run(args))),
         Command::Ws(args) => ("ws", run(ws::run(args))),
+        Command::Bench(args) => ("bench", run(bench::run(args))),
     };
     let _ = std::io::stdout().flush();
     let code = ended.map_or_else(|failure| failure.tell(name), |()| 0);
