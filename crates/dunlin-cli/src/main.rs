@@ -1,7 +1,8 @@
-//! `dunlin`: fetches URLs, talks to WebSockets, measures servers.
+//! `dunlin`: serves a directory, fetches URLs, talks to WebSockets, measures servers.
 //!
 //! | module | what it does |
 //! | --- | --- |
+//! | `serve` | `dunlin serve DIR`: static files, TLS, live reload |
 //! | `get` | `dunlin get URL`: requests, downloads that go on where they broke off, JSON in colour |
 //! | `ws` | `dunlin ws URL`: lines to messages and back |
 //! | `bench` | `dunlin bench URL`: load, latencies, a histogram |
@@ -15,6 +16,7 @@ mod bench;
 mod failure;
 mod get;
 mod request;
+mod serve;
 mod text;
 mod ws;
 
@@ -27,6 +29,7 @@ use crate::failure::Failure;
 
 const AFTER: &str = "\
 Examples:
+  dunlin serve --live-reload site
   dunlin get -O https://example.org/birds.zip
   dunlin ws wss://example.org/feed
   dunlin bench --rate 2000 localhost:8080/
@@ -46,7 +49,7 @@ Exit codes:
   9  the WebSocket was closed with a code that tells of a failure";
 
 #[derive(Parser)]
-#[command(name = "dunlin", version, about = "HTTP from the command line: get, ws, bench", after_help = AFTER)]
+#[command(name = "dunlin", version, about = "HTTP from the command line: serve, get, ws, bench", after_help = AFTER)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -54,6 +57,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Serve(serve::Args),
     Get(get::Args),
     Ws(ws::Args),
     Bench(bench::Args),
@@ -62,6 +66,7 @@ enum Command {
 fn main() {
     let cli = Cli::parse();
     let (name, ended) = match cli.command {
+        Command::Serve(args) => ("serve", run(serve::run(args))),
         Command::Get(args) => ("get", run(get::run(args))),
         Command::Ws(args) => ("ws", run(ws::run(args))),
         Command::Bench(args) => ("bench", run(bench::run(args))),
