@@ -1,4 +1,4 @@
-//! `dunlin`: serves a directory, fetches URLs, talks to WebSockets, measures servers.
+//! `dunlin`: serves a directory, fetches URLs, talks to WebSockets, measures servers, begins projects.
 //!
 //! | module | what it does |
 //! | --- | --- |
@@ -6,6 +6,7 @@
 //! | `get` | `dunlin get URL`: requests, downloads that go on where they broke off, JSON in colour |
 //! | `ws` | `dunlin ws URL`: lines to messages and back |
 //! | `bench` | `dunlin bench URL`: load, latencies, a histogram |
+//! | `new` | `dunlin new NAME`: a project that builds |
 //! | `failure`, `request`, `text` | exit codes; what the requests of all share; what a terminal may be shown |
 //!
 //! All is built on the public face of `dunlin`, as any other program would be.
@@ -15,6 +16,7 @@
 mod bench;
 mod failure;
 mod get;
+mod new;
 mod request;
 mod serve;
 mod text;
@@ -33,6 +35,7 @@ Examples:
   dunlin get -O https://example.org/birds.zip
   dunlin ws wss://example.org/feed
   dunlin bench --rate 2000 localhost:8080/
+  dunlin new birds
 
 `dunlin help COMMAND` says more, with examples.
 
@@ -49,7 +52,7 @@ Exit codes:
   9  the WebSocket was closed with a code that tells of a failure";
 
 #[derive(Parser)]
-#[command(name = "dunlin", version, about = "HTTP from the command line: serve, get, ws, bench", after_help = AFTER)]
+#[command(name = "dunlin", version, about = "HTTP from the command line: serve, get, ws, bench, new", after_help = AFTER)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -61,6 +64,7 @@ enum Command {
     Get(get::Args),
     Ws(ws::Args),
     Bench(bench::Args),
+    New(new::Args),
 }
 
 fn main() {
@@ -70,6 +74,7 @@ fn main() {
         Command::Get(args) => ("get", run(get::run(args))),
         Command::Ws(args) => ("ws", run(ws::run(args))),
         Command::Bench(args) => ("bench", run(bench::run(args))),
+        Command::New(args) => ("new", new::run(&args)),
     };
     let _ = std::io::stdout().flush();
     let code = ended.map_or_else(|failure| failure.tell(name), |()| 0);
