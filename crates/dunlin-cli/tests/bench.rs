@@ -10,7 +10,7 @@ use dunlin::http::StatusCode;
 use dunlin::test::TestServer;
 use dunlin::web::{App, HttpError, get, post};
 use serde_json::Value;
-use util::{fails, ok};
+use util::{Out, dunlin, fails, ok};
 
 /// Counts what it is asked.
 fn counting(count: &Arc<AtomicU64>) -> App {
@@ -120,11 +120,35 @@ async fn statuses_and_errors_are_counted_by_kind() {
 
     let text = ok(&["bench", "-c", "2", "-n", "8", "--timeout", "0.5", &url]).await.stdout;
     for part in
-        ["6 answers in", "status 200: 4", "status 418: 2", "timeout: 2", "99%", "histogram", "#"]
+        ["6 answers in", "status 200: 4", "status 418: 2", "timeout: 2", "75%", "histogram", "#"]
     {
         assert!(text.contains(part), "{part}: {text}");
     }
     let _ = server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_ends_a_run_with_its_figures() {
+    let seen = Arc::new(AtomicU64::new(0));
+    let server = TestServer::new(counting(&seen)).await.unwrap();
+    for more in [&[][..], &["--rate", "300"]] {
+        seen.store(0, Relaxed);
+        let url = server.url("/");
+        let args = [&["bench", "--json", "-d", "60", "-c", "2", &url], more].concat();
+        let child = dunlin(&args).spawn().unwrap();
+        while seen.load(Relaxed) < 20 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        util::interrupt(&child);
+        let out = Out::from(child.wait_with_output().await.unwrap());
+        assert_eq!(out.code, 0, "{out:?}");
+        let figures: Value = serde_json::from_str(&out.stdout).unwrap();
+        assert_eq!(figures["interrupted"], true);
+        // Those that were under way are not counted.
+        let missing = seen.load(Relaxed) - figures["answers"].as_u64().unwrap();
+        assert!(missing <= 2, "{missing}: {figures}");
+    }
+    server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,12 +4,14 @@ mod util;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use dunlin::http::{HeaderValue, StatusCode};
 use dunlin::test::TestServer;
 use dunlin::web::respond::Representation;
 use dunlin::web::{App, ETag, Redirect, get, post, respond};
 use dunlin::{Body, Request, Response};
+use futures_util::{StreamExt, stream};
 use util::{dunlin, fails, ok};
 
 /// A file whose content the test may change, served with ranges and conditions.
@@ -58,7 +60,7 @@ impl Remote {
             0 => response,
             at => {
                 let pieces: [Result<Vec<u8>, &str>; 2] = [Ok(content[..at].to_vec()), Err("cut")];
-                let body = Body::from_stream(futures_util::stream::iter(pieces));
+                let body = Body::from_stream(stream::iter(pieces));
                 let mut response = Response::new(body);
                 if !self.bare {
                     let tag = HeaderValue::try_from(tag.to_string()).unwrap();
@@ -133,12 +135,9 @@ async fn method_fields_and_body_are_sent_as_given() {
     assert_eq!(shown(&["-d", &at]).await, format!("POST {form} - {agent} from a file"));
 
     let out = ok(&["get", "-v", &url]).await;
-    for line in [
-        "* connected to 127.0.0.1:",
-        "> GET / HTTP/1.1",
-        "> user-agent: dunlin-cli",
-        "< HTTP/1.1 200 OK",
-    ] {
+    for line in
+        ["* connected to 127.0.0.1:", "> GET / HTTP/1.1", "> user-agent: dunlin-cli", "< 200 OK"]
+    {
         assert!(out.stderr.to_lowercase().contains(&line.to_lowercase()), "{line}: {}", out.stderr);
     }
     server.stop().await.unwrap();
@@ -160,14 +159,14 @@ async fn redirects_are_followed_unless_told_otherwise() {
 async fn each_failure_has_its_exit_code() {
     let app = App::new()
         .add_get("/slow", || async {
-            tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+            tokio::time::sleep(Duration::from_secs(30)).await;
         })
         .add_get("/cut", || async {
             let pieces = [Ok::<_, &str>("abc"), Err("cut")];
-            Body::from_stream(futures_util::stream::iter(pieces))
+            Body::from_stream(stream::iter(pieces))
         });
     let builder = TestServer::builder().server(|server| server.on_fault(|_| {}));
-    let server = builder.shutdown_timeout(std::time::Duration::ZERO).start(app).await.unwrap();
+    let server = builder.shutdown_timeout(Duration::ZERO).start(app).await.unwrap();
 
     let out = fails(8, &["get", &server.url("/none")]).await;
     assert!(out.stderr.contains("404 Not Found"), "{out:?}");
@@ -256,6 +255,41 @@ async fn a_download_goes_on_where_it_broke_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_download_goes_on_where_it_was_killed() {
+    // It sends a part, and the rest when asked for a range.
+    let content = bytes(2_000_000);
+    let whole = content.clone();
+    let app = App::new().add_get("/f", move |req: Request| {
+        let content = whole.clone();
+        async move {
+            let tag = ETag::of_content(&content);
+            if req.headers().contains("range") {
+                return Representation::new(content).etag(tag).respond(&req);
+            }
+            let first = stream::once(async move { Ok::<_, &str>(content[..700_000].to_vec()) });
+            let body = Body::from_stream(first.chain(stream::pending()));
+            let tag = HeaderValue::try_from(tag.to_string()).unwrap();
+            Response::new(body).with_header(dunlin::http::header::ETAG, tag)
+        }
+    });
+    let builder = TestServer::builder().shutdown_timeout(Duration::ZERO);
+    let server = builder.server(|server| server.on_fault(|_| {})).start(app).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (file, part) = (dir.path().join("f"), dir.path().join("f.part"));
+    let args = ["get", &server.url("/f"), "-C", "-o", file.to_str().unwrap()];
+    let mut child = dunlin(&args).spawn().unwrap();
+    while std::fs::metadata(&part).map_or(0, |found| found.len()) < 700_000 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    child.kill().await.unwrap();
+    let out = ok(&args).await;
+    assert!(out.stderr.contains("going on behind 683.6 KiB"), "{out:?}");
+    assert_eq!(std::fs::read(&file).unwrap(), content);
+    assert_eq!(util::names(dir.path()), ["f"]);
+    let _ = server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_has_changed_is_fetched_from_the_beginning() {
     let remote = Remote::new(&bytes(300_000));
     remote.cut_at.store(100_000, Relaxed);
@@ -324,7 +358,7 @@ async fn a_file_that_is_whole_is_left_alone_until_it_changes() {
     let served = tempfile::tempdir().unwrap();
     let path = served.path().join("f");
     std::fs::write(&path, bytes(5_000)).unwrap();
-    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(3_600);
     let touch =
         |at| std::fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
     touch(long_ago);
@@ -341,13 +375,13 @@ async fn a_file_that_is_whole_is_left_alone_until_it_changes() {
     ok(&args).await;
     let saved = std::fs::metadata(&file).unwrap().modified().unwrap();
     let age = saved.duration_since(long_ago).unwrap_or_else(|error| error.duration());
-    assert!(age < std::time::Duration::from_secs(1), "it has the server's time");
+    assert!(age < Duration::from_secs(1), "it has the server's time");
     let out = ok(&args).await;
     assert!(out.stderr.contains("nothing to do"), "{out:?}");
     assert_eq!(util::names(dir.path()), ["f"]);
 
     std::fs::write(&path, bytes(6_000)).unwrap();
-    touch(long_ago + std::time::Duration::from_secs(60));
+    touch(long_ago + Duration::from_secs(60));
     let out = ok(&args).await;
     assert!(out.stderr.contains("another one by now"), "{out:?}");
     assert_eq!(std::fs::read(&file).unwrap(), bytes(6_000));
@@ -390,7 +424,7 @@ async fn a_file_is_written_by_one_at_a_time() {
     let args = ["get", &url, "-o", file.to_str().unwrap()];
     let first = dunlin(&args).spawn().unwrap();
     while !begun.load(Relaxed) {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let out = fails(7, &args).await;
     assert!(out.stderr.contains("another dunlin is writing"), "{out:?}");

@@ -60,8 +60,7 @@ impl Serving {
 
     /// Ends it as Ctrl-C does.
     async fn interrupt(self) -> Out {
-        let pid = rustix::process::Pid::from_raw(self.child.id().unwrap() as i32).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        util::interrupt(&self.child);
         drop(self.out);
         let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait_with_output());
         ended.await.expect("it ends").unwrap().into()
@@ -152,6 +151,27 @@ async fn nothing_outside_and_nothing_hidden_is_served() {
     let server = Serving::start(&dir, &["-q", "--hidden"]).await;
     assert_eq!(server.get("/.env").await.text().await.unwrap(), "SECRET");
     assert!(!server.raw("/../secret").await.contains("SECRET"));
+    server.interrupt().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_for_this_machine_answers_to_no_name_of_a_stranger() {
+    let dir = site();
+    let server = Serving::start(dir.path(), &["-q"]).await;
+    let named = async |host: &str| {
+        let request = Client::new().get(format!("{}/", server.url)).header("host", host);
+        request.send().await.unwrap()
+    };
+    let refused = named("rebound.example:80").await;
+    assert_eq!(refused.status(), 421);
+    assert!(refused.text().await.unwrap().contains("--host"));
+    assert_eq!(named("localhost:80").await.status(), 200);
+    server.interrupt().await;
+
+    let server = Serving::start(dir.path(), &["-q", "--host", "0.0.0.0"]).await;
+    let url = server.url.replace("localhost", "127.0.0.1");
+    let page = Client::new().get(url).header("host", "my-machine.example").send().await.unwrap();
+    assert_eq!(page.status(), 200);
     server.interrupt().await;
 }
 

@@ -145,3 +145,28 @@ async fn each_end_has_its_exit_code() {
     assert!(out.stderr.contains("no UTF-8"), "{out:?}");
     let _ = server.stop().await;
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_types_lines_and_ends_with_ctrl_d() {
+    let app = App::new().add_get("/ws", |ws: WsUpgrade| async {
+        ws.on_upgrade(async |mut ws| {
+            while let Some(Ok(message)) = ws.receive().await {
+                let text = format!("\x1b[1m{}", message.as_text().unwrap().to_uppercase());
+                let _ = ws.send(text).await;
+            }
+        })
+    });
+    let server = TestServer::new(app).await.unwrap();
+    let url = format!("{}/ws", server.address());
+    let begun = Instant::now();
+    // The answer comes before the end, because a count is waited for.
+    let args = ["ws", "-n", "1", "--wait", "20", &url];
+    let shown = util::typed_on_terminal(&args, Some("birds\n\x04")).await;
+    assert!(shown.contains("Ctrl-D ends"), "{shown:?}");
+    assert!(shown.contains("\\u{1b}[1mBIRDS"), "{shown:?}");
+    let shown = util::typed_on_terminal(&["ws", "--wait", "20", &url], Some("\x04")).await;
+    assert!(shown.contains("closed: 1000"), "{shown:?}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "nobody waits for more");
+    server.stop().await.unwrap();
+}

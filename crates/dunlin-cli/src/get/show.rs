@@ -18,7 +18,7 @@ pub(super) async fn run(ask: &Ask, args: &Args) -> Result<(), Failure> {
         write(&head(&response))?;
     }
     let rest = if args.paints() && is_json(&response) {
-        painted(&mut response).await?
+        painted(&mut response).await
     } else {
         let first = response.chunk().await?;
         // Bytes that are no text may switch a terminal to anything.
@@ -61,14 +61,15 @@ fn is_json(response: &Response) -> bool {
     media == "application/json" || media.ends_with("+json")
 }
 
-/// The body in colours, or what has come of one that is no JSON, or too long.
-async fn painted(response: &mut Response) -> Result<Vec<u8>, Failure> {
+/// The body in colours, or what has come of one that is no JSON, breaks off, or is too long.
+async fn painted(response: &mut Response) -> Vec<u8> {
     let mut body = Vec::new();
-    while let Some(bytes) = response.chunk().await? {
+    // What fails here fails again where the rest is read.
+    while let Ok(Some(bytes)) = response.chunk().await {
         body.extend_from_slice(&bytes);
         if body.len() > MAX_JSON {
-            return Ok(body);
+            return body;
         }
     }
-    Ok(json::paint(&body).map(String::into_bytes).unwrap_or(body))
+    json::paint(&body).map(String::into_bytes).unwrap_or(body)
 }

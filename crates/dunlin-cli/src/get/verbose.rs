@@ -41,7 +41,7 @@ impl Trace for Verbose {
     }
 
     fn request_end(&self, _: &Url, status: StatusCode, headers: &Headers) {
-        eprintln!("{}", head('<', &format!("HTTP/1.1 {status}"), headers));
+        eprintln!("{}", head('<', &status.to_string(), headers));
     }
 
     fn request_exception(&self, error: &Error) {

@@ -4,8 +4,8 @@ use dunlin::http::HeaderValue;
 use dunlin::http::header::X_CONTENT_TYPE_OPTIONS;
 use dunlin::web::{AccessLog, App, Compress, Statics};
 
-use super::Args;
 use super::live::{self, Live};
+use super::{Args, hosts};
 
 /// A line of the log: client, request line, status, bytes, seconds.
 const LINE: &str = r#"%t %a "%r" %s %b %Tf"#;
@@ -27,6 +27,9 @@ pub(super) fn app(args: &Args, live: Option<Live>) -> App {
     if !args.quiet {
         let log = AccessLog::to(std::io::stderr()).format(LINE);
         app = app.middleware(log.skip(|head| head.path().starts_with(live::PREFIX)));
+    }
+    if hosts::is_local(&args.host) {
+        app = app.middleware(hosts::own_names);
     }
     app = app.middleware(Compress::new());
     if let Some(live) = live {

@@ -25,8 +25,17 @@ const EVENTS_PATH: &str = "/.dunlin/live-reload";
 
 const SCRIPT: &str = r#"// Loads the page again when a file of the directory changes.
 const version = new URL(document.currentScript.src).searchParams.get("v");
-const events = new EventSource("/.dunlin/live-reload?v=" + version);
-events.onmessage = () => { events.close(); location.reload(); };
+let events = null;
+const listen = () => {
+  events?.close();
+  events = null;
+  // A browser keeps six connections to a server at most: tabs that nobody sees leave theirs to others.
+  if (document.hidden) return;
+  events = new EventSource("/.dunlin/live-reload?v=" + version);
+  events.onmessage = () => { events.close(); location.reload(); };
+};
+document.addEventListener("visibilitychange", listen);
+listen();
 "#;
 
 /// Longest page that gets the script; a longer one is served as it is.

@@ -6,10 +6,12 @@
 //! | `live` | pages that load again when a file changes |
 //! | `watch` | which changes count |
 //! | `certificate` | TLS, by a certificate made on the spot or one's own |
+//! | `hosts` | which names a server answers to that is for this machine alone |
 //! | `urls` | under which URLs the server can be reached |
 
 mod certificate;
 mod files;
+mod hosts;
 mod live;
 mod urls;
 mod watch;
@@ -40,7 +42,8 @@ Examples:
   dunlin serve --cert fullchain.pem --key privkey.pem --host 0.0.0.0 --port 8443 site
 
 What is never served: anything outside of the directory, links that lead out of it, and names that begin with a
-dot, such as .git and .env (unless --hidden is given).
+dot, such as .git and .env (unless --hidden is given). While it listens on this machine's own address alone,
+requests for other names than localhost and addresses are refused: a page from elsewhere may have made up such a name.
 
 Exit codes: 0 ended by Ctrl-C, 1 the port cannot be listened on, 2 command line, 4 the certificate, 7 the directory";
 

@@ -65,9 +65,22 @@ pub(crate) fn names(dir: &Path) -> Vec<String> {
     names
 }
 
+/// What Ctrl-C does.
+#[cfg(unix)]
+pub(crate) fn interrupt(child: &tokio::process::Child) {
+    let pid = rustix::process::Pid::from_raw(child.id().unwrap() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+}
+
 /// Runs it with standard output and error on a terminal, and gives what that has seen.
 #[cfg(unix)]
 pub(crate) async fn on_terminal(args: &[&str]) -> String {
+    typed_on_terminal(args, None).await
+}
+
+/// The same with standard input from there too, where something is to be typed.
+#[cfg(unix)]
+pub(crate) async fn typed_on_terminal(args: &[&str], typed: Option<&str>) -> String {
     use std::fs::File;
     use std::io::Read;
 
@@ -81,6 +94,10 @@ pub(crate) async fn on_terminal(args: &[&str]) -> String {
     rustix::termios::tcsetwinsize(&master, size).unwrap();
     let slave = || File::options().read(true).write(true).open(&name).unwrap();
     let mut command = dunlin(args);
+    if let Some(typed) = typed {
+        command.stdin(slave());
+        rustix::io::write(&master, typed.as_bytes()).unwrap();
+    }
     let mut child = command.stdout(slave()).stderr(slave()).spawn().unwrap();
     drop(command);
     let seen = tokio::task::spawn_blocking(move || {
