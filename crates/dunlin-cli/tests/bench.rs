@@ -31,7 +31,9 @@ async fn figures(args: &[&str]) -> Value {
 async fn a_number_of_requests_is_that_number() {
     let seen = Arc::new(AtomicU64::new(0));
     let server = TestServer::new(counting(&seen)).await.unwrap();
-    let figures = figures(&["-c", "7", "-n", "500", &server.url("/")]).await;
+    let url = server.url("/").replace("http://", "http://ada:wing@");
+    let figures = figures(&["-c", "7", "-n", "500", &url]).await;
+    assert_eq!(figures["url"], *server.url("/"), "figures are no place for a password");
     assert_eq!(seen.load(Relaxed), 500);
     assert_eq!((&figures["answers"], &figures["statuses"]["200"]), (&500.into(), &500.into()));
     assert_eq!(figures["body_bytes"], 5_000);

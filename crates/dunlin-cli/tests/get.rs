@@ -144,6 +144,22 @@ async fn method_fields_and_body_are_sent_as_given() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn proxies_and_credentials_are_those_of_the_environment() {
+    let app = App::new().add_get("/bird", |req: Request| async move {
+        let credentials = req.headers().get_str("authorization").map(str::to_owned);
+        format!("{} {}", req.host(), credentials.unwrap_or_default())
+    });
+    let server = TestServer::new(app).await.unwrap();
+    let netrc = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(netrc.path(), "machine a.invalid login ada password wing\n").unwrap();
+    let mut command = dunlin(&["get", "http://a.invalid/bird"]);
+    command.env("http_proxy", format!("http://{}", server.address())).env("NETRC", netrc.path());
+    let out = util::Out::from(command.output().await.unwrap());
+    assert_eq!((out.code, &*out.stdout), (0, "a.invalid Basic YWRhOndpbmc="), "{out:?}");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn redirects_are_followed_unless_told_otherwise() {
     let app = App::new()
         .add_get("/old", || async { Redirect::found("/new") })
@@ -237,11 +253,15 @@ async fn a_download_goes_on_where_it_broke_off() {
     let server = quiet(remote.app()).await;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("f");
-    let args = ["get", &server.url("/big.bin"), "-C", "-o", file.to_str().unwrap()];
+    // A password is sent, and not written down.
+    let url = server.url("/big.bin").replace("http://", "http://ada:wing@");
+    let args = ["get", &url, "-C", "-o", file.to_str().unwrap()];
 
     let out = fails(6, &args).await;
     assert!(out.stderr.contains("97.7 KiB are kept in") && out.stderr.contains("-C"), "{out:?}");
     assert_eq!(util::names(dir.path()), ["f.part", "f.part.json"]);
+    let described = std::fs::read_to_string(dir.path().join("f.part.json")).unwrap();
+    assert!(described.contains("/big.bin") && !described.contains("wing"), "{described}");
     remote.asked();
 
     let out = ok(&args).await;

@@ -44,11 +44,12 @@ async fn piped(input: &[u8], args: &[&str]) -> Out {
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_are_messages_and_messages_lines() {
     let server = TestServer::new(echo()).await.unwrap();
-    let url = format!("{}/ws", server.address());
+    let url = format!("ws://ada:wing@{}/ws", server.address());
     let out = piped("one\r\ntwo\n\ngr\u{fc}n".as_bytes(), &["ws", &url]).await;
     assert_eq!((out.code, &*out.stdout), (0, "one\ntwo\n\ngr\u{fc}n\n"), "{out:?}");
     assert!(
-        out.stderr.contains("connected to ws://") && out.stderr.contains("closed: 1000"),
+        out.stderr.contains(&format!("connected to ws://{}/ws\n", server.address()))
+            && out.stderr.contains("closed: 1000"),
         "{out:?}"
     );
     let report = server.stop().await.unwrap();

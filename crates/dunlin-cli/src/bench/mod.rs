@@ -20,6 +20,7 @@ use dunlin::http::Method;
 
 use crate::failure::Failure;
 use crate::request::{self, seconds, with_scheme};
+use crate::text;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,6 +45,8 @@ Exit codes: 2 command line; where nothing at all succeeded, that of the first er
 5 deadline, 6 broken off";
 
 /// Measures a server: requests per second, latencies, errors
+///
+/// Goes by no proxy, keeps no cookies and follows no redirect.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -99,7 +102,7 @@ struct Plan {
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let plan = args.plan()?;
     if !args.json {
-        eprintln!("{} over {} connections …", plan.request.url(), plan.connections);
+        eprintln!("{} over {} connections …", text::url(plan.request.url()), plan.connections);
     }
     let outcome = load::run(&plan).await;
     let text =

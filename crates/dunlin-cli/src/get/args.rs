@@ -30,7 +30,8 @@ Exit codes: 2 command line, 3 no connection, 4 TLS, 5 deadline, 6 broken off, 7 
 
 /// Requests a URL and shows or saves the answer
 ///
-/// Redirects are followed, and content codings taken off. A URL without a scheme is one of http.
+/// Redirects are followed, and content codings taken off. A URL without a scheme is one of http. Proxies are those that
+/// the environment names (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY), credentials those of the URL or of ~/.netrc.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -130,7 +131,8 @@ impl Args {
             }
         };
         let redirects = if self.no_follow { Redirects::none() } else { Redirects::follow(20) };
-        let mut client = self.options.client()?.timeouts(timeouts).redirects(redirects);
+        let client = self.options.client()?.trust_env();
+        let mut client = client.timeouts(timeouts).redirects(redirects);
         if self.verbose {
             client = client.tracer(Verbose);
         }

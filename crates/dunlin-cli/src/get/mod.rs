@@ -20,6 +20,7 @@ use dunlin::client::Response;
 
 pub(crate) use self::args::Args;
 use crate::failure::{Code, Failure};
+use crate::text;
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let ask = args.ask()?;
@@ -35,5 +36,6 @@ fn check_status(response: &Response) -> Result<(), Failure> {
     if !status.is_client_error() && !status.is_server_error() {
         return Ok(());
     }
-    Err(Failure::new(Code::Status, format!("the server answered {status} for {}", response.url())))
+    let url = text::url(response.url());
+    Err(Failure::new(Code::Status, format!("the server answered {status} for {url}")))
 }

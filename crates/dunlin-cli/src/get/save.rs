@@ -79,7 +79,9 @@ enum Ended {
 }
 
 async fn download(ask: &Ask, file: &Path, part: &Part, args: &Args) -> Result<Ended, Failure> {
-    let url = ask.url.as_str();
+    // The description of a part is no place for a password.
+    let url = ask.url.without_credentials();
+    let url = url.as_str();
     let earlier = if args.resume { earlier(file, part, url) } else { Earlier::Nothing };
     let (from, validator) = match &earlier {
         Earlier::Nothing => (0, String::new()),

@@ -35,7 +35,7 @@ WebSocket, 9 closed with a code that tells of a failure (neither 1000 nor 1001)"
 /// Talks to a WebSocket: lines are messages
 ///
 /// Reads lines from standard input and sends each as a text message; prints what comes. At the end of its input it
-/// still waits for answers (--wait), then closes the connection.
+/// still waits for answers (--wait), then closes the connection. Proxies and credentials are those of `dunlin get`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -84,7 +84,8 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let url = Url::parse(&with_scheme(&args.url, "ws"))?;
-    let client = args.options.client()?.timeouts(Timeouts::NONE).redirects(Redirects::follow(5));
+    let client = args.options.client()?.trust_env();
+    let client = client.timeouts(Timeouts::NONE).redirects(Redirects::follow(5));
     let mut config = Config { heartbeat: args.ping, ..Config::default() };
     config.limits.max_message = args.max_message;
     // Who talks to a person has no ten seconds for a server that is gone.

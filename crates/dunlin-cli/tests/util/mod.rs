@@ -30,6 +30,10 @@ impl From<Output> for Out {
 pub(crate) fn dunlin(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dunlin"));
     command.args(args).env_remove("NO_COLOR").env("TERM", "xterm").kill_on_drop(true);
+    for name in ["http_proxy", "https_proxy", "ws_proxy", "wss_proxy", "all_proxy"] {
+        command.env_remove(name).env_remove(name.to_uppercase());
+    }
+    command.env("NETRC", "/no/such/netrc");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
