@@ -310,6 +310,40 @@ async fn a_download_goes_on_where_it_was_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_may_send_less_of_a_range_than_was_asked_for() {
+    let app = App::new().add_get("/f", |req: Request| async move {
+        let first = match req.headers().get_str("range") {
+            Some(range) => range["bytes=".len()..].trim_end_matches('-').parse().unwrap(),
+            None => 0,
+        };
+        let content = bytes(5_000);
+        let last = (first + 2_000).min(content.len());
+        let field = format!("bytes {first}-{}/5000", last - 1);
+        Response::new(content[first..last].to_vec())
+            .with_status(StatusCode::PARTIAL_CONTENT)
+            .with_header(dunlin::http::header::CONTENT_RANGE, field.try_into().unwrap())
+            .with_header(dunlin::http::header::ETAG, HeaderValue::from_static("\"v1\""))
+    });
+    let server = TestServer::new(app).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("f");
+    let url = server.url("/f");
+    let args = ["get", &url, "-C", "-o", file.to_str().unwrap()];
+    let out = fails(6, &args).await;
+    assert!(out.stderr.contains("where the whole was asked for"), "{out:?}");
+    assert!(util::names(dir.path()).is_empty());
+
+    std::fs::write(dir.path().join("f.part"), &bytes(5_000)[..1_000]).unwrap();
+    let origin = serde_json::json!({ "url": url, "validator": "\"v1\"", "size": 5_000 });
+    std::fs::write(dir.path().join("f.part.json"), origin.to_string()).unwrap();
+    let out = fails(6, &args).await;
+    assert!(out.stderr.contains("no more than 2.9 KiB of 4.9 KiB"), "{out:?}");
+    ok(&args).await;
+    assert_eq!(std::fs::read(&file).unwrap(), bytes(5_000));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_has_changed_is_fetched_from_the_beginning() {
     let remote = Remote::new(&bytes(300_000));
     remote.cut_at.store(100_000, Relaxed);

@@ -38,7 +38,8 @@ What is measured:
   latencies. With --rate requests are due at fixed times, and latency counts from when a request was due, the
   wait for a free connection included.
 
-  An answer with any status is a success here; statuses are counted. Latency is up to the last byte of the body.
+  An answer with any status is a success here; statuses are counted. Latency is up to the last byte of the body;
+  that of the first request of a connection has the opening of it in it.
   The client wants a share of the machine too: on the same one, it takes that from the server.
 
 Exit codes: 2 command line; where nothing at all succeeded, that of the first error: 3 no connection, 4 TLS,

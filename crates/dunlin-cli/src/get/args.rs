@@ -13,6 +13,7 @@ use percent_encoding::percent_decode_str;
 use super::verbose::Verbose;
 use crate::failure::Failure;
 use crate::request::{self, seconds, with_scheme};
+use crate::text;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -235,7 +236,8 @@ fn remote_name(url: &str) -> Result<PathBuf, Failure> {
         return Ok(PathBuf::from(&*name));
     }
     Err(Failure::usage(format!(
-        "the path of {url} ends in no name for a file: name it with -o FILE"
+        "the path of {} ends in no name for a file: name it with -o FILE",
+        text::url(&url)
     )))
 }
 

@@ -101,7 +101,15 @@ async fn download(ask: &Ask, file: &Path, part: &Part, args: &Args) -> Result<En
             if first == from && fits(origin, &response, total) =>
         {
             tell(args, &format!("going on behind {}", size(from)));
-            write(response, part, from, args).await
+            let saved = write(response, part, from, args).await?;
+            match (&saved, total) {
+                (Ended::Saved { bytes, .. }, Some(total)) if *bytes < total => {
+                    let what =
+                        format!("the server sent no more than {} of {}", size(*bytes), size(total));
+                    Err(Failure::new(Code::Broken, what))
+                }
+                _ => Ok(saved),
+            }
         }
         (Earlier::Part(_, origin), StatusCode::RANGE_NOT_SATISFIABLE, Some((None, total)))
             if total == Some(from) && fits(origin, &response, total) =>
@@ -169,6 +177,10 @@ fn fits(origin: &Origin, response: &Response, total: Option<u64>) -> bool {
 async fn fresh(response: Response, url: &str, part: &Part, args: &Args) -> Result<Ended, Failure> {
     if let Err(failure) = check_status(&response) {
         return Err(failure.hint("nothing was saved"));
+    }
+    if response.status() == StatusCode::PARTIAL_CONTENT {
+        let what = "the server sent a part where the whole was asked for; nothing was saved";
+        return Err(Failure::new(Code::Broken, what));
     }
     let origin = Origin::of(url, &response, response.content_length());
     part.begin(origin.as_ref()).map_err(|error| Failure::file("write", part.path(), &error))?;

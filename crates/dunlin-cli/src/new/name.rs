@@ -77,7 +77,9 @@ pub(super) fn check(name: &str) -> Result<(), String> {
         ));
     }
     if TAKEN.contains(&&*name.replace('-', "_").to_ascii_lowercase()) {
-        return Err(format!("{name:?} is the name of something else: choose another"));
+        return Err(format!(
+            "{name:?} is a word of Rust, or the name of a crate that the project depends on: choose another"
+        ));
     }
     Ok(())
 }
