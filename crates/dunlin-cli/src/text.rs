@@ -1,7 +1,5 @@
 //! What a terminal may be shown of what came from elsewhere.
 
-use dunlin::client::Url;
-
 /// The text with control characters escaped, so that nothing that a peer sends moves the cursor, changes colours
 /// or sets the title. What is no UTF-8 becomes U+FFFD.
 pub(crate) fn printable(bytes: &[u8]) -> String {
@@ -14,11 +12,6 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
         }
     }
     shown
-}
-
-/// A URL for messages and figures, which go to logs: without user and password.
-pub(crate) fn url(url: &Url) -> String {
-    url.without_credentials().to_string()
 }
 
 /// A number of bytes for people: `12 B`, `3.4 KiB`.

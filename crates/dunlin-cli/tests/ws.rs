@@ -48,7 +48,7 @@ async fn lines_are_messages_and_messages_lines() {
     let out = piped("one\r\ntwo\n\ngr\u{fc}n".as_bytes(), &["ws", &url]).await;
     assert_eq!((out.code, &*out.stdout), (0, "one\ntwo\n\ngr\u{fc}n\n"), "{out:?}");
     assert!(
-        out.stderr.contains(&format!("connected to ws://{}/ws\n", server.address()))
+        out.stderr.contains(&format!("connected to ws://ada:***@{}/ws\n", server.address()))
             && out.stderr.contains("closed: 1000"),
         "{out:?}"
     );

@@ -20,7 +20,6 @@ use dunlin::http::Method;
 
 use crate::failure::Failure;
 use crate::request::{self, seconds, with_scheme};
-use crate::text;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -103,7 +102,7 @@ struct Plan {
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let plan = args.plan()?;
     if !args.json {
-        eprintln!("{} over {} connections …", text::url(plan.request.url()), plan.connections);
+        eprintln!("{} over {} connections …", plan.request.url().redacted(), plan.connections);
     }
     let outcome = load::run(&plan).await;
     let text =

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::Plan;
 use super::load::Outcome;
-use crate::text::{self, size};
+use crate::text::size;
 
 const PERCENTILES: [f64; 7] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99];
 
@@ -150,7 +150,7 @@ pub(super) fn json(plan: &Plan, outcome: &Outcome) -> String {
     let statuses: Map<String, Value> =
         tally.statuses.iter().map(|(status, count)| (status.to_string(), json!(count))).collect();
     let mut figures = json!({
-        "url": text::url(plan.request.url()),
+        "url": plan.request.url().redacted().to_string(),
         "method": plan.request.method().as_str(),
         "connections": plan.connections,
         "rate": plan.rate,

@@ -13,7 +13,6 @@ use percent_encoding::percent_decode_str;
 use super::verbose::Verbose;
 use crate::failure::Failure;
 use crate::request::{self, seconds, with_scheme};
-use crate::text;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -237,7 +236,7 @@ fn remote_name(url: &str) -> Result<PathBuf, Failure> {
     }
     Err(Failure::usage(format!(
         "the path of {} ends in no name for a file: name it with -o FILE",
-        text::url(&url)
+        url.redacted()
     )))
 }
 

@@ -20,7 +20,6 @@ use dunlin::client::Response;
 
 pub(crate) use self::args::Args;
 use crate::failure::{Code, Failure};
-use crate::text;
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let ask = args.ask()?;
@@ -36,6 +35,6 @@ fn check_status(response: &Response) -> Result<(), Failure> {
     if !status.is_client_error() && !status.is_server_error() {
         return Ok(());
     }
-    let url = text::url(response.url());
+    let url = response.url().redacted();
     Err(Failure::new(Code::Status, format!("the server answered {status} for {url}")))
 }

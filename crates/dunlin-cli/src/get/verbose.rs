@@ -8,7 +8,7 @@ use dunlin::Headers;
 use dunlin::client::{Error, Request, Trace, Tracer, Url};
 use dunlin::http::{Method, StatusCode};
 
-use crate::text::{self, printable};
+use crate::text::printable;
 
 /// Traces every request.
 pub(super) struct Verbose;
@@ -37,7 +37,7 @@ impl Trace for Verbose {
     }
 
     fn request_redirect(&self, _: &Url, status: StatusCode, to: &Url) {
-        eprintln!("* {status}: on to {}", text::url(to));
+        eprintln!("* {status}: on to {}", to.redacted());
     }
 
     fn request_end(&self, _: &Url, status: StatusCode, headers: &Headers) {

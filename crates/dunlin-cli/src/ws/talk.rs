@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Args, input, show};
 use crate::failure::{Code, Failure};
-use crate::text::{self, printable};
+use crate::text::printable;
 
 /// Longest wait for the end of a connection to which nothing can be sent any more.
 const CLOSING: Duration = Duration::from_secs(3);
@@ -32,7 +32,7 @@ pub(super) async fn run(socket: WebSocket, url: &Url, args: &Args) -> Result<(),
         }
     };
     // The client knows the URL as that of the request which opens it.
-    let url = text::url(url).replacen("http", "ws", 1);
+    let url = url.redacted().to_string().replacen("http", "ws", 1);
     let protocol = socket.protocol().map(|name| format!(", subprotocol {name}"));
     say(&format!("connected to {url}{}", protocol.unwrap_or_default()));
     let is_person = io::stdin().is_terminal();
