@@ -12,6 +12,7 @@ use dunlin::web::respond::Representation;
 use dunlin::web::{App, ETag, Redirect, get, post, respond};
 use dunlin::{Body, Request, Response};
 use futures_util::{StreamExt, stream};
+use tokio::io::AsyncReadExt;
 use util::{dunlin, fails, ok};
 
 /// A file whose content the test may change, served with ranges and conditions.
@@ -103,6 +104,24 @@ async fn a_piped_answer_is_what_was_sent() {
     assert!(head.contains("content-type: application/json"), "{head}");
     assert_eq!(body, json);
     server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_an_end_is_shown_as_it_comes() {
+    let app = App::new().add_get("/", || async {
+        let first = stream::once(async { Ok::<_, &str>("no line break") });
+        Body::from_stream(first.chain(stream::pending()))
+    });
+    let builder = TestServer::builder().shutdown_timeout(Duration::ZERO);
+    let server = builder.server(|server| server.on_fault(|_| {})).start(app).await.unwrap();
+    let mut child = dunlin(&["get", &server.url("/")]).spawn().unwrap();
+    let mut shown = [0; 13];
+    let mut read = child.stdout.take().unwrap();
+    let reading = tokio::time::timeout(Duration::from_secs(20), read.read_exact(&mut shown));
+    reading.await.expect("it is shown while the answer goes on").unwrap();
+    assert_eq!(&shown, b"no line break");
+    child.kill().await.unwrap();
+    let _ = server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -494,12 +513,19 @@ async fn a_terminal_sees_colours_a_bar_and_no_bytes_that_are_no_text() {
     let app = Remote::new(&bytes(3_000_000))
         .app()
         .add_get("/json", || async { dunlin::web::Json(serde_json::json!({ "a": 1 })) })
+        .add_get("/title", || async {
+            let name = dunlin::http::HeaderName::from_static("x-title");
+            let value = HeaderValue::from_bytes("a\u{9b}31m".as_bytes()).unwrap();
+            Response::new("text").with_header(name, value)
+        })
         .add_get("/zeros", || async { vec![0u8; 64] });
     let server = TestServer::new(app).await.unwrap();
     let shown = util::on_terminal(&["get", &server.url("/json")]).await;
     assert!(shown.contains("\x1b[34m\"a\""), "{shown:?}");
     let shown = util::on_terminal(&["get", &server.url("/zeros")]).await;
     assert!(shown.contains("save it with -o FILE") && !shown.contains('\0'), "{shown:?}");
+    let shown = util::on_terminal(&["get", "-i", &server.url("/title")]).await;
+    assert!(shown.contains("x-title: a\\u{9b}31m\r\n") && shown.ends_with("\r\ntext"), "{shown:?}");
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("f");
     let args = ["get", &server.url("/big.bin"), "-o", file.to_str().unwrap()];

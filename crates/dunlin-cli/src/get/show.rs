@@ -8,22 +8,23 @@ use dunlin::http::Version;
 use super::args::{Args, Ask};
 use super::{check_status, json};
 use crate::failure::Failure;
+use crate::text::printable;
 
 /// Longest body that is indented and coloured; a longer one is shown as it came.
 const MAX_JSON: usize = 8 * 1024 * 1024;
 
 pub(super) async fn run(ask: &Ask, args: &Args) -> Result<(), Failure> {
+    let for_terminal = std::io::stdout().is_terminal();
     let mut response = ask.request().send().await?;
     if args.include {
-        write(&head(&response))?;
+        write(&head(&response, for_terminal))?;
     }
     let rest = if args.paints() && is_json(&response) {
         painted(&mut response).await
     } else {
         let first = response.chunk().await?;
         // Bytes that are no text may switch a terminal to anything.
-        if std::io::stdout().is_terminal() && first.as_ref().is_some_and(|bytes| bytes.contains(&0))
-        {
+        if for_terminal && first.as_ref().is_some_and(|bytes| bytes.contains(&0)) {
             return Err(Failure::other(
                 "the answer is no text, and standard output a terminal: save it with -o FILE",
             ));
@@ -34,24 +35,32 @@ pub(super) async fn run(ask: &Ask, args: &Args) -> Result<(), Failure> {
     while let Some(bytes) = response.chunk().await? {
         write(&bytes)?;
     }
-    std::io::stdout().flush().map_err(|error| Failure::stdout(&error))?;
     check_status(&response)
 }
 
+/// Writes it at once: of an answer without an end, such as events, each piece is shown as it comes.
 fn write(bytes: &[u8]) -> Result<(), Failure> {
-    std::io::stdout().lock().write_all(bytes).map_err(|error| Failure::stdout(&error))
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| Failure::stdout(&error))
 }
 
-/// The head as it was received.
-fn head(response: &Response) -> Vec<u8> {
+/// The head as it was received; for a terminal without what moves its cursor.
+fn head(response: &Response, for_terminal: bool) -> Vec<u8> {
     let version = if response.version() == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" };
     let reason =
         response.reason().or_else(|| response.status().canonical_reason()).unwrap_or_default();
-    let mut head = format!("{version} {} {reason}\r\n", response.status().as_u16()).into_bytes();
-    for (name, value) in response.headers().iter() {
-        head.extend_from_slice(&[name, b": ", value, b"\r\n"].concat());
+    let first = format!("{version} {} {reason}", response.status().as_u16()).into_bytes();
+    let fields = response.headers().iter().map(|(name, value)| [name, b": ", value].concat());
+    let end = if for_terminal { "\n" } else { "\r\n" };
+    let mut head = Vec::new();
+    for line in std::iter::once(first).chain(fields) {
+        match for_terminal {
+            true => head.extend_from_slice(printable(&line).as_bytes()),
+            false => head.extend_from_slice(&line),
+        }
+        head.extend_from_slice(end.as_bytes());
     }
-    head.extend_from_slice(b"\r\n");
+    head.extend_from_slice(end.as_bytes());
     head
 }
 
