@@ -94,6 +94,24 @@ async fn latency_counts_from_when_a_request_was_due() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn requests_that_found_no_connection_are_told() {
+    let app = App::new().add_get("/", || async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    });
+    let server = TestServer::new(app).await.unwrap();
+    let url = server.url("/");
+    let args = ["-c", "1", "-d", "1", "--rate", "50", &url];
+    let figures = figures(&args).await;
+    let (answers, unsent) = (figures["answers"].as_u64(), figures["unsent"].as_u64());
+    assert_eq!(answers.unwrap() + unsent.unwrap(), 50, "{figures}");
+    // One at a time, 200 ms each, begun within a second.
+    assert!((1..=5).contains(&answers.unwrap()), "{figures}");
+    let text = ok(&[&["bench"], &args[..]].concat()).await.stdout;
+    assert!(text.contains("found no free connection until the end"), "{text}");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn statuses_and_errors_are_counted_by_kind() {
     let nth = Arc::new(AtomicU64::new(0));
     let app = App::new().routes([

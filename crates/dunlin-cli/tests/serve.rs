@@ -2,7 +2,9 @@
 
 mod util;
 
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use dunlin::client::sse::{Event, EventSource};
@@ -236,6 +238,57 @@ async fn a_change_is_told_to_pages_that_are_open() {
     let begun = std::time::Instant::now();
     assert_eq!(server.interrupt().await.code, 0);
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+/// The browser, by the names that it has.
+fn chromium() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    std::env::split_paths(&path)
+        .flat_map(|folder| names.map(|name| folder.join(name)))
+        .find(|file| file.is_file())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_loads_its_page_again_when_a_file_changes() {
+    let Some(chromium) = chromium() else {
+        // Not by `eprintln`, which shows only what failed.
+        let told = "skipped: there is no chromium in PATH (Debian: apt-get install chromium)";
+        let _ = writeln!(std::io::stderr(), "{told}");
+        return;
+    };
+    let dir = site();
+    let page = |state: &str| {
+        let page = format!("<!DOCTYPE html><body><img src=\"/{state}.png\"></body>");
+        std::fs::write(dir.path().join("index.html"), page).unwrap();
+    };
+    page("before");
+    let mut server = Serving::start(dir.path(), &["--live-reload"]).await;
+    let mut log = BufReader::new(server.child.stderr.take().unwrap()).lines();
+    let mut asked = async |path: &str| {
+        let line = format!("\"GET {path} HTTP/1.1\"");
+        let seen =
+            async { while !log.next_line().await.unwrap().expect("it serves").contains(&line) {} };
+        let seen = tokio::time::timeout(Duration::from_secs(60), seen).await;
+        seen.unwrap_or_else(|_| panic!("the browser does not ask for {path}"));
+    };
+    let profile = tempfile::tempdir().unwrap();
+    let mut browser = tokio::process::Command::new(chromium)
+        .args(["--headless", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage"])
+        // A container's root has no sandbox; the page is our own. The port keeps it from leaving after the page.
+        .args(["--no-sandbox", "--remote-debugging-port=0"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg(&server.url)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    asked("/before.png").await;
+    page("after");
+    asked("/after.png").await;
+    browser.kill().await.unwrap();
+    assert_eq!(server.interrupt().await.code, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ mod util;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use dunlin::server::{Server, TlsConfig};
 use dunlin::test::TestServer;
 use dunlin::web::{App, HttpError, WsUpgrade};
 use dunlin::websocket::CloseCode;
@@ -111,6 +112,27 @@ async fn bytes_are_shown_in_hexadecimal() {
     assert_eq!((out.code, &*out.stdout), (0, "binary: 0001fe\ntext\n"), "{out:?}");
     assert!(out.stderr.contains("closed by the server: 1000 (all said)"), "{out:?}");
     server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_spoken_with_whom_is_trusted() {
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let files = tempfile::tempdir().unwrap();
+    let cert = files.path().join("cert.pem");
+    std::fs::write(&cert, own.cert.pem()).unwrap();
+    let tls = TlsConfig::builder()
+        .certificate_pem(own.cert.pem(), own.signing_key.serialize_pem())
+        .build()
+        .unwrap();
+    let running = Server::builder().bind_tls("127.0.0.1:0", tls).start(echo()).await.unwrap();
+    let url = format!("wss://localhost:{}/ws", running.addresses()[0].port());
+    let trusts = ["ws", "-q", "-n", "1", "--ca", cert.to_str().unwrap(), &url];
+    assert_eq!(piped(b"bird\n", &trusts).await.stdout, "bird\n");
+    let out = piped(b"bird\n", &["ws", "-q", "-n", "1", "--insecure", &url]).await;
+    assert_eq!(out.stdout, "bird\n");
+    let out = piped(b"bird\n", &["ws", "-q", &url]).await;
+    assert_eq!((out.code, &*out.stdout), (4, ""), "{out:?}");
+    running.shutdown().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
