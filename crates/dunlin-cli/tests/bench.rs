@@ -140,9 +140,16 @@ async fn statuses_and_errors_are_counted_by_kind() {
     assert_eq!(posted["body_bytes"], 12);
 
     let text = ok(&["bench", "-c", "2", "-n", "8", "--timeout", "1.5", &url]).await.stdout;
-    for part in
-        ["6 answers in", "status 200: 4", "status 418: 2", "timeout: 2", "75%", "histogram", "#"]
-    {
+    for part in [
+        "6 answers in",
+        "status 200: 4",
+        "status 418: 2",
+        "2 errors, which are in no latency",
+        "timeout: 2",
+        "75%",
+        "histogram",
+        "#",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let _ = server.stop().await;

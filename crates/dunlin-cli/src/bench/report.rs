@@ -35,7 +35,7 @@ pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
         line(&format!("  status {status}: {count}"));
     }
     if tally.errors() > 0 {
-        line(&format!("{} errors", tally.errors()));
+        line(&format!("{} errors, which are in no latency below", tally.errors()));
     }
     for (kind, count) in &tally.errors {
         line(&format!("  {kind}: {count}"));
