@@ -72,12 +72,14 @@ async fn user_post(req: Request) -> Response {
 }
 
 /// Reads the whole body first: one that breaks off is answered with 400, not with half a 200.
-async fn echo(req: Request) -> Result {
-    let media = req.headers().get(CONTENT_TYPE).map(HeaderValue::from_bytes);
-    let media = media.unwrap_or(Ok(HeaderValue::from_static("application/octet-stream")));
-    let media = media.map_err(refuse)?;
-    let body = req.into_body().into_vec().await?;
-    Ok(Response::new(body).with_header(CONTENT_TYPE, media))
+async fn echo(mut req: Request) -> Result {
+    let body = req.take_body().into_vec().await?;
+    let mut response = Response::new(body);
+    if !response.headers_mut().copy_from(req.headers(), CONTENT_TYPE) {
+        let media = HeaderValue::from_static("application/octet-stream");
+        response.headers_mut().insert(CONTENT_TYPE, media);
+    }
+    Ok(response)
 }
 
 /// What was received, field by field.

@@ -245,6 +245,11 @@ impl Request {
         &mut self.body
     }
 
+    /// Takes the body out and leaves an empty one: for who reads it and needs the head afterwards.
+    pub fn take_body(&mut self) -> Body {
+        std::mem::take(&mut self.body)
+    }
+
     /// The body alone.
     pub fn into_body(self) -> Body {
         self.body

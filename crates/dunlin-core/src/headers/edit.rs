@@ -51,6 +51,50 @@ impl Headers {
         }
     }
 
+    /// Sets the field to the values that it has in `from`, all of them: a proxy or an echo hands on what it was sent
+    /// without a copy in between. `false`, and nothing changed, where there are none.
+    ///
+    /// ```
+    /// use dunlin_core::Headers;
+    /// use http::header::{ACCEPT, VIA};
+    ///
+    /// let received = Headers::from_iter([(VIA, "1.1 a"), (VIA, "1.1 b")]);
+    /// let mut headers = Headers::from_iter([(VIA, "1.0 c")]);
+    /// assert!(headers.copy_from(&received, VIA));
+    /// assert!(headers.get_all(VIA).eq([b"1.1 a", b"1.1 b"]));
+    /// assert!(!headers.copy_from(&received, ACCEPT));
+    /// ```
+    pub fn copy_from(&mut self, from: &Self, name: HeaderName) -> bool {
+        if !matches!(from.store, Store::Block(_) | Store::Lines(_)) || !from.is_checked() {
+            // Values here may be marked as sensitive, or be none.
+            return self.copy_typed(from, &name);
+        }
+        let mut is_found = false;
+        for value in from.get_all(&name) {
+            self.prepare();
+            let is_first = !std::mem::replace(&mut is_found, true);
+            let bytes = name.as_str().as_bytes();
+            let fits = match &mut self.store {
+                Store::Lines(lines) if is_first => lines.set(bytes, value),
+                Store::Lines(lines) => lines.push(bytes, value),
+                _ => false,
+            };
+            if !fits {
+                return self.copy_typed(from, &name);
+            }
+        }
+        is_found
+    }
+
+    #[cold]
+    fn copy_typed(&mut self, from: &Self, name: &HeaderName) -> bool {
+        let mut values = from.as_map().get_all(name).iter().cloned();
+        let Some(first) = values.next() else { return false };
+        self.insert(name.clone(), first);
+        values.for_each(|value| self.append(name.clone(), value));
+        true
+    }
+
     /// Takes out every value of that name and returns the first.
     pub fn remove(&mut self, name: &HeaderName) -> Option<HeaderValue> {
         self.prepare();

@@ -115,6 +115,53 @@ fn only_what_a_decoder_vouches_for_is_checked() {
 }
 
 #[test]
+fn fields_are_copied_between_all_storages() {
+    let fields = [("Accept", "1"), ("x-a", "a"), ("accept", "2")];
+    for from in in_every_storage(&fields).iter().chain([&received(&fields).clone()]) {
+        for mut to in
+            in_every_storage(&[("x-b", "b"), ("accept", "3"), ("accept", "4"), ("x-c", "")])
+        {
+            assert!(to.copy_from(from, ACCEPT) && !to.copy_from(from, HOST));
+            let copied: Vec<_> = to.as_map().get_all(ACCEPT).iter().collect();
+            assert_eq!(copied, from.as_map().get_all(ACCEPT).iter().collect::<Vec<_>>());
+            assert_eq!(
+                copied.iter().map(|value| value.is_sensitive()).collect::<Vec<_>>(),
+                from.as_map()
+                    .get_all(ACCEPT)
+                    .iter()
+                    .map(HeaderValue::is_sensitive)
+                    .collect::<Vec<_>>()
+            );
+            assert_eq!(to.len(), 4);
+        }
+        let mut empty = Headers::new();
+        assert!(empty.copy_from(from, ACCEPT) && empty.is_checked());
+    }
+    assert!(!Headers::new().copy_from(&Headers::new(), ACCEPT));
+}
+
+#[test]
+fn what_nobody_vouches_for_is_not_copied_as_it_is() {
+    let mut block = HeadBlock::take();
+    let bytes = b"accept: a\r\nx: y";
+    let span = FieldSpan { name_start: 0, name_len: 6, value_start: 8, value_len: 7 };
+    block.spans_mut().push(span);
+    let forged = block.into_headers(bytes);
+    assert_eq!(forged.get(ACCEPT), Some(&b"a\r\nx: y"[..]));
+    let mut headers = Headers::new();
+    assert!(!headers.copy_from(&forged, ACCEPT) && headers.is_empty());
+}
+
+#[test]
+fn a_copy_past_64_kib_keeps_all() {
+    let long = HeaderValue::from_bytes(&[b'v'; 40_000]).unwrap();
+    let from = Headers::from_iter([(ACCEPT, long.clone())]);
+    let mut to = Headers::from_iter([(HOST, long)]);
+    assert!(to.copy_from(&from, ACCEPT));
+    assert_eq!((to.get(HOST).unwrap().len(), to.get(ACCEPT).unwrap().len()), (40_000, 40_000));
+}
+
+#[test]
 fn a_value_stays_sensitive() {
     let mut secret = HeaderValue::from_static("s");
     secret.set_sensitive(true);
