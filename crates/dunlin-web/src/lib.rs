@@ -1,7 +1,7 @@
 //! Applications for Dunlin: routes, handlers, extractors, middleware, state, lifecycle.
 //!
 //! An [`App`] says which function answers what; a server runs it. This crate knows no socket and, without
-//! the features `files`, `multipart`, `sse`, `timeout` and `websocket`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
+//! the features `files`, `multipart`, `sse`, `tasks`, `timeout` and `websocket`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
 //!
 //! ```
 //! use dunlin_core::{Request, Service, StateKey};
@@ -59,7 +59,7 @@
 //!
 //! **Handlers** are plain `async fn`s: see [`Handler`]. Arguments are [`Path`], [`Query`], `Json`
 //! (feature `json`), [`Form`], [`State`], [`Cookies`], [`Host`], [`Peer`], [`Urls`], [`EarlyHints`], `WsUpgrade` (feature `websocket`),
-//! `Multipart` and `FormData` (feature `multipart`), `LastEventId` (feature `sse`);
+//! `Multipart` and `FormData` (feature `multipart`), `LastEventId` (feature `sse`), `Tasks` (feature `tasks`);
 //! `Method`, `Uri`, `Version`, `HeaderMap` and `RequestHead`; and last of all what reads the body: `Request`, `Body`, `Bytes`,
 //! `Vec<u8>`, `String`. In an `Option` or a `Result` an argument's rejection is the handler's to
 //! judge. Results are whatever implements [`IntoResponse`](dunlin_core::IntoResponse).
@@ -117,6 +117,9 @@
 //! **Lifecycle.** [`App::on_startup`], [`App::cleanup_ctx`], [`App::on_shutdown`] and
 //! [`App::on_cleanup`]; state may be set while the app starts.
 //!
+//! **Background tasks** are started by handlers and lifecycle steps through `Tasks` (feature `tasks`), and awaited
+//! by the end of the server.
+//!
 //! **Health.** `Health` (feature `timeout`) answers `/livez` and `/readyz` by checks of the program's own.
 //!
 //! **Apps inside apps.** [`App::nest`] and [`App::host`]: see [`App`].
@@ -137,6 +140,7 @@
 //! | `files`, `statics` | opening and reading files; serving a directory |
 //! | `multipart` | parts as they come (`stream`); forms gathered (`data`, `de`), their files (`file`, `spool`) |
 //! | `error` | the error that is a response |
+//! | `tasks` | work beside requests |
 //! | `health` | probes of orchestrators and load balancers |
 //!
 //! # Costs
@@ -168,6 +172,8 @@ pub mod respond;
 mod route;
 #[cfg(feature = "files")]
 mod statics;
+#[cfg(feature = "tasks")]
+mod tasks;
 
 #[cfg(feature = "compress")]
 pub use dunlin_compress::Coding;
@@ -216,3 +222,5 @@ pub use self::route::{
 };
 #[cfg(feature = "files")]
 pub use self::statics::{Statics, StaticsError};
+#[cfg(feature = "tasks")]
+pub use self::tasks::{TaskError, Tasks};

@@ -15,6 +15,8 @@ use http::header::{ALLOW, LINK};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 pub use self::failure::Panic;
+#[cfg(feature = "tasks")]
+pub(crate) use self::failure::log_error;
 #[cfg(feature = "websocket")]
 pub(crate) use self::failure::of_panic;
 pub(crate) use self::failure::{log, panicked};
