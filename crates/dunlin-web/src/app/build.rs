@@ -16,7 +16,7 @@ use crate::handler::{Erased, erase};
 use crate::route::{Alternative, Endpoint, Misses, Mounted, Table, Tables, missed};
 
 pub(super) fn build(app: App) -> Result<BuiltApp, BuildErrors> {
-    let Tree { mut apps, routes, names, hosts: host_names, mut errors } = Tree::of(app);
+    let Tree { mut apps, routes, names, hosts: host_names, proxies, mut errors } = Tree::of(app);
     let names = self::names(names, &mut errors);
     #[cfg(feature = "tasks")]
     let tasks = tasks(&mut apps);
@@ -45,7 +45,7 @@ pub(super) fn build(app: App) -> Result<BuiltApp, BuildErrors> {
     #[cfg(feature = "tasks")]
     let lifecycles = lifecycles.with_tasks(tasks);
     let host_names = host_names.into_iter().map(|(_, host)| host).collect();
-    let tables = Arc::new(Tables { tables, hosts });
+    let tables = Arc::new(Tables { tables, hosts, proxies });
     if let Some(level) = levels.first() {
         // All levels share it. Weak, since the tables' own endpoints hold them.
         let _ = level.tables.set(Arc::downgrade(&tables));
@@ -141,6 +141,7 @@ impl Build<'_> {
                 to_its_end: false,
                 guards: Box::default(),
                 next: OnceLock::new(),
+                preflight: OnceLock::new(),
                 hooks: inherited.hooks.clone(),
                 covers: Box::default(),
                 pattern: Box::default(),
@@ -171,6 +172,7 @@ impl Build<'_> {
             to_its_end: route.to_its_end,
             guards: route.guards.into(),
             next: OnceLock::new(),
+            preflight: OnceLock::new(),
             hooks: self.apps[route.app].inherited.hooks.clone(),
             covers: covers.into(),
             pattern: route.pattern.as_str().into(),
