@@ -58,7 +58,7 @@
 //! decide, a [`View`] is a type whose methods answer those of a resource.
 //!
 //! **Handlers** are plain `async fn`s: see [`Handler`]. Arguments are [`Path`], [`Query`], `Json`
-//! (feature `json`), [`Form`], [`State`], [`Cookies`], [`Host`], [`Peer`], [`Urls`], [`EarlyHints`], `WsUpgrade` (feature `websocket`),
+//! (feature `json`), [`Form`], [`State`], [`Cookies`], [`Host`], [`Peer`], [`Tls`], [`Urls`], [`EarlyHints`], `WsUpgrade` (feature `websocket`),
 //! `Multipart` and `FormData` (feature `multipart`), `LastEventId` (feature `sse`), `Tasks` (feature `tasks`);
 //! `Method`, `Uri`, `Version`, `HeaderMap` and `RequestHead`; and last of all what reads the body: `Request`, `Body`, `Bytes`,
 //! `Vec<u8>`, `String`. In an `Option` or a `Result` an argument's rejection is the handler's to
@@ -192,7 +192,7 @@ pub use self::error::{Accepts, ErrorView, HttpError, Panic, Result, problem_deta
 pub use self::extract::LastEventId;
 #[cfg(feature = "websocket")]
 pub use self::extract::WsUpgrade;
-pub use self::extract::{Cookies, EarlyHints, Form, Host, Path, Peer, Query, State, Urls};
+pub use self::extract::{Cookies, EarlyHints, Form, Host, Path, Peer, Query, State, Tls, Urls};
 pub use self::handler::Handler;
 #[cfg(feature = "timeout")]
 pub use self::health::{CheckTimedOut, Health};
