@@ -77,7 +77,8 @@
 //! **Responses.** What a handler returns is worked on by [`respond::ResponseExt`]: cookies, media types,
 //! validators. [`respond::stream`] sends what is made on the way.
 //!
-//! **Errors.** Handlers and middleware return [`Result`], whose [`HttpError`] becomes a response.
+//! **Errors.** Handlers and middleware return [`Result`], whose [`HttpError`] becomes a response; [`OrError`] makes one of
+//! whatever else failed.
 //! [`App::render_errors`] words all errors in one place, those of the server included; [`problem_details`] does
 //! it by what the peer accepts. A panic is a
 //! 500 that closes the connection. The cause of a 5xx goes to stderr, or to [`App::on_error`].
@@ -187,7 +188,7 @@ pub use dunlin_signals::{IntoSignalResult, SignalErrors, Teardown};
 
 pub use self::app::{App, AppRef, BuildError, BuildErrors, BuiltApp, Startup};
 pub use self::conditional::{BadETag, ConditionalGet, ETag, Precondition, Validators};
-pub use self::error::{Accepts, ErrorView, HttpError, Panic, Result, problem_details};
+pub use self::error::{Accepts, ErrorView, HttpError, OrError, Panic, Result, problem_details};
 #[cfg(feature = "sse")]
 pub use self::extract::LastEventId;
 #[cfg(feature = "websocket")]
