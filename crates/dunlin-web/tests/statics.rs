@@ -467,3 +467,30 @@ async fn nothing_outside_is_served_over_a_socket_either() {
     }
     server.shutdown().await.unwrap();
 }
+
+/// Caches would keep the page for what may be there in a minute.
+#[tokio::test]
+async fn a_page_for_what_is_missing_is_not_said_to_be_kept() {
+    let folder = folder();
+    let year = Duration::from_secs(31_536_000);
+    let nosniff = (http::header::X_CONTENT_TYPE_OPTIONS, http::HeaderValue::from_static("nosniff"));
+    let kept = || public(&folder).max_age(year).header(nosniff.0.clone(), nosniff.1.clone());
+    for (statics, status) in [
+        (kept().fallback("docs/index.html"), 200),
+        (kept().not_found("docs/index.html"), 404),
+        (
+            Statics::memory("/static", [("docs/index.html", "page")])
+                .max_age(year)
+                .not_found("docs/index.html"),
+            404,
+        ),
+    ] {
+        let app = app(statics);
+        let page = send(&app, "GET", "/static/app.1f3a.js").await;
+        assert_eq!(page.status().as_u16(), status);
+        assert_eq!(field(&page, "cache-control"), Some("no-cache"));
+        let found = send(&app, "GET", "/static/docs/index.html").await;
+        assert_eq!(field(&found, "cache-control"), Some("public, max-age=31536000"));
+        assert_eq!(field(&found, "x-content-type-options"), field(&page, "x-content-type-options"));
+    }
+}

@@ -49,6 +49,12 @@ impl<T: DeserializeOwned + Send> FromRequest for Form<T> {
         if !content_type_is(req.headers(), |essence| essence == URLENCODED) {
             return Err(HttpError::unsupported_media_type().with_message(EXPECTED));
         }
+        #[cfg(feature = "multipart")]
+        let body = {
+            let (limits, total) = (crate::FormLimits::of(&req), req.body().limit());
+            crate::multipart::read_urlencoded(req, total, &limits).await?
+        };
+        #[cfg(not(feature = "multipart"))]
         let body = req.into_body().bytes().await?;
         pairs(&body, "form").map(Self)
     }
