@@ -502,3 +502,30 @@ async fn text_is_bounded_together_where_files_may_be_large() {
     assert_eq!(send("/small", BOUNDARY, text(9, 2)).await, "200 2");
     assert_eq!(send("/form", urlencoded, "a=1&b=2".to_owned()).await, "200 2");
 }
+
+#[tokio::test]
+async fn fields_of_either_encoding_are_counted_before_they_are_kept() {
+    async fn own(Form(pairs): Form<Vec<(String, String)>>) -> String {
+        pairs.len().to_string()
+    }
+    let app = build(App::new().routes([
+        post("/", own),
+        post("/two", own).middleware(FormLimits::default().max_fields(2)),
+    ]));
+    let send = async |target: &str, body: String| {
+        let urlencoded = "application/x-www-form-urlencoded";
+        shown(app.call(posted(target, urlencoded, body)).await).await
+    };
+    assert_eq!(send("/", "a&".repeat(1000) + "&&&").await, "200 1000", "nothing is no field");
+    assert_eq!(send("/two", "a=1&b=2".to_owned()).await, "200 2");
+    // Half a million of them would take fifty times the memory of their body.
+    for (target, body, limit) in [
+        ("/", "a&".repeat(1001), 1000),
+        ("/", "a&".repeat(500_000), 1000),
+        ("/two", "a&b&c".to_owned(), 2),
+    ] {
+        let answer = send(target, body).await;
+        let words = format!("the form has more than {limit} fields");
+        assert!(answer.starts_with("413") && answer.contains(&words), "{target} {answer}");
+    }
+}
