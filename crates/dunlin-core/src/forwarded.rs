@@ -3,6 +3,9 @@
 use crate::Headers;
 use crate::media_type::{is_token, unquote};
 
+/// Most parameters of an element, of which four are registered; one that has more is malformed.
+const MAX_PARAMS: usize = 16;
+
 /// What one proxy says of the request that it forwarded: an element of a `Forwarded` field.
 ///
 /// Anyone can send one: nothing in it is to be trusted unless it is known who wrote it.
@@ -65,7 +68,8 @@ impl Forwarded {
             };
             let name = name.to_ascii_lowercase();
             // Each parameter comes once (§4): which of two holds is anybody's guess.
-            if !is_token(&name) || params.iter().any(|(own, _)| *own == name) {
+            let is_new = params.len() < MAX_PARAMS && params.iter().all(|(own, _)| *own != name);
+            if !is_token(&name) || !is_new {
                 return None;
             }
             params.push((name, value));
@@ -150,6 +154,14 @@ mod tests {
             assert!(read(bad).is_empty(), "{bad}");
         }
         assert_eq!(read("for=a b, for=c"), ["for=c;"]);
+        let params = |n: usize| (0..n).map(|n| format!("p{n}=a;")).collect::<String>();
+        let headers =
+            |n| Headers::from_iter([(FORWARDED, HeaderValue::try_from(params(n)).unwrap())]);
+        assert_eq!(
+            Forwarded::elements(&headers(MAX_PARAMS))[0].as_ref().unwrap().params().count(),
+            16
+        );
+        assert_eq!(Forwarded::elements(&headers(MAX_PARAMS + 1)), [None]);
         // As proxies write addresses.
         assert_eq!(read("for=[::1]:80;host=a:8"), ["for=[::1]:80;host=a:8;"]);
     }
