@@ -36,7 +36,8 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// word. Where the other end of the connection is not trusted itself, nothing is believed.
 ///
 /// What is found goes where the connection's own facts are: [`Request::peer`] (its port 0 where none is told),
-/// the connection's `secure`, and the field `Host`. An address that is hidden (`unknown`, `_x`) or none at all
+/// the connection's `secure`, and the field `Host`; a target in absolute form keeps its own host, which goes before
+/// that field (RFC 9112 §3.2.2), as no proxy sends one to an origin. An address that is hidden (`unknown`, `_x`) or none at all
 /// ends the search at the last proxy that is known.
 ///
 /// Read are `X-Forwarded-For`, `-Proto` and `-Host`, or, with [`rfc7239`](Self::rfc7239), `Forwarded`: never both,
