@@ -494,3 +494,26 @@ async fn a_page_for_what_is_missing_is_not_said_to_be_kept() {
         assert_eq!(field(&found, "x-content-type-options"), field(&page, "x-content-type-options"));
     }
 }
+
+/// A segment in front of the prefix may be anything, and browsers read `/\` as `//`.
+#[tokio::test]
+async fn the_redirect_of_a_directory_never_leads_to_another_host() {
+    let folder = folder();
+    let statics = Statics::new("/{tenant}/files", folder.path().join("public")).index("index.html");
+    let app = App::new().add_static(statics);
+    let server = dunlin_server::Server::builder().bind("127.0.0.1:0").start(app).await.unwrap();
+    for (target, location) in [
+        ("/a/files/docs?x=//y", "/a/files/docs/?x=//y"),
+        (r"/\evil.example/files/docs", "/%5Cevil.example/files/docs/"),
+        (r"/\/files/docs", "/%5C/files/docs/"),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(server.addresses()[0]).await.unwrap();
+        let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.unwrap();
+        let want = format!("\r\nlocation: {location}\r\n");
+        assert!(answer.starts_with("HTTP/1.1 301 ") && answer.contains(&want), "{target} {answer}");
+    }
+    server.shutdown().await.unwrap();
+}
