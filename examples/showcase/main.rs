@@ -102,7 +102,7 @@ fn board(options: Options, secrets: Secrets, connections: Connections) -> dunlin
         .state(&state::OPTIONS, options)
         .cleanup_ctx(state::database)
         .provides(&state::DB)
-        .cleanup_ctx(state::sampler)
+        .on_startup(state::sampler)
         .add_static(pages::assets())
         .group(pages::routes())
         .group(auth::routes())

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use dunlin::http::HeaderValue;
 use dunlin::web::{
-    Accepts, ErrorView, FromParts, Group, Html, Redirect, Result, Statics, Urls, get, group,
-    problem_details,
+    Accepts, ErrorView, FromParts, Group, Html, OrError, Redirect, Result, Statics, Urls, get,
+    group, problem_details,
 };
 use dunlin::{IntoResponse, Request, Response};
 use minijinja::{Environment, Value, context};
@@ -122,7 +122,7 @@ pub(crate) async fn show(
     let style = look.urls.static_url("assets", "style.css").await?;
     let base = context! { path => look.path, session, style, script };
     let page = look.templates.render(template, context! { ..values, ..base });
-    let page = page.map_err(dunlin::BoxError::from)?;
+    let page = page.or_internal()?;
     // Who goes back after signing out must not see it from the cache.
     Ok(Html(page)
         .into_response()

@@ -30,10 +30,10 @@ pub(crate) async fn database(cx: Startup) -> Result<impl Teardown, BoxError> {
 }
 
 /// Tells the numbers once a second, until the server ends.
-pub(crate) async fn sampler(cx: Startup) -> Result<impl Teardown, BoxError> {
+pub(crate) async fn sampler(cx: Startup) -> Result<(), BoxError> {
     let (Some(numbers), Some(rooms)) = (cx.state(&NUMBERS), cx.state(&ROOMS)) else {
         return Err("there are no numbers, or no room to tell them in".into());
     };
-    let task = tokio::spawn(numbers.clone().tell_every_second(rooms.clone()));
-    Ok(async move || task.abort())
+    cx.tasks().spawn_until_shutdown(numbers.clone().tell_every_second(rooms.clone()));
+    Ok(())
 }

@@ -7,7 +7,7 @@ use crate::{BoxError, Request, Response};
 /// it is written.
 ///
 /// ```text
-/// startup ──▶ bind, accept ──▶ stop accepting ──▶ shutdown ──▶ requests finish ──▶ cleanup
+/// startup ──▶ bind, accept ──▶ stop accepting ──▶ shutdown ──▶ requests finish ──▶ tasks finish ──▶ cleanup
 /// ```
 pub trait Lifecycle: Send + Sync + 'static {
     /// Before the first socket is bound.
@@ -24,7 +24,19 @@ pub trait Lifecycle: Send + Sync + 'static {
         Box::pin(async {})
     }
 
-    /// The last request was answered.
+    /// The last request was answered: resolves once what the service runs beside requests has ended. The runner
+    /// waits for as long as it would have waited for requests.
+    fn tasks_ended(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    /// The runner waits no longer: ends what [`tasks_ended`](Self::tasks_ended) waits for, and says how many tasks
+    /// there were.
+    fn cut_tasks(&self) -> usize {
+        0
+    }
+
+    /// The last request was answered, and no task is left.
     ///
     /// # Errors
     ///

@@ -324,8 +324,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How long requests may take to finish once the listeners are closed; cleanup may take as long
-    /// again. Default: 60 s.
+    /// How long requests, and the service's background tasks after them, may take to finish once the listeners
+    /// are closed; cleanup may take as long again. Default: 60 s.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
         self

@@ -42,6 +42,12 @@ pub enum Fault<'a> {
         /// How many.
         connections: usize,
     },
+    /// At the end of the server, background tasks of the service were cut that did not end in time.
+    #[error("{tasks} background tasks were cut: they did not end in time")]
+    CutTasks {
+        /// How many.
+        tasks: usize,
+    },
     /// The program's response breaks a rule: 500 went out in its place, or it was cut.
     #[error("a response could not be sent as it was: {0}")]
     Response(&'a SendError),

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! startup ─▶ bind ─▶ ready, accept … signal ─▶ not ready, accept ─▶ listeners closed
-//!         ─▶ idle connections closed ─▶ shutdown ─▶ requests finish, or are cut ─▶ cleanup
+//!         ─▶ idle connections closed ─▶ shutdown ─▶ requests finish, then background tasks; or they are cut
+//!         ─▶ cleanup
 //! ```
 
 use std::fmt;
@@ -53,6 +54,8 @@ pub struct Running<S: Service + Lifecycle> {
 pub struct Ended {
     /// Connections that were cut because their requests did not finish in time.
     pub cut: usize,
+    /// Background tasks of the service that were cut because they did not end in time.
+    pub cut_tasks: usize,
 }
 
 pub(crate) async fn start<S: Service + Lifecycle>(
@@ -213,8 +216,8 @@ impl<S: Service + Lifecycle> Running<S> {
         self.end(Some(signals)).await.map(drop)
     }
 
-    /// Ends the run: goes on for the shutdown delay, closes the listeners and idle connections, lets requests finish for as long as
-    /// the shutdown timeout says, cuts the rest, and cleans up.
+    /// Ends the run: goes on for the shutdown delay, closes the listeners and idle connections, lets requests and
+    /// then background tasks finish for as long as the shutdown timeout says, cuts the rest, and cleans up.
     ///
     /// # Errors
     ///
@@ -244,6 +247,8 @@ impl<S: Service + Lifecycle> Running<S> {
                 self.socket_files.clear();
                 crew.sweeps.iter().for_each(|sweep| sweep.close_all());
                 tokio::join!(self.service.shutdown(), self.tracker.empty());
+                // Requests may have started some until their last moment.
+                self.service.tasks_ended().await;
             };
             tokio::select! {
                 _ = tokio::time::timeout(limit, finish) => {}
@@ -254,6 +259,11 @@ impl<S: Service + Lifecycle> Running<S> {
                 self.config.report(&Fault::Cut { connections: ended.cut });
                 crew.sweeps.iter().for_each(|sweep| sweep.abort_all());
                 let _ = tokio::time::timeout(ABORT_GRACE, self.tracker.empty()).await;
+            }
+            ended.cut_tasks = self.service.cut_tasks();
+            if ended.cut_tasks > 0 {
+                self.config.report(&Fault::CutTasks { tasks: ended.cut_tasks });
+                let _ = tokio::time::timeout(ABORT_GRACE, self.service.tasks_ended()).await;
             }
             crew.join(ABORT_GRACE).await;
         }
@@ -281,6 +291,7 @@ impl<S: Service + Lifecycle> Drop for Running<S> {
     fn drop(&mut self) {
         self.readiness.set(false);
         self.stop.cancel();
+        self.service.cut_tasks();
         if let Some(crew) = &self.crew {
             crew.sweeps.iter().for_each(|sweep| sweep.abort_all());
         }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use dunlin_codec::Limits;
 use dunlin_core::{Body, BoxError, IntoResponse, Request, Response};
 use dunlin_server::Server;
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use proptest::prelude::*;
@@ -476,11 +476,33 @@ async fn a_stream_that_fails_is_cut_and_does_not_look_whole() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_panics_is_cut_like_one_that_fails_and_told() {
+    let (tell, mut faults) = tokio::sync::mpsc::unbounded_channel();
+    let server = Server::builder().on_fault(move |fault| drop(tell.send(fault.to_string())));
+    let service = |_: Request| async {
+        Response::new(Body::from_stream(stream::iter(0..2).map(|n| {
+            assert!(n < 1, "no such luck");
+            Ok::<_, BoxError>("part")
+        })))
+    };
+    let (mut client, _) = connect_with(server, service);
+    client.send(GET).await;
+    let rest = String::from_utf8(soon(client.rest()).await).unwrap();
+    assert!(rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.ends_with("4\r\npart\r\n"), "{rest}");
+    let fault = faults.recv().await.unwrap();
+    assert!(fault.contains("it panicked: no such luck"), "{fault}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn answers_given_before_a_failure_still_arrive() {
     let service = |req: Request| async move {
         let failing: [Result<Bytes, BoxError>; 2] = [Ok("part".into()), Err("disk".into())];
         match req.path() {
             "/stream" => Response::new(Body::from_stream(stream::iter(failing))),
+            "/panics" => Response::new(Body::from_stream(stream::iter(0..2).map(|n| {
+                assert!(n < 1, "no such luck");
+                Ok::<_, BoxError>("part")
+            }))),
             "/short" => Response::new(Body::from_stream(stream::iter([Ok::<_, BoxError>("x")])))
                 .with_header(CONTENT_LENGTH, HeaderValue::from_static("9")),
             "/long" => Response::new(Body::from_stream(stream::iter([Ok::<_, BoxError>("xxx")])))
@@ -492,6 +514,7 @@ async fn answers_given_before_a_failure_still_arrive() {
     let bad_chunk = "Transfer-Encoding: chunked\r\n\r\nZZ\r\n";
     for (failing, answers) in [
         ("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 2),
+        ("GET /panics HTTP/1.1\r\nHost: a\r\n\r\n".into(), 2),
         ("GET /short HTTP/1.1\r\nHost: a\r\n\r\n".into(), 2),
         ("GET /long HTTP/1.1\r\nHost: a\r\n\r\n".into(), 2),
         (format!("POST /echo HTTP/1.1\r\nHost: a\r\n{bad_chunk}"), 2),

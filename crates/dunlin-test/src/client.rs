@@ -180,6 +180,26 @@ impl TestClientBuilder {
         self
     }
 
+    /// Speaks TLS with that certificate, which the client trusts: as [`TestServerBuilder::tls`]. Not
+    /// [`in_memory`](Self::in_memory).
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, certificate: &crate::TestCertificate) -> Self {
+        self.server = self.server.tls(certificate);
+        self
+    }
+
+    /// The same with further terms of the server: as [`TestServerBuilder::tls_with`]. What the client is to show
+    /// for them goes into its own settings.
+    #[cfg(feature = "tls")]
+    pub fn tls_with(
+        mut self,
+        certificate: &crate::TestCertificate,
+        settings: impl FnOnce(dunlin_server::TlsBuilder) -> dunlin_server::TlsBuilder,
+    ) -> Self {
+        self.server = self.server.tls_with(certificate, settings);
+        self
+    }
+
     /// How long requests may take to finish once the app is stopped; cleanup may take as long again. Default:
     /// 5 s.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
@@ -193,8 +213,18 @@ impl TestClientBuilder {
     ///
     /// [`TestError::Serve`] as there, [`TestError::Client`] where the client's settings make none.
     pub async fn start<A: IntoService>(self, app: A) -> Result<TestClient, TestError> {
-        let server = self.server.start(app).await?;
-        let client = client(&server.url("/"), self.client, None)?;
+        #[cfg(feature = "tls")]
+        let (mut own, mut settings) = (self.server, self.client);
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut own.tls {
+            let tls = std::mem::replace(&mut tls.client, Ok(Default::default()))?.build()?;
+            // Below whatever else is set.
+            settings.insert(0, Box::new(move |client: ClientBuilder| client.tls(tls)));
+        }
+        #[cfg(not(feature = "tls"))]
+        let (own, settings) = (self.server, self.client);
+        let server = own.start(app).await?;
+        let client = client(&server.url("/"), settings, None)?;
         Ok(TestClient { client, app: App::Tcp(server) })
     }
 
@@ -204,7 +234,11 @@ impl TestClientBuilder {
     ///
     /// As [`start`](Self::start).
     pub async fn in_memory<A: IntoService>(self, app: A) -> Result<TestClient, TestError> {
-        let TestServerBuilder { server, faults, shutdown_timeout } = self.server;
+        #[cfg(feature = "tls")]
+        if self.server.tls.is_some() {
+            return Err(TestError::TlsInMemory);
+        }
+        let TestServerBuilder { server, faults, shutdown_timeout, .. } = self.server;
         let (memory, _) = Memory::start(app, server, shutdown_timeout, faults.clone()).await?;
         let pipes = memory.pipes();
         let served = Served::new(memory, faults);

@@ -16,6 +16,18 @@ pub enum TestError {
     /// The settings of the client make none.
     #[error("the test's client cannot be made: {0}")]
     Client(#[from] dunlin_client::Error),
+    /// A certificate could not be made.
+    #[cfg(feature = "tls")]
+    #[error("a certificate for the test cannot be made: {0}; names are DNS names or addresses")]
+    Certificate(dunlin_core::BoxError),
+    /// The terms of TLS are not usable.
+    #[cfg(feature = "tls")]
+    #[error("the test's server cannot speak TLS: {0}")]
+    Tls(#[from] dunlin_server::TlsError),
+    /// TLS was asked for, and an app in memory.
+    #[cfg(feature = "tls")]
+    #[error("an app in memory has no TLS: call `start` in place of `in_memory`")]
+    TlsInMemory,
     /// An outside service was named in a way that is no name.
     #[error(
         "{name:?} names no service: write \"api.example.com\", \"api.example.com:8080\" or \

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use dunlin_core::{BoxFuture, Lifecycle, Service};
-use dunlin_server::{Running, ServeError};
+use dunlin_server::{Ended, Running, ServeError};
 
 use crate::error::TestError;
 use crate::faults::Faults;
@@ -19,6 +19,8 @@ pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Report {
     /// Connections that were cut because their requests did not finish within the shutdown timeout.
     pub cut: usize,
+    /// Background tasks of the app that were cut because they did not end in time either.
+    pub cut_tasks: usize,
     /// What went wrong while serving and no peer was told: responses that break a rule, response bodies that
     /// fail. At most the first 100.
     pub faults: Vec<String>,
@@ -29,8 +31,8 @@ pub(crate) trait Host: Send + Sync {
     /// Live connections.
     fn connections(&self) -> usize;
 
-    /// Ends the run and says how many connections were cut.
-    fn end(self: Box<Self>) -> BoxFuture<'static, Result<usize, ServeError>>;
+    /// Ends the run and says what was cut.
+    fn end(self: Box<Self>) -> BoxFuture<'static, Result<Ended, ServeError>>;
 }
 
 impl<S: Service + Lifecycle> Host for Running<S> {
@@ -38,8 +40,8 @@ impl<S: Service + Lifecycle> Host for Running<S> {
         Self::connections(self)
     }
 
-    fn end(self: Box<Self>) -> BoxFuture<'static, Result<usize, ServeError>> {
-        Box::pin(async move { Ok(self.shutdown().await?.cut) })
+    fn end(self: Box<Self>) -> BoxFuture<'static, Result<Ended, ServeError>> {
+        Box::pin(async move { self.shutdown().await })
     }
 }
 
@@ -64,11 +66,11 @@ impl Served {
     }
 
     pub(crate) async fn stop(mut self) -> Result<Report, TestError> {
-        let cut = match self.host.take() {
+        let ended = match self.host.take() {
             Some(host) => host.end().await?,
-            None => 0,
+            None => Ended::default(),
         };
-        Ok(Report { cut, faults: self.faults.all() })
+        Ok(Report { cut: ended.cut, cut_tasks: ended.cut_tasks, faults: self.faults.all() })
     }
 }
 

@@ -25,6 +25,7 @@
 //! | the same with addresses and TCP | [`TestClient::new`] | a port of 127.0.0.1 |
 //! | an app under another client, such as a browser | [`TestServer`] | the same |
 //! | a program that asks other services | [`TestNetwork`] | a pipe for each connection |
+//! | what depends on TLS | `TestCertificate` with either (feature `tls`) | a key, and handshakes |
 //! | a program that must be told a port | [`unused_port`] | |
 //!
 //! Each serves an app as `run_app` does, from `startup` to `cleanup`, with the server's own driver and codec.
@@ -44,6 +45,8 @@ mod network;
 mod port;
 mod request;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use self::client::{Elsewhere, TestClient, TestClientBuilder};
 pub use self::error::TestError;
@@ -52,3 +55,5 @@ pub use self::network::{NoService, TestNetwork};
 pub use self::port::unused_port;
 pub use self::request::TestRequest;
 pub use self::server::{TestServer, TestServerBuilder};
+#[cfg(feature = "tls")]
+pub use self::tls::TestCertificate;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use dunlin_core::{
     BoxError, BoxFuture, IntoService, Lifecycle, Refusal, Request, Response, Service,
 };
-use dunlin_server::{ServeError, ServerBuilder};
+use dunlin_server::{Ended, ServeError, ServerBuilder};
 use tokio::io::DuplexStream;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -16,6 +16,9 @@ use crate::host::Host;
 
 /// Bytes under way in each direction of a pipe, as of a small socket buffer.
 const PIPE: usize = 64 * 1024;
+
+/// Tasks that were told to end at once get so long to drop what they hold.
+const ABORT_GRACE: Duration = Duration::from_secs(1);
 
 /// An app that runs behind pipes.
 pub(crate) struct Memory {
@@ -84,7 +87,7 @@ impl Memory {
         self.pipes.clone()
     }
 
-    async fn finish(&self) -> Result<usize, ServeError> {
+    async fn finish(&self) -> Result<Ended, ServeError> {
         self.stop.send_replace(true);
         let mut tasks = self.pipes.take().unwrap_or_default();
         let finish = async {
@@ -94,15 +97,21 @@ impl Memory {
         };
         let _ = tokio::time::timeout(self.limit, async {
             tokio::join!(self.lifecycle.shutdown(), finish);
+            self.lifecycle.tasks_ended().await;
         })
         .await;
-        let cut = tasks.len();
+        let mut ended = Ended::default();
+        ended.cut = tasks.len();
         tasks.shutdown().await;
+        ended.cut_tasks = self.lifecycle.cut_tasks();
+        if ended.cut_tasks > 0 {
+            let _ = tokio::time::timeout(ABORT_GRACE, self.lifecycle.tasks_ended()).await;
+        }
         match tokio::time::timeout(self.limit, self.lifecycle.cleanup()).await {
             Ok(cleaned) => cleaned.map_err(ServeError::Cleanup)?,
             Err(_) => return Err(ServeError::CleanupTimedOut { limit: self.limit }),
         }
-        Ok(cut)
+        Ok(ended)
     }
 }
 
@@ -111,7 +120,7 @@ impl Host for Memory {
         self.pipes.open()
     }
 
-    fn end(self: Box<Self>) -> BoxFuture<'static, Result<usize, ServeError>> {
+    fn end(self: Box<Self>) -> BoxFuture<'static, Result<Ended, ServeError>> {
         Box::pin(async move { self.finish().await })
     }
 }
@@ -120,6 +129,7 @@ impl Host for Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         drop(self.pipes.take());
+        self.lifecycle.cut_tasks();
     }
 }
 

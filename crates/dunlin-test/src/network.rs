@@ -85,7 +85,8 @@ impl TestNetwork {
         if self.lock().by_name.contains_key(&key) {
             return Err(taken());
         }
-        let TestServerBuilder { server, faults, shutdown_timeout } = TestServerBuilder::default();
+        let TestServerBuilder { server, faults, shutdown_timeout, .. } =
+            TestServerBuilder::default();
         let (memory, service) =
             Memory::start(app, server, shutdown_timeout, faults.clone()).await?;
         let in_process = InProcess::new(Shared(service));

@@ -10,6 +10,8 @@ use dunlin_server::{ServeError, Server, ServerBuilder};
 use crate::error::TestError;
 use crate::faults::Faults;
 use crate::host::{Report, SHUTDOWN_TIMEOUT, Served};
+#[cfg(feature = "tls")]
+use crate::tls::TestCertificate;
 
 /// An app on a free port of 127.0.0.1, started as any other and stopped at the end of the test.
 ///
@@ -32,6 +34,7 @@ use crate::host::{Report, SHUTDOWN_TIMEOUT, Served};
 #[derive(Debug)]
 pub struct TestServer {
     address: SocketAddr,
+    is_tls: bool,
     served: Served,
 }
 
@@ -57,7 +60,8 @@ impl TestServer {
 
     /// The absolute URL of a path of it, with the query where there is one.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}/{}", self.address, path.strip_prefix('/').unwrap_or(path))
+        let scheme = if self.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}/{}", self.address, path.strip_prefix('/').unwrap_or(path))
     }
 
     /// Live connections at this moment.
@@ -103,13 +107,28 @@ pub struct TestServerBuilder {
     pub(crate) server: ServerBuilder,
     pub(crate) faults: Faults,
     pub(crate) shutdown_timeout: Duration,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Tls>,
+}
+
+/// The terms on which a test speaks TLS: the server's, and those of a client that trusts it.
+#[cfg(feature = "tls")]
+pub(crate) struct Tls {
+    server: dunlin_server::TlsBuilder,
+    pub(crate) client: Result<dunlin_client::TlsBuilder, TestError>,
 }
 
 impl Default for TestServerBuilder {
     fn default() -> Self {
         let faults = Faults::default();
         let server = faults.watch(Server::builder());
-        Self { server, faults, shutdown_timeout: SHUTDOWN_TIMEOUT }
+        Self {
+            server,
+            faults,
+            shutdown_timeout: SHUTDOWN_TIMEOUT,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
     }
 }
 
@@ -127,18 +146,43 @@ impl TestServerBuilder {
         self
     }
 
+    /// Speaks TLS, with that certificate. The server's [`url`](TestServer::url) is one of `https`.
+    #[cfg(feature = "tls")]
+    pub fn tls(self, certificate: &TestCertificate) -> Self {
+        self.tls_with(certificate, |tls| tls)
+    }
+
+    /// Speaks TLS with that certificate and further terms, such as certificates that clients have to show.
+    #[cfg(feature = "tls")]
+    pub fn tls_with(
+        mut self,
+        certificate: &TestCertificate,
+        settings: impl FnOnce(dunlin_server::TlsBuilder) -> dunlin_server::TlsBuilder,
+    ) -> Self {
+        let server = settings(certificate.server_tls());
+        self.tls = Some(Tls { server, client: certificate.client_tls() });
+        self
+    }
+
     /// Builds the app, starts it up, and listens.
     ///
     /// # Errors
     ///
     /// As [`TestServer::new`].
     pub async fn start<A: IntoService>(self, app: A) -> Result<TestServer, TestError> {
-        let Self { server, faults, shutdown_timeout } = self;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = server.bind(loopback).shutdown_timeout(shutdown_timeout);
+        let server = self.server.shutdown_timeout(self.shutdown_timeout);
+        #[cfg(feature = "tls")]
+        let (server, is_tls) = match self.tls {
+            Some(tls) => (server.bind_tls(loopback, tls.server.build()?), true),
+            None => (server.bind(loopback), false),
+        };
+        #[cfg(not(feature = "tls"))]
+        let (server, is_tls) = (server.bind(loopback), false);
+        let faults = self.faults;
         let running = server.start(app).await?;
         let address = running.addresses().last().copied().ok_or(ServeError::NoAddress)?;
-        Ok(TestServer { address, served: Served::new(running, faults) })
+        Ok(TestServer { address, is_tls, served: Served::new(running, faults) })
     }
 }
 

@@ -32,6 +32,7 @@ use crate::messages::{AtHome, response_into_http};
 /// app.startup().await?;
 /// // axum::serve(listener, router).with_graceful_shutdown(...).await?;
 /// app.shutdown().await;
+/// app.tasks_ended().await;
 /// app.cleanup().await?;
 /// # let _ = router;
 /// # Ok::<(), dunlin_core::BoxError>(())

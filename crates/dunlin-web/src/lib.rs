@@ -1,7 +1,7 @@
 //! Applications for Dunlin: routes, handlers, extractors, middleware, state, lifecycle.
 //!
 //! An [`App`] says which function answers what; a server runs it. This crate knows no socket and, without
-//! the features `files`, `multipart`, `sse`, `timeout` and `websocket`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
+//! the features `files`, `multipart`, `sse`, `tasks`, `timeout` and `websocket`, no runtime: a built app is a [`Service`](dunlin_core::Service), so it is tested by calling it.
 //!
 //! ```
 //! use dunlin_core::{Request, Service, StateKey};
@@ -58,8 +58,8 @@
 //! decide, a [`View`] is a type whose methods answer those of a resource.
 //!
 //! **Handlers** are plain `async fn`s: see [`Handler`]. Arguments are [`Path`], [`Query`], `Json`
-//! (feature `json`), [`Form`], [`State`], [`Cookies`], [`Host`], [`Peer`], [`Urls`], [`EarlyHints`], `WsUpgrade` (feature `websocket`),
-//! `Multipart` and `FormData` (feature `multipart`), `LastEventId` (feature `sse`);
+//! (feature `json`), [`Form`], [`State`], [`Cookies`], [`Host`], [`Peer`], [`Tls`], [`Urls`], [`EarlyHints`], `WsUpgrade` (feature `websocket`),
+//! `Multipart` and `FormData` (feature `multipart`), `LastEventId` (feature `sse`), `Tasks` (feature `tasks`);
 //! `Method`, `Uri`, `Version`, `HeaderMap` and `RequestHead`; and last of all what reads the body: `Request`, `Body`, `Bytes`,
 //! `Vec<u8>`, `String`. In an `Option` or a `Result` an argument's rejection is the handler's to
 //! judge. Results are whatever implements [`IntoResponse`](dunlin_core::IntoResponse).
@@ -77,7 +77,8 @@
 //! **Responses.** What a handler returns is worked on by [`respond::ResponseExt`]: cookies, media types,
 //! validators. [`respond::stream`] sends what is made on the way.
 //!
-//! **Errors.** Handlers and middleware return [`Result`], whose [`HttpError`] becomes a response.
+//! **Errors.** Handlers and middleware return [`Result`], whose [`HttpError`] becomes a response; [`OrError`] makes one of
+//! whatever else failed.
 //! [`App::render_errors`] words all errors in one place, those of the server included; [`problem_details`] does
 //! it by what the peer accepts. A panic is a
 //! 500 that closes the connection. The cause of a 5xx goes to stderr, or to [`App::on_error`].
@@ -117,6 +118,9 @@
 //! **Lifecycle.** [`App::on_startup`], [`App::cleanup_ctx`], [`App::on_shutdown`] and
 //! [`App::on_cleanup`]; state may be set while the app starts.
 //!
+//! **Background tasks** are started by handlers and lifecycle steps through `Tasks` (feature `tasks`), and awaited
+//! by the end of the server.
+//!
 //! **Health.** `Health` (feature `timeout`) answers `/livez` and `/readyz` by checks of the program's own.
 //!
 //! **Apps inside apps.** [`App::nest`] and [`App::host`]: see [`App`].
@@ -137,6 +141,7 @@
 //! | `files`, `statics` | opening and reading files; serving a directory |
 //! | `multipart` | parts as they come (`stream`); forms gathered (`data`, `de`), their files (`file`, `spool`) |
 //! | `error` | the error that is a response |
+//! | `tasks` | work beside requests |
 //! | `health` | probes of orchestrators and load balancers |
 //!
 //! # Costs
@@ -168,6 +173,8 @@ pub mod respond;
 mod route;
 #[cfg(feature = "files")]
 mod statics;
+#[cfg(feature = "tasks")]
+mod tasks;
 
 #[cfg(feature = "compress")]
 pub use dunlin_compress::Coding;
@@ -181,12 +188,12 @@ pub use dunlin_signals::{IntoSignalResult, SignalErrors, Teardown};
 
 pub use self::app::{App, AppRef, BuildError, BuildErrors, BuiltApp, Startup};
 pub use self::conditional::{BadETag, ConditionalGet, ETag, Precondition, Validators};
-pub use self::error::{Accepts, ErrorView, HttpError, Panic, Result, problem_details};
+pub use self::error::{Accepts, ErrorView, HttpError, OrError, Panic, Result, problem_details};
 #[cfg(feature = "sse")]
 pub use self::extract::LastEventId;
 #[cfg(feature = "websocket")]
 pub use self::extract::WsUpgrade;
-pub use self::extract::{Cookies, EarlyHints, Form, Host, Path, Peer, Query, State, Urls};
+pub use self::extract::{Cookies, EarlyHints, Form, Host, Path, Peer, Query, State, Tls, Urls};
 pub use self::handler::Handler;
 #[cfg(feature = "timeout")]
 pub use self::health::{CheckTimedOut, Health};
@@ -216,3 +223,5 @@ pub use self::route::{
 };
 #[cfg(feature = "files")]
 pub use self::statics::{Statics, StaticsError};
+#[cfg(feature = "tasks")]
+pub use self::tasks::{TaskError, Tasks};

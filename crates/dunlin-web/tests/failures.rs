@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use common::{build, field, get, send, shown, with_field};
 use dunlin_core::{IntoResponse, Refusal, Request, RequestHead, Response, ResponseHead, Service};
-use dunlin_web::{Accepts, App, ErrorView, Html, HttpError, Middleware, Next, Panic, Result};
+use dunlin_web::{
+    Accepts, App, ErrorView, Html, HttpError, Middleware, Next, OrError, Panic, Result,
+};
 use http::header::SERVER;
 use http::{HeaderValue, StatusCode};
 
@@ -219,4 +221,60 @@ async fn a_request_that_went_through_the_http_crates_type_keeps_its_route() {
     ]));
     assert_eq!(get(&app, "/a/x").await, "200 7 /a/x x");
     assert_eq!(get(&app, "/b/x").await, "200 7 /other");
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the note cannot be read")]
+struct Unreadable(#[source] std::num::ParseIntError);
+
+#[tokio::test]
+async fn foreign_errors_are_told_once_with_their_sources_and_never_to_the_peer() {
+    async fn parsed(text: &str) -> Result<u32, Unreadable> {
+        text.parse().map_err(Unreadable)
+    }
+    async fn internal() -> Result<String> {
+        Ok(parsed("secret").await.or_internal()?.to_string())
+    }
+    async fn bad() -> Result<String> {
+        let number = parsed("secret").await;
+        Ok(number.or_error(|| HttpError::bad_request().with_message("a number"))?.to_string())
+    }
+    async fn own() -> Result<()> {
+        parsed("x").await.map(drop).or_error(|| HttpError::internal().with_source("its own"))
+    }
+    async fn none() -> Result<&'static str> {
+        None.or_status(StatusCode::NOT_FOUND)
+    }
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&told);
+    let app = App::new()
+        .on_error(move |view: &ErrorView<'_>| {
+            let first = std::error::Error::source(view.error);
+            let chain = std::iter::successors(first, |error| error.source());
+            let chain: Vec<_> = chain.map(ToString::to_string).collect();
+            heard.lock().unwrap().push(chain.join(": "));
+        })
+        .middleware(async |req: Request, next: Next| next.run(req).await)
+        .add_get("/internal", internal)
+        .add_get("/bad", bad)
+        .add_get("/own", own)
+        .add_get("/none", none);
+    let server = dunlin_server::Server::builder().bind("127.0.0.1:0").start(app).await.unwrap();
+    let mut stream = tokio::net::TcpStream::connect(server.addresses()[0]).await.unwrap();
+    let paths = ["/internal", "/bad", "/own", "/none"];
+    let heads = paths.map(|path| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    let heads = heads.concat() + "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    tokio::io::AsyncWriteExt::write_all(&mut stream, heads.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.unwrap();
+    drop(stream);
+    let statuses: Vec<_> = answer.split("HTTP/1.1 ").skip(1).map(|part| &part[..3]).collect();
+    assert_eq!(statuses, ["500", "400", "500", "404", "404"]);
+    assert!(!answer.contains("note") && !answer.contains("digit") && !answer.contains("its own"));
+    assert!(answer.contains("a number"));
+    server.shutdown().await.unwrap();
+    assert_eq!(
+        *told.lock().unwrap(),
+        ["the note cannot be read: invalid digit found in string", "its own"]
+    );
 }

@@ -330,3 +330,31 @@ async fn conditional_get_tags_what_handlers_make() {
     }
     assert!(!ask(&app, "POST", "/hello", &[]).await.headers().contains("etag"));
 }
+
+#[tokio::test]
+async fn a_range_by_date_is_never_of_another_coding() {
+    let folder =
+        folder(&[("a.js", b"0123456789"), ("a.js.gz", b"ABCDEFGHIJ"), ("b.js", b"0123456789")]);
+    let app = app(&folder);
+    // As `gzip -k` leaves it: the same time, and long enough ago to be strong.
+    let then = SystemTime::now() - Duration::from_secs(1_000);
+    for name in ["a.js", "a.js.gz", "b.js"] {
+        let file = std::fs::File::options().write(true).open(folder.path().join(name)).unwrap();
+        file.set_modified(then).unwrap();
+    }
+    let date = httpdate::fmt_http_date(then);
+    let part = async |target: &str, accept: &str, version: &str| {
+        let fields = [("range", "bytes=2-3"), ("if-range", version), ("accept-encoding", accept)];
+        let response = ask(&app, "GET", target, &fields).await;
+        let tag = field(&response, "etag").unwrap().to_owned();
+        (shown(response).await, tag)
+    };
+    let (whole, plain) = part("/a.js", "identity", &date).await;
+    assert_eq!(whole, "200 0123456789");
+    let (whole, packed) = part("/a.js", "gzip", &date).await;
+    assert_eq!(whole, "200 ABCDEFGHIJ", "the first half of it may have been the other coding's");
+    assert_eq!(part("/a.js", "gzip", &packed).await.0, "206 CD");
+    assert_eq!(part("/a.js", "gzip", &plain).await.0, "200 ABCDEFGHIJ");
+    assert_eq!(part("/a.js", "identity", &plain).await.0, "206 23");
+    assert_eq!(part("/b.js", "gzip", &date).await.0, "206 23", "there is no other");
+}

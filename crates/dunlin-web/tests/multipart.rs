@@ -464,3 +464,68 @@ async fn a_form_that_fails_or_is_dropped_leaves_no_file() {
     let answer = shown(missing.call(posted("/", BOUNDARY, wire)).await).await;
     assert!(answer.starts_with("500") && !answer.contains("missing"), "{answer}");
 }
+
+/// A route that takes large files takes no more text for that.
+#[tokio::test]
+async fn text_is_bounded_together_where_files_may_be_large() {
+    async fn take(form: FormData) -> String {
+        form.len().to_string()
+    }
+    async fn own(Form(pairs): Form<Vec<(String, String)>>) -> String {
+        pairs.len().to_string()
+    }
+    let app = build(App::new().client_max_size(1 << 30).routes([
+        post("/", take),
+        post("/form", own),
+        post("/small", take).middleware(FormLimits::default().max_text_bytes(20)),
+    ]));
+    let send = async |target: &str, content_type: &str, body: String| {
+        shown(app.call(posted(target, content_type, body)).await).await
+    };
+    let text = |len: usize, times: usize| field("a", "", &"x".repeat(len)).repeat(times) + "--b--";
+    assert_eq!(send("/", BOUNDARY, text(1 << 20, 9)).await, "200 9");
+    let large = field("f", "; filename=x", &"x".repeat(12 << 20)) + "--b--";
+    assert_eq!(send("/", BOUNDARY, large).await, "200 1", "files go to disk");
+    let urlencoded = "application/x-www-form-urlencoded";
+    for (target, content_type, body, limit) in [
+        ("/", BOUNDARY, text(1 << 20, 11), 10 << 20),
+        ("/", urlencoded, "a=".to_owned() + &"x".repeat(10 << 20), 10 << 20),
+        ("/form", urlencoded, "a=".to_owned() + &"x".repeat(10 << 20), 10 << 20),
+        ("/small", BOUNDARY, text(10, 2), 20),
+        ("/small", BOUNDARY, text(20, 1), 20),
+        ("/small", BOUNDARY, field("f", "; filename=012345678901234567890", "") + "--b--", 20),
+    ] {
+        let answer = send(target, content_type, body).await;
+        let words = format!("the fields of the form exceed the limit of {limit} bytes together");
+        assert!(answer.starts_with("413") && answer.contains(&words), "{target} {answer}");
+    }
+    assert_eq!(send("/small", BOUNDARY, text(9, 2)).await, "200 2");
+    assert_eq!(send("/form", urlencoded, "a=1&b=2".to_owned()).await, "200 2");
+}
+
+#[tokio::test]
+async fn fields_of_either_encoding_are_counted_before_they_are_kept() {
+    async fn own(Form(pairs): Form<Vec<(String, String)>>) -> String {
+        pairs.len().to_string()
+    }
+    let app = build(App::new().routes([
+        post("/", own),
+        post("/two", own).middleware(FormLimits::default().max_fields(2)),
+    ]));
+    let send = async |target: &str, body: String| {
+        let urlencoded = "application/x-www-form-urlencoded";
+        shown(app.call(posted(target, urlencoded, body)).await).await
+    };
+    assert_eq!(send("/", "a&".repeat(1000) + "&&&").await, "200 1000", "nothing is no field");
+    assert_eq!(send("/two", "a=1&b=2".to_owned()).await, "200 2");
+    // Half a million of them would take fifty times the memory of their body.
+    for (target, body, limit) in [
+        ("/", "a&".repeat(1001), 1000),
+        ("/", "a&".repeat(500_000), 1000),
+        ("/two", "a&b&c".to_owned(), 2),
+    ] {
+        let answer = send(target, body).await;
+        let words = format!("the form has more than {limit} fields");
+        assert!(answer.starts_with("413") && answer.contains(&words), "{target} {answer}");
+    }
+}

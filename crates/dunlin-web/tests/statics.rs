@@ -467,3 +467,53 @@ async fn nothing_outside_is_served_over_a_socket_either() {
     }
     server.shutdown().await.unwrap();
 }
+
+/// Caches would keep the page for what may be there in a minute.
+#[tokio::test]
+async fn a_page_for_what_is_missing_is_not_said_to_be_kept() {
+    let folder = folder();
+    let year = Duration::from_secs(31_536_000);
+    let nosniff = (http::header::X_CONTENT_TYPE_OPTIONS, http::HeaderValue::from_static("nosniff"));
+    let kept = || public(&folder).max_age(year).header(nosniff.0.clone(), nosniff.1.clone());
+    for (statics, status) in [
+        (kept().fallback("docs/index.html"), 200),
+        (kept().not_found("docs/index.html"), 404),
+        (
+            Statics::memory("/static", [("docs/index.html", "page")])
+                .max_age(year)
+                .not_found("docs/index.html"),
+            404,
+        ),
+    ] {
+        let app = app(statics);
+        let page = send(&app, "GET", "/static/app.1f3a.js").await;
+        assert_eq!(page.status().as_u16(), status);
+        assert_eq!(field(&page, "cache-control"), Some("no-cache"));
+        let found = send(&app, "GET", "/static/docs/index.html").await;
+        assert_eq!(field(&found, "cache-control"), Some("public, max-age=31536000"));
+        assert_eq!(field(&found, "x-content-type-options"), field(&page, "x-content-type-options"));
+    }
+}
+
+/// A segment in front of the prefix may be anything, and browsers read `/\` as `//`.
+#[tokio::test]
+async fn the_redirect_of_a_directory_never_leads_to_another_host() {
+    let folder = folder();
+    let statics = Statics::new("/{tenant}/files", folder.path().join("public")).index("index.html");
+    let app = App::new().add_static(statics);
+    let server = dunlin_server::Server::builder().bind("127.0.0.1:0").start(app).await.unwrap();
+    for (target, location) in [
+        ("/a/files/docs?x=//y", "/a/files/docs/?x=//y"),
+        (r"/\evil.example/files/docs", "/%5Cevil.example/files/docs/"),
+        (r"/\/files/docs", "/%5C/files/docs/"),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(server.addresses()[0]).await.unwrap();
+        let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.unwrap();
+        let want = format!("\r\nlocation: {location}\r\n");
+        assert!(answer.starts_with("HTTP/1.1 301 ") && answer.contains(&want), "{target} {answer}");
+    }
+    server.shutdown().await.unwrap();
+}

@@ -37,7 +37,7 @@
 //! | `server` | yes | [`web`], [`server`], [`run_app`] |
 //! | `client` | yes | [`client`] |
 //! | `websocket` | yes | [`websocket`], [`web::WsUpgrade`], [`client::Client::ws_connect`] |
-//! | `tls` | yes | `https` in the client; [`server::TlsConfig`], [`RunApp::bind_tls`] |
+//! | `tls` | yes | `https` in the client; [`server::TlsConfig`], [`RunApp::bind_tls`], `test::TestCertificate` |
 //! | `compress` | yes | [`compress`], [`web::Compress`], [`web::Decompress`], the same in the client, compression of WebSocket messages |
 //! | `multipart` | yes | [`multipart`], [`web::Multipart`], [`web::FormData`], [`web::UploadedFile`] |
 //! | `json` | yes | [`web::Json`], JSON in WebSocket messages |

@@ -9,7 +9,7 @@ use std::time::Duration;
 use dunlin_core::{BoxFuture, IntoService};
 #[cfg(feature = "tls")]
 use dunlin_server::TlsConfig;
-use dunlin_server::{Address, Server, ServerBuilder};
+use dunlin_server::{Address, Limits, Readiness, Server, ServerBuilder, Workers};
 
 /// Port that [`run_app`] listens on where it is given no address.
 const DEFAULT_PORT: u16 = 8080;
@@ -86,7 +86,52 @@ impl<A: IntoService> RunApp<A> {
         self
     }
 
-    /// How long requests may take to finish after the signal. Default: 60 s.
+    /// Which threads run connections. Default: [`Workers::Shared`], the caller's runtime.
+    pub fn workers(self, workers: Workers) -> Self {
+        self.server(|server| server.workers(workers))
+    }
+
+    /// Most connections at a time; the next wait to be accepted. Default: 100,000.
+    pub fn max_connections(self, connections: usize) -> Self {
+        self.server(|server| server.max_connections(connections))
+    }
+
+    /// How long a connection may idle between two requests. Default: 75 s.
+    pub fn keep_alive(self, timeout: Duration) -> Self {
+        self.server(|server| server.keep_alive(timeout))
+    }
+
+    /// Bounds on heads, chunks and trailers. Default: those of [`Limits`].
+    pub fn limits(self, limits: Limits) -> Self {
+        self.server(|server| server.limits(limits))
+    }
+
+    /// What is told when the server is ready, and when it is about to end; a clone answers probes.
+    ///
+    /// ```no_run
+    /// # async fn f() -> dunlin::Result<()> {
+    /// use std::time::Duration;
+    /// use dunlin::server::Readiness;
+    /// use dunlin::web::{App, Health};
+    ///
+    /// let readiness = Readiness::new();
+    /// let ready = readiness.clone();
+    /// let app = App::new().group(Health::new().ready_while(move || ready.is_ready()).into_group());
+    /// dunlin::run_app(app).readiness(readiness).shutdown_delay(Duration::from_secs(10)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn readiness(self, readiness: Readiness) -> Self {
+        self.server(|server| server.readiness(readiness))
+    }
+
+    /// How long to go on accepting after the signal, not [ready](Self::readiness) by then, so that load balancers
+    /// take notice. Default: 0 s.
+    pub fn shutdown_delay(self, delay: Duration) -> Self {
+        self.server(|server| server.shutdown_delay(delay))
+    }
+
+    /// How long requests, and background tasks after them, may take to finish after the signal. Default: 60 s.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.server = self.server.shutdown_timeout(timeout);
         self

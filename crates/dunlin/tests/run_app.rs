@@ -45,3 +45,39 @@ async fn a_listener_of_the_programs_own_is_all_that_is_listened_on() {
     assert_eq!(addresses.unwrap().unwrap(), [own]);
     run.abort();
 }
+
+/// The settings of `run_app` are the server's.
+#[tokio::test]
+async fn limits_and_readiness_are_set_without_the_servers_builder() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let readiness = dunlin::server::Readiness::new();
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let run = dunlin::run_app(App::new().add_get("/", || async { "hello" }))
+        .bind("127.0.0.1:0")
+        .banner(false)
+        .workers(dunlin::server::Workers::PerCore(1))
+        .max_connections(10)
+        .limits(dunlin::server::Limits::default().max_headers(2))
+        .keep_alive(Duration::from_millis(100))
+        .readiness(readiness.clone())
+        .shutdown_delay(Duration::ZERO)
+        .server(|server| server.on_listening(move |at| tell.send(at[0]).unwrap()));
+    assert!(!readiness.is_ready());
+    let run = tokio::spawn(run.into_future());
+    let address = tokio::time::timeout(Duration::from_secs(10), told.recv()).await;
+    let address = address.unwrap().unwrap();
+    assert!(readiness.is_ready());
+    for (fields, status) in [("", "200"), ("a: 1\r\nb: 2\r\n", "431")] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        // It ends by itself: the first for silence, the second for what was sent.
+        let read =
+            tokio::time::timeout(Duration::from_secs(30), stream.read_to_string(&mut answer));
+        read.await.expect("the connection is closed").unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
+    run.abort();
+}

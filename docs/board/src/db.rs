@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use dunlin::BoxError;
-use dunlin::web::{Result, Startup, StateKey, Teardown};
+use dunlin::web::{OrError, Result, Startup, StateKey, Teardown};
 use rusqlite::Connection;
 
 pub static FILE: StateKey<PathBuf> = StateKey::new("file");
@@ -25,8 +25,8 @@ impl Db {
     ) -> Result<T> {
         let db = Arc::clone(&self.0);
         let work = move || work(&db.lock().expect("a query panicked"));
-        let done = tokio::task::spawn_blocking(work).await.map_err(BoxError::from)?;
-        Ok(done.map_err(BoxError::from)?)
+        let done = tokio::task::spawn_blocking(work).await.or_internal()?;
+        done.or_internal()
     }
 }
 

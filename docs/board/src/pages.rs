@@ -1,5 +1,5 @@
 use dunlin::BoxError;
-use dunlin::web::{Html, Redirect, Result, State, StateKey, Statics};
+use dunlin::web::{Html, OrError, Redirect, Result, State, StateKey, Statics};
 use dunlin::{IntoResponse, Response};
 use minijinja::{Environment, context};
 
@@ -33,5 +33,5 @@ pub async fn sign_in(templates: State<Templates>) -> Result<Html<String>> {
 
 fn render(templates: &Templates, name: &str, values: minijinja::Value) -> Result<Html<String>> {
     let page = templates.get_template(name).and_then(|template| template.render(values));
-    Ok(Html(page.map_err(BoxError::from)?))
+    Ok(Html(page.or_internal()?))
 }

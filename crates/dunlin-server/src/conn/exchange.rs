@@ -1,6 +1,8 @@
 //! One request's answer: the handler, the body that it reads and the body that it sends.
 
+use std::any::Any;
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -348,7 +350,12 @@ where
             Outgoing::File(_) => return self.send_file(cx, turn),
             _ => return self.abandon(None),
         };
-        let frame = match http_body::Body::poll_frame(Pin::new(&mut **body), cx) {
+        // Nothing of the body is looked at again after a panic, which must not take with it what was rendered before.
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            http_body::Body::poll_frame(Pin::new(&mut **body), cx)
+        }));
+        let polled = polled.unwrap_or_else(|payload| Poll::Ready(Some(Err(panicked(&*payload)))));
+        let frame = match polled {
             Poll::Pending => return Step::Park(Wait::Handler),
             Poll::Ready(None) => {
                 self.outgoing = Outgoing::None;
@@ -423,4 +430,12 @@ where
             Sent::Broken => Step::Done,
         }
     }
+}
+
+/// A body's source panicked, with this.
+#[cold]
+fn panicked(payload: &(dyn Any + Send)) -> BodyError {
+    let text = payload.downcast_ref::<&'static str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    BodyError::source(format!("it panicked: {}", text.unwrap_or("with something that is no text")))
 }

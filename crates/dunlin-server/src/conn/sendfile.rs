@@ -86,6 +86,7 @@ impl FileSend {
                 }
                 Poll::Ready(Ok(n)) => {
                     self.started = true;
+                    self.region.add_sent(n);
                     self.region.offset += n;
                     self.region.len = self.region.len.saturating_sub(n);
                     sent += n;

@@ -7,7 +7,7 @@ use dunlin_client::{ErrorKind, Redirects};
 use dunlin_core::{Body, IntoResponse, Request, Response};
 use dunlin_test::{Elsewhere, TestClient, TestClientBuilder};
 use dunlin_web::websocket::CloseCode;
-use dunlin_web::{App, Redirect, Sse, SseEvent, WsUpgrade};
+use dunlin_web::{App, Redirect, Sse, SseEvent, Tasks, WsUpgrade};
 use futures_util::{StreamExt, stream};
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue};
@@ -210,4 +210,27 @@ async fn a_connection_that_the_app_breaks_is_not_hidden_by_another_try() {
     assert_eq!(client.get("/").send().await.unwrap().text().await.unwrap(), "kept");
     assert!(client.get("/").send().await.is_err());
     assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn background_tasks_are_waited_for_and_those_that_hang_are_counted() {
+    let app = || {
+        App::new()
+            .on_error(|_| {})
+            .add_get("/short", async |tasks: Tasks| {
+                tasks.spawn(tokio::time::sleep(Duration::from_millis(100)));
+            })
+            .add_get("/endless", async |tasks: Tasks| {
+                tasks.spawn(std::future::pending::<()>());
+            })
+    };
+    let settings = || TestClient::builder().shutdown_timeout(Duration::from_millis(500));
+    for client in
+        [settings().start(app()).await.unwrap(), settings().in_memory(app()).await.unwrap()]
+    {
+        client.get("/short").send().await.unwrap();
+        client.get("/endless").send().await.unwrap();
+        let report = client.stop().await.unwrap();
+        assert_eq!((report.cut, report.cut_tasks), (0, 1));
+    }
 }

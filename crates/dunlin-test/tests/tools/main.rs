@@ -4,6 +4,8 @@
 mod client;
 mod network;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::sync::{Arc, Mutex};
 

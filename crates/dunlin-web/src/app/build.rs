@@ -16,8 +16,10 @@ use crate::handler::{Erased, erase};
 use crate::route::{Alternative, Endpoint, Misses, Mounted, Table, Tables, missed};
 
 pub(super) fn build(app: App) -> Result<BuiltApp, BuildErrors> {
-    let Tree { mut apps, routes, names, hosts: host_names, mut errors } = Tree::of(app);
+    let Tree { mut apps, routes, names, hosts: host_names, proxies, mut errors } = Tree::of(app);
     let names = self::names(names, &mut errors);
+    #[cfg(feature = "tasks")]
+    let tasks = tasks(&mut apps);
     let levels = levels(&mut apps, names);
     let mut build = Build { apps: &apps, levels: &levels, pending: Vec::new(), errors };
     let misses: Vec<Misses> = (0..apps.len()).map(|app| build.misses(app)).collect();
@@ -40,13 +42,26 @@ pub(super) fn build(app: App) -> Result<BuiltApp, BuildErrors> {
     };
     BuildErrors::check(errors)?;
     let lifecycles = Lifecycles::new(apps, &levels, pending);
+    #[cfg(feature = "tasks")]
+    let lifecycles = lifecycles.with_tasks(tasks);
     let host_names = host_names.into_iter().map(|(_, host)| host).collect();
-    let tables = Arc::new(Tables { tables, hosts });
+    let tables = Arc::new(Tables { tables, hosts, proxies });
     if let Some(level) = levels.first() {
         // All levels share it. Weak, since the tables' own endpoints hold them.
         let _ = level.tables.set(Arc::downgrade(&tables));
     }
     Ok(BuiltApp { tables, hosts: host_names, lifecycles })
+}
+
+/// The background tasks of all apps, kept as state of the outermost.
+#[cfg(feature = "tasks")]
+fn tasks(apps: &mut [FlatApp]) -> crate::Tasks {
+    let on_error = apps.first().and_then(|app| app.inherited.hooks.on_error.clone());
+    let tasks = crate::Tasks::new(on_error);
+    if let Some(app) = apps.first_mut() {
+        app.state.push(super::Slot::new(&crate::tasks::KEY, tasks.clone()));
+    }
+    tasks
 }
 
 /// The names of all apps.
@@ -126,6 +141,7 @@ impl Build<'_> {
                 to_its_end: false,
                 guards: Box::default(),
                 next: OnceLock::new(),
+                preflight: OnceLock::new(),
                 hooks: inherited.hooks.clone(),
                 covers: Box::default(),
                 pattern: Box::default(),
@@ -156,6 +172,7 @@ impl Build<'_> {
             to_its_end: route.to_its_end,
             guards: route.guards.into(),
             next: OnceLock::new(),
+            preflight: OnceLock::new(),
             hooks: self.apps[route.app].inherited.hooks.clone(),
             covers: covers.into(),
             pattern: route.pattern.as_str().into(),

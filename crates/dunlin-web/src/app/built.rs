@@ -86,6 +86,14 @@ impl Lifecycle for BuiltApp {
         Box::pin(self.lifecycles.shutdown())
     }
 
+    fn tasks_ended(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.lifecycles.tasks_ended())
+    }
+
+    fn cut_tasks(&self) -> usize {
+        self.lifecycles.cut_tasks()
+    }
+
     fn cleanup(&self) -> BoxFuture<'_, Result<(), BoxError>> {
         Box::pin(self.lifecycles.cleanup())
     }

@@ -25,6 +25,13 @@ impl AppRef {
     pub fn state<T: Send + Sync + 'static>(&self, key: &StateKey<T>) -> Option<&T> {
         self.level.state(std::any::TypeId::of::<T>(), Some(key.name()))?.downcast_ref()
     }
+
+    /// What runs beside requests, and is awaited by shutdown.
+    #[cfg(feature = "tasks")]
+    pub fn tasks(&self) -> crate::Tasks {
+        // Every tree of apps has them.
+        self.state(&crate::tasks::KEY).cloned().unwrap_or_else(|| crate::Tasks::new(None))
+    }
 }
 
 impl fmt::Debug for AppRef {

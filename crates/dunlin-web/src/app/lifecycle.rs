@@ -3,7 +3,8 @@
 //! ```text
 //! startup   an app's contexts, then its startup steps, with those of mounted apps where they were
 //!           mounted; the first error takes down what was set up and ends the run
-//! shutdown  all shutdown steps in the same order; every one runs
+//! shutdown  background tasks are told, then all shutdown steps in the same order; every one runs
+//! tasks     those that are left end, or are cut
 //! cleanup   all cleanup steps in the same order, then the contexts' teardowns in reverse of their
 //!           setups; every one runs, and all errors are told together
 //! ```
@@ -145,6 +146,8 @@ pub(super) struct Lifecycles {
     provided: Vec<(Arc<Level>, Provided)>,
     pending: Vec<Pending>,
     run: Mutex<Run>,
+    #[cfg(feature = "tasks")]
+    tasks: crate::Tasks,
 }
 
 /// Steps of one app that no other app's come between.
@@ -204,7 +207,33 @@ impl Lifecycles {
         let provided = apps.iter().zip(levels).flat_map(provided).collect();
         let mut stages = Vec::new();
         add(0, &mut apps, levels, &mut stages);
-        Self { stages, provided, pending, run: Mutex::default() }
+        Self {
+            stages,
+            provided,
+            pending,
+            run: Mutex::default(),
+            #[cfg(feature = "tasks")]
+            tasks: crate::Tasks::new(None),
+        }
+    }
+
+    #[cfg(feature = "tasks")]
+    pub(super) fn with_tasks(self, tasks: crate::Tasks) -> Self {
+        Self { tasks, ..self }
+    }
+
+    /// Resolves once no background task is left.
+    pub(super) async fn tasks_ended(&self) {
+        #[cfg(feature = "tasks")]
+        self.tasks.ended().await;
+    }
+
+    /// Ends all background tasks, and says how many there were.
+    pub(super) fn cut_tasks(&self) -> usize {
+        #[cfg(feature = "tasks")]
+        return self.tasks.cut();
+        #[cfg(not(feature = "tasks"))]
+        0
     }
 
     fn run(&self) -> MutexGuard<'_, Run> {
@@ -215,7 +244,11 @@ impl Lifecycles {
         if std::mem::replace(&mut self.run().started, true) {
             return Err("the app has been started before: build it anew".into());
         }
+        #[cfg(feature = "tasks")]
+        self.tasks.start();
         let Err(startup) = self.start().await else { return Ok(()) };
+        // What they use is about to be taken down.
+        self.cut_tasks();
         let mut errors = Vec::new();
         self.tear_down(&mut errors).await;
         match SignalErrors::check(errors) {
@@ -260,6 +293,8 @@ impl Lifecycles {
     }
 
     pub(super) async fn shutdown(&self) {
+        #[cfg(feature = "tasks")]
+        self.tasks.stop();
         for stage in &self.stages {
             if let Err(errors) = stage.shutdown.send_all(AppRef::new(stage.level.clone())).await {
                 self.run().errors.extend(errors);
@@ -268,6 +303,8 @@ impl Lifecycles {
     }
 
     pub(super) async fn cleanup(&self) -> Result<(), BoxError> {
+        // None is left where the runner has waited for them.
+        self.cut_tasks();
         let mut errors = std::mem::take(&mut self.run().errors);
         for stage in &self.stages {
             let done = stage.cleanup.send_all(AppRef::new(stage.level.clone())).await;

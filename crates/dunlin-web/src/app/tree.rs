@@ -7,7 +7,7 @@ use dunlin_router::{BuildError as RouteError, Pattern, PatternError};
 
 use super::{App, BuildError, CLIENT_MAX_SIZE, Provided, Slot, Steps};
 use crate::handler::Erased;
-use crate::middleware::Middleware;
+use crate::middleware::{Middleware, TrustedProxies};
 use crate::route::{Group, Guard, Hooks, Item, Place, RouteDef};
 
 type At = &'static Location<'static>;
@@ -21,6 +21,8 @@ pub(super) struct Tree {
     pub(super) names: Vec<FlatName>,
     /// Table 0 is that of the outermost app, each further one that of a host.
     pub(super) hosts: Vec<(At, Box<str>)>,
+    /// Of the outermost app.
+    pub(super) proxies: Vec<TrustedProxies>,
     pub(super) errors: Vec<BuildError>,
 }
 
@@ -101,7 +103,12 @@ impl Tree {
         mount: Option<(At, String)>,
         mut inherited: Inherited,
     ) -> usize {
-        inherited.chain.extend(app.middlewares);
+        for middleware in app.middlewares {
+            match middleware.trusted_proxies() {
+                Some(proxies) if parent.is_none() => self.proxies.push(proxies.clone()),
+                _ => inherited.chain.push(middleware),
+            }
+        }
         inherited.hooks.prepare.extend(app.prepare);
         inherited.hooks.renderer = app.renderer.or(inherited.hooks.renderer);
         inherited.hooks.on_error = app.on_error.or(inherited.hooks.on_error);

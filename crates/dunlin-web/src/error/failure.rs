@@ -15,13 +15,9 @@ pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Response {
 
 /// The error that tells of a panic.
 pub(crate) fn of_panic(payload: &(dyn std::any::Any + Send)) -> HttpError {
-    let message = payload
-        .downcast_ref::<&'static str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned());
     HttpError::internal()
         .with_header(http::header::CONNECTION, HeaderValue::from_static("close"))
-        .with_source(Panic { message: message.unwrap_or_default() })
+        .with_source(Panic::from_payload(payload))
 }
 
 /// A handler or middleware panicked: the cause of the 500 that answered the request.
@@ -53,6 +49,14 @@ pub struct Panic {
 }
 
 impl Panic {
+    pub(crate) fn from_payload(payload: &(dyn std::any::Any + Send)) -> Self {
+        let message = payload
+            .downcast_ref::<&'static str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        Self { message: message.unwrap_or_default() }
+    }
+
     /// The panic that a response was made from.
     pub fn of(response: &Response) -> Option<&Self> {
         HttpError::of(response)?.source()?.downcast_ref()
@@ -65,7 +69,13 @@ impl Panic {
 /// A panic has been written by the panic hook already.
 #[cold]
 pub(crate) fn log(response: &Response) {
-    let Some(error) = HttpError::of(response) else { return };
+    if let Some(error) = HttpError::of(response) {
+        log_error(error);
+    }
+}
+
+/// As [`log`], for an error of which no response is made.
+pub(crate) fn log_error(error: &HttpError) {
     let Some(source) = error.source() else { return };
     if source.is::<Panic>() {
         return;

@@ -1,6 +1,7 @@
 //! The error that a handler returns.
 
 mod failure;
+mod or_error;
 mod problem;
 mod render;
 
@@ -15,9 +16,12 @@ use http::header::{ALLOW, LINK};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 pub use self::failure::Panic;
+#[cfg(feature = "tasks")]
+pub(crate) use self::failure::log_error;
 #[cfg(feature = "websocket")]
 pub(crate) use self::failure::of_panic;
 pub(crate) use self::failure::{log, panicked};
+pub use self::or_error::OrError;
 pub use self::problem::problem_details;
 pub use self::render::{Accepts, ErrorView};
 use self::render::{Record, overlay};
@@ -41,6 +45,9 @@ pub type Result<T = Response, E = HttpError> = std::result::Result<T, E>;
 /// }
 /// assert_eq!(parse("x").unwrap_err().status(), 400);
 /// ```
+///
+/// `?` makes one of the errors of bodies, of I/O, of Dunlin's own types and of [`BoxError`]. [`OrError`] says in a
+/// word what any other means.
 ///
 /// One pointer wide, so that `Result<T>` costs a handler nothing to speak of.
 pub struct HttpError(Box<Inner>);

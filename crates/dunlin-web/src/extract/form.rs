@@ -1,8 +1,8 @@
 //! `Form`: a form as a value.
 
 use dunlin_core::{FromRequest, IntoResponse, Request, Response};
-use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -17,11 +17,15 @@ const EXPECTED: &str = "a body of application/x-www-form-urlencoded is expected"
 const EXPECTED: &str =
     "a body of application/x-www-form-urlencoded or multipart/form-data is expected";
 
+/// Most fields of a form, as of `FormLimits` where that is there.
+#[cfg(not(feature = "multipart"))]
+const MAX_FIELDS: usize = 1000;
+
 /// An `application/x-www-form-urlencoded` body, deserialised; or such a response. With the feature
 /// `multipart` an argument may as well be `multipart/form-data`, whose files fill `UploadedFile`s.
 ///
-/// As an argument: 415 for another media type, 413 over the body limit, 400 where it does not fit
-/// `T`. Keys that come more than once fill a `Vec`.
+/// As an argument: 415 for another media type, 413 over the body limit or with more than 1,000 fields (with the
+/// feature `multipart`, what `FormLimits` says), 400 where it does not fit `T`. Keys that come more than once fill a `Vec`.
 ///
 /// ```
 /// use dunlin_web::Form;
@@ -49,7 +53,18 @@ impl<T: DeserializeOwned + Send> FromRequest for Form<T> {
         if !content_type_is(req.headers(), |essence| essence == URLENCODED) {
             return Err(HttpError::unsupported_media_type().with_message(EXPECTED));
         }
-        let body = req.into_body().bytes().await?;
+        #[cfg(feature = "multipart")]
+        let (body, max_fields) = {
+            let (limits, total) = (crate::FormLimits::of(&req), req.body().limit());
+            (crate::multipart::read_urlencoded(req, total, &limits).await?, limits.max_fields)
+        };
+        #[cfg(not(feature = "multipart"))]
+        let (body, max_fields) = (req.into_body().bytes().await?, MAX_FIELDS);
+        // Each costs many times the bytes that it is sent in.
+        if body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).count() > max_fields {
+            return Err(HttpError::new(StatusCode::PAYLOAD_TOO_LARGE)
+                .with_message(format!("the form has more than {max_fields} fields")));
+        }
         pairs(&body, "form").map(Self)
     }
 }

@@ -11,6 +11,7 @@ mod peer;
 mod probe;
 mod query;
 mod state;
+mod tls;
 mod urls;
 #[cfg(feature = "websocket")]
 mod ws;
@@ -24,6 +25,7 @@ pub use self::path::Path;
 pub use self::peer::Peer;
 pub use self::query::Query;
 pub use self::state::State;
+pub use self::tls::Tls;
 pub use self::urls::Urls;
 #[cfg(feature = "websocket")]
 pub use self::ws::WsUpgrade;

@@ -83,7 +83,7 @@ pub(crate) fn load(
         found = found.header(CONTENT_ENCODING, coding.to_value());
     }
     if varies {
-        found = found.header(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
+        found = found.header(VARY, HeaderValue::from_name(ACCEPT_ENCODING)).shares_date();
     }
     Ok((found, modified, own_len))
 }

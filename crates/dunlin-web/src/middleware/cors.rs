@@ -50,8 +50,30 @@ const ALLOW_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-
 /// | [`max_age`](Self::max_age) | 10 min |
 /// | [`private_network`](Self::private_network) | no |
 ///
-/// Put it around the whole app, outside of what asks for credentials: a preflight is an `OPTIONS` request, which
-/// has none and mostly no route. One that is granted is 204, one that is not 403 with the reason.
+/// Put it outside of what asks for credentials: a preflight is an `OPTIONS` request, which has none. One that is
+/// granted is 204, one that is not 403 with the reason.
+///
+/// # Groups and routes
+///
+/// Around a group or a route it is a policy of its own, which counts in place of those further out: of all that
+/// stand around a route the innermost says who is let in, and the outermost says it, so that errors of what stands
+/// between them can be read too. A preflight of a path that has no route for `OPTIONS` goes through the middleware
+/// of the route that it asks about.
+///
+/// ```
+/// use dunlin_web::{App, Cors, get, group, post};
+///
+/// let app = App::new()
+///     .middleware(Cors::new().origin("https://app.example"))
+///     .group(
+///         group("/public")
+///             .middleware(Cors::new().any_origin())
+///             .routes([get("/birds", || async { "read by everybody" })]),
+///     )
+///     // Of its own pages alone.
+///     .routes([post("/sign-in", || async { "welcome" }).middleware(Cors::new())]);
+/// # app.build().unwrap();
+/// ```
 ///
 /// This tells browsers what pages may *read*. A request of a page that may not is still handled: what changes
 /// things by a cookie alone needs protection of its own.
@@ -295,17 +317,22 @@ impl Default for Cors {
 }
 
 impl Middleware for Cors {
+    fn cors(&self) -> Option<&Self> {
+        Some(self)
+    }
+
     fn call(&self, req: Request, next: Next) -> BoxFuture<'static, Response> {
+        let policy = next.cors().unwrap_or(self);
         let origin = req.headers().get(ORIGIN).map(<[u8]>::to_vec);
         if req.method() == Method::OPTIONS
             && let Some(origin) = &origin
             && let Some(method) = req.headers().get(ACCESS_CONTROL_REQUEST_METHOD)
         {
-            let response = self.preflight(&req, origin, method);
+            let response = policy.preflight(&req, origin, method);
             return Box::pin(std::future::ready(response));
         }
-        let verdict = self.verdict(origin.as_deref());
-        let expose = self.expose.clone();
+        let verdict = policy.verdict(origin.as_deref());
+        let expose = policy.expose.clone();
         Box::pin(async move {
             let mut response = next.run(req).await;
             let is_in = verdict.mark(response.headers_mut());

@@ -7,7 +7,6 @@ mod compress;
 mod cors;
 #[cfg(feature = "compress")]
 mod decompress;
-mod forwarded;
 mod normalize_path;
 mod rate_limit;
 mod request_id;
@@ -93,6 +92,18 @@ pub use dunlin_core::BadNetwork;
 pub trait Middleware: Send + Sync + 'static {
     /// Begins to handle a request.
     fn call(&self, req: Request, next: Next) -> BoxFuture<'static, Response>;
+
+    /// The policy for other origins that it stands for, by which a [`Cors`] further out goes. For types that wrap
+    /// one. Default: none.
+    fn cors(&self) -> Option<&Cors> {
+        None
+    }
+
+    /// What it believes of proxies in front, if that is all it does. Of the outermost app's middleware it is applied
+    /// before a route is chosen, and not again. Default: none.
+    fn trusted_proxies(&self) -> Option<&TrustedProxies> {
+        None
+    }
 }
 
 impl<F, Fut> Middleware for F
@@ -130,6 +141,12 @@ impl Next {
     /// Whether no route matched, so that the answer will be 404, 405, or the app's fallback.
     fn is_miss(&self) -> bool {
         self.endpoint.pattern.is_empty()
+    }
+
+    /// The innermost policy for other origins on the rest of the way.
+    fn cors(&self) -> Option<&Cors> {
+        let rest = self.endpoint.chain.get(self.at..).unwrap_or_default();
+        rest.iter().rev().find_map(|middleware| middleware.cors())
     }
 
     /// Whether a route would match `req` if its path were this one.

@@ -41,17 +41,23 @@ const STATE: HeaderName = HeaderName::from_static("ratelimit");
 /// | [`key`](Self::key) | the client's address; of IPv6 the first 64 bits, which one customer has |
 /// | [`burst`](Self::burst) | as many as in the whole time |
 /// | [`max_keys`](Self::max_keys) | 100,000 |
+/// | [`name`](Self::name) | `default` |
 ///
 /// Behind a proxy, put [`TrustedProxies`](crate::TrustedProxies) around it: all clients are the proxy otherwise.
 ///
 /// Answers say how much is left (`RateLimit-Policy` and `RateLimit`, as the IETF's draft has them, times in
-/// seconds); 429 says `Retry-After`. A clone shares the buckets.
+/// seconds); 429 says `Retry-After`.
+///
+/// Limits of an app, a group and a route all count, each for itself, and an answer names all that it passed:
+/// give them [names](Self::name). A clone shares the buckets, so that one limit may stand on several routes;
+/// each that is made anew has its own. What an outer limit lets pass counts there, whatever an inner one says to it.
 ///
 /// Memory is bounded: no more keys are kept than `max_keys`, 16 bytes each and what a table takes. Past half as
 /// many that are new, those that have not come since the last time are forgotten.
 #[derive(Clone)]
 pub struct RateLimit {
     key: Arc<Key>,
+    name: &'static str,
     rate: Rate,
     buckets: Arc<Buckets>,
 }
@@ -96,6 +102,7 @@ impl RateLimit {
         let kept = Kept { young: HashMap::new(), old: HashMap::new(), max_keys: 100_000 };
         Self {
             key: Arc::new(address),
+            name: "default",
             rate: Rate { limit, per, burst: limit },
             buckets: Arc::new(Buckets {
                 began: Instant::now(),
@@ -118,6 +125,12 @@ impl RateLimit {
         Self { key: Arc::new(key), ..self }
     }
 
+    /// What answers call the limit. Visible ASCII without `"` and `\`; the rest is left out. Default: `default`.
+    #[must_use]
+    pub fn name(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
     /// Most keys that are kept; no less than two. Default: 100,000.
     #[must_use]
     pub fn max_keys(self, keys: usize) -> Self {
@@ -127,11 +140,14 @@ impl RateLimit {
 
     fn fields(&self, headers: &mut Headers, taken: Taken) {
         let Rate { per, burst, .. } = self.rate;
-        let policy = format!("\"default\";q={burst};w={}", seconds(per));
-        let state = format!("\"default\";r={};t={}", taken.left, seconds(taken.full_in));
+        let is_plain = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+        let name: String = self.name.chars().filter(is_plain).collect();
+        let policy = format!("\"{name}\";q={burst};w={}", seconds(per));
+        let state = format!("\"{name}\";r={};t={}", taken.left, seconds(taken.full_in));
         for (name, value) in [(POLICY, policy), (STATE, state)] {
             if let Ok(value) = HeaderValue::try_from(value) {
-                headers.insert(name, value);
+                // Behind those of limits further in.
+                headers.append(name, value);
             }
         }
     }

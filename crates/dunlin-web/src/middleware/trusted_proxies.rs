@@ -3,12 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use dunlin_core::{BadNetwork, BoxFuture, Network, Request, Response};
+use dunlin_core::{BadNetwork, BoxFuture, Forwarded, Network, Request, Response};
 use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
 
-use super::forwarded::{Hop, address, elements, is_https};
 use super::{Middleware, Next};
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -37,14 +36,17 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// word. Where the other end of the connection is not trusted itself, nothing is believed.
 ///
 /// What is found goes where the connection's own facts are: [`Request::peer`] (its port 0 where none is told),
-/// the connection's `secure`, and the field `Host`. An address that is hidden (`unknown`, `_x`) or none at all
+/// the connection's `secure`, and the field `Host`; a target in absolute form keeps its own host, which goes before
+/// that field (RFC 9112 §3.2.2), as no proxy sends one to an origin. An address that is hidden (`unknown`, `_x`) or none at all
 /// ends the search at the last proxy that is known.
 ///
 /// Read are `X-Forwarded-For`, `-Proto` and `-Host`, or, with [`rfc7239`](Self::rfc7239), `Forwarded`: never both,
-/// since a proxy that writes one mostly passes on the other as it came.
+/// since a proxy that writes one mostly passes on the other as it came. Have the nearest proxy set or remove all
+/// fields of the family: a `X-Forwarded-Host` that it passes on as it came is the client's own.
 ///
-/// An app's [`host`](crate::App::host) is chosen before any middleware runs, by the `Host` that the last proxy
-/// sends.
+/// As middleware of the outermost app, wherever among it, it comes before all else: an app's
+/// [`host`](crate::App::host), [guards](crate::Guard) and all middleware see the request as the client has sent it.
+/// As middleware of anything further in, it sees requests of which host and route have been chosen.
 ///
 /// [`Request::peer`]: dunlin_core::Request::peer
 #[derive(Clone, Debug)]
@@ -114,8 +116,8 @@ impl TrustedProxies {
         client.map(|client| (client, known))
     }
 
-    fn apply(&self, req: &mut Request) {
-        let hops = if self.rfc7239 { elements(req.headers()) } else { listed(req) };
+    pub(crate) fn apply(&self, req: &mut Request) {
+        let hops = if self.rfc7239 { elements(req) } else { listed(req) };
         let peer = req.peer().map(|peer| peer.ip());
         let Some((client, address)) = self.client(peer, &hops) else { return };
         let mut connection = req.connection().cloned().unwrap_or_default();
@@ -128,6 +130,48 @@ impl TrustedProxies {
             req.headers_mut().insert(HOST, host);
         }
         req.set_connection(Arc::new(connection));
+    }
+}
+
+/// One proxy's word.
+#[derive(Clone, Debug, Default)]
+struct Hop {
+    /// None where it is hidden, or was not said.
+    address: Option<SocketAddr>,
+    is_https: Option<bool>,
+    host: Option<String>,
+}
+
+/// The elements of `Forwarded`, that of the last proxy first; none in the place of a malformed one. One that hides the
+/// client, or says nothing of it, has no address.
+fn elements(req: &Request) -> Vec<Option<Hop>> {
+    let hop = |element: Forwarded| Hop {
+        address: element.client().and_then(address),
+        is_https: element.proto().and_then(is_https),
+        host: element.host().map(str::to_owned),
+    };
+    let elements = Forwarded::elements(req.headers()).into_iter();
+    elements.rev().map(|element| element.map(hop)).collect()
+}
+
+/// An address, perhaps with a port, as proxies write it: `192.0.2.7`, `192.0.2.7:80`, `2001:db8::1`,
+/// `[2001:db8::1]`, `[2001:db8::1]:80`.
+fn address(text: &str) -> Option<SocketAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse::<IpAddr>()
+        .map(|ip| SocketAddr::new(ip, 0))
+        .or_else(|_| text.parse::<SocketAddr>())
+        .ok()
+}
+
+fn is_https(proto: &str) -> Option<bool> {
+    let is = |name: &str| proto.eq_ignore_ascii_case(name);
+    if is("https") || is("wss") {
+        Some(true)
+    } else if is("http") || is("ws") {
+        Some(false)
+    } else {
+        None
     }
 }
 
@@ -175,6 +219,10 @@ fn listed(req: &Request) -> Vec<Option<Hop>> {
 }
 
 impl Middleware for TrustedProxies {
+    fn trusted_proxies(&self) -> Option<&Self> {
+        Some(self)
+    }
+
     fn call(&self, mut req: Request, next: Next) -> BoxFuture<'static, Response> {
         self.apply(&mut req);
         Box::pin(next.run(req))

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use dunlin_core::{FromRequest, Request, decode_text};
+use bytes::Bytes;
+use dunlin_core::{BodyError, FromRequest, Request, decode_text};
 use dunlin_multipart::{Limits, ReadError};
 use serde::de::DeserializeOwned;
 
@@ -73,9 +74,7 @@ impl FormData {
         match essence.as_str() {
             "multipart/form-data" => gather(req, limits, total).await,
             "application/x-www-form-urlencoded" => {
-                let mut body = req.into_body();
-                body.set_limit(total);
-                let bytes = body.bytes().await?;
+                let bytes = read_urlencoded(req, total, limits).await?;
                 let pairs = form_urlencoded::parse(&bytes);
                 let mut form = Self::default();
                 for (name, value) in pairs.take(limits.max_fields.saturating_add(1)) {
@@ -163,6 +162,29 @@ impl IntoIterator for FormData {
     }
 }
 
+/// The body of an urlencoded form, all of which is text.
+pub(crate) async fn read_urlencoded(
+    req: Request,
+    total: Option<u64>,
+    limits: &FormLimits,
+) -> Result<Bytes, MultipartError> {
+    let mut body = req.into_body();
+    let text = limits.text_bytes();
+    let is_form = total.is_some_and(|total| total <= text);
+    body.set_limit(if is_form { total } else { Some(text) });
+    body.bytes().await.map_err(|error| match error {
+        BodyError::TooLarge { limit } if !is_form => MultipartError::TextTooLarge { limit },
+        other => other.into(),
+    })
+}
+
+/// Takes the bytes of a text from what is left for all.
+fn take_room(room: &mut u64, len: usize, limits: &FormLimits) -> Result<(), MultipartError> {
+    let limit = limits.text_bytes();
+    *room = room.checked_sub(len as u64).ok_or(MultipartError::TextTooLarge { limit })?;
+    Ok(())
+}
+
 async fn gather(
     req: Request,
     limits: &FormLimits,
@@ -184,9 +206,12 @@ async fn gather(
     let mut form = FormData::default();
     let mut charset: Option<String> = None;
     let mut room = limits.memory_bytes;
+    let mut text_room = limits.text_bytes();
     let mut first = true;
     while let Some(part) = multipart.next_part().await.map_err(of_form)? {
         let name = part.name().unwrap_or_default().to_owned();
+        let names = name.len() + part.file_name().unwrap_or_default().len();
+        take_room(&mut text_room, names, limits)?;
         if std::mem::take(&mut first) && name == "_charset_" && part.file_name().is_none() {
             charset = Some(named_charset(part).await.map_err(of_form)?);
             continue;
@@ -198,7 +223,10 @@ async fn gather(
             }
             FormValue::File(file)
         } else {
-            FormValue::Text(text(part, &name, limits, charset.as_deref()).await.map_err(of_form)?)
+            let text = text(part, &name, limits, charset.as_deref(), text_room);
+            let text = text.await.map_err(of_form)?;
+            take_room(&mut text_room, text.len(), limits)?;
+            FormValue::Text(text)
         };
         form.push(name, value, limits)?;
     }
@@ -221,10 +249,18 @@ async fn text(
     name: &str,
     limits: &FormLimits,
     default: Option<&str>,
+    room: u64,
 ) -> Result<String, MultipartError> {
     let own = part.content_type().and_then(|media| Some(media.charset()?.into_owned()));
     let charset = own.map(Cow::Owned).or_else(|| default.map(Cow::Borrowed));
-    let bytes = part.max_bytes(limits.max_field_bytes).bytes().await?;
+    let is_field = limits.max_field_bytes <= room;
+    let bytes = part.max_bytes(limits.max_field_bytes.min(room)).bytes().await;
+    let bytes = bytes.map_err(|error| match error {
+        MultipartError::FieldTooLarge { .. } if !is_field => {
+            MultipartError::TextTooLarge { limit: limits.text_bytes() }
+        }
+        other => other,
+    })?;
     decode_text(charset.as_deref(), bytes.into())
         .map_err(|source| MultipartError::Text { name: name.into(), source })
 }

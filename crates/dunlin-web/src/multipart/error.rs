@@ -44,6 +44,12 @@ pub enum MultipartError {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// The fields of a form that are no files are too long together; 413.
+    #[error("the fields of the form exceed the limit of {limit} bytes together")]
+    TextTooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// A form has too many fields and files; 413.
     #[error("the form has more than {limit} fields")]
     TooManyFields {
@@ -76,6 +82,7 @@ impl MultipartError {
             Self::FieldTooLarge { .. }
             | Self::FileTooLarge { .. }
             | Self::FormTooLarge { .. }
+            | Self::TextTooLarge { .. }
             | Self::TooManyFields { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BadCharset => StatusCode::BAD_REQUEST,
             Self::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,

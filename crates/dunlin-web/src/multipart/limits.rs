@@ -7,6 +7,9 @@ use dunlin_multipart::Limits;
 
 use crate::middleware::{Middleware, Next};
 
+/// What all text of a form may take where nothing else is said: 10 MiB.
+const TEXT_BYTES: u64 = 10 * 1024 * 1024;
+
 /// Upper bounds on a form that is gathered: [`FormData`](crate::FormData), [`Form`](crate::Form).
 ///
 /// It is middleware, so that an app, a group or a route can have its own; the innermost counts.
@@ -30,6 +33,10 @@ pub struct FormLimits {
     pub max_total_bytes: Option<u64>,
     /// One field that is no file, in bytes; past it 413. Default: 1 MiB.
     pub max_field_bytes: u64,
+    /// All that no file could take out of memory, in bytes: fields with their names, and names of files; of an
+    /// urlencoded form the whole body. Past it 413. Default: 10 MiB, or
+    /// [`max_field_bytes`](Self#structfield.max_field_bytes) where that is more.
+    pub max_text_bytes: Option<u64>,
     /// One file, in bytes; past it 413. Default: no limit but that of the whole.
     pub max_file_bytes: Option<u64>,
     /// Fields and files together; past it 413. Default: 1,000.
@@ -46,6 +53,7 @@ impl Default for FormLimits {
         Self {
             max_total_bytes: None,
             max_field_bytes: 1024 * 1024,
+            max_text_bytes: None,
             max_file_bytes: None,
             max_fields: 1000,
             memory_bytes: 1024 * 1024,
@@ -64,6 +72,12 @@ impl FormLimits {
     /// Sets [`max_field_bytes`](Self#structfield.max_field_bytes).
     pub fn max_field_bytes(mut self, bytes: u64) -> Self {
         self.max_field_bytes = bytes;
+        self
+    }
+
+    /// Sets [`max_text_bytes`](Self#structfield.max_text_bytes).
+    pub fn max_text_bytes(mut self, bytes: u64) -> Self {
+        self.max_text_bytes = Some(bytes);
         self
     }
 
@@ -91,8 +105,13 @@ impl FormLimits {
         self
     }
 
+    /// What fields that are no files may take together.
+    pub(crate) fn text_bytes(&self) -> u64 {
+        self.max_text_bytes.unwrap_or_else(|| self.max_field_bytes.max(TEXT_BYTES))
+    }
+
     /// Those that hold for a request.
-    pub(super) fn of(req: &Request) -> Self {
+    pub(crate) fn of(req: &Request) -> Self {
         req.extensions().get::<Self>().cloned().unwrap_or_default()
     }
 }

@@ -9,6 +9,7 @@ mod limits;
 mod spool;
 mod stream;
 
+pub(crate) use self::data::read_urlencoded;
 pub use self::data::{FormData, FormValue};
 pub use self::error::MultipartError;
 pub use self::file::UploadedFile;

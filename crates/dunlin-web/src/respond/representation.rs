@@ -7,7 +7,7 @@ use bytes::Bytes;
 #[cfg(feature = "files")]
 use dunlin_core::FileRegion;
 use dunlin_core::{Body, Headers, IntoResponse, RequestHead, Response};
-use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE};
+use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::disposition;
@@ -48,6 +48,8 @@ pub struct Representation {
     headers: Headers,
     status: StatusCode,
     max_ranges: usize,
+    /// Whether it is one of several that have the same date.
+    shares_date: bool,
 }
 
 /// Where the bytes are.
@@ -106,6 +108,7 @@ impl Representation {
             headers: Headers::from_iter([(CONTENT_TYPE, media)]),
             status: StatusCode::OK,
             max_ranges: MAX_RANGES,
+            shares_date: false,
         }
     }
 
@@ -137,6 +140,14 @@ impl Representation {
     #[cfg(feature = "files")]
     pub(crate) fn validators(mut self, validators: Validators) -> Self {
         self.validators = validators;
+        self
+    }
+
+    /// It is one of several codings, which tools mostly give the date of what they encoded: by a date alone nobody can
+    /// tell them apart, so ranges go by the tag (RFC 9110 §8.8.1).
+    #[cfg(feature = "files")]
+    pub(crate) fn shares_date(mut self) -> Self {
+        self.shares_date = true;
         self
     }
 
@@ -191,6 +202,7 @@ impl Representation {
         if self.max_ranges == 0
             || *head.method() != Method::GET
             || !self.validators.allow_range(req)
+            || (self.shares_date && head.headers().contains(IF_RANGE) && !has_tag(head))
         {
             return self.whole();
         }
@@ -248,6 +260,11 @@ impl Representation {
         response.headers_mut().insert(CONTENT_TYPE, media);
         response.with_body(pieces.into_body())
     }
+}
+
+/// Whether `If-Range` has a tag, and no date.
+fn has_tag(head: &RequestHead) -> bool {
+    head.headers().get(IF_RANGE).is_some_and(|value| value.starts_with(b"\""))
 }
 
 fn content_range(part: &Range<u64>, len: u64) -> HeaderValue {

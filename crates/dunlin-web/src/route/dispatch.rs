@@ -8,18 +8,20 @@ use std::task::{Context, Poll, ready};
 
 use dunlin_core::{BoxFuture, Captures, IntoResponse, Request, RequestHead, Response};
 use dunlin_router::{HostRouter, Outcome, Router};
-use http::header::{ALLOW, HOST};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ALLOW, HOST, ORIGIN};
 use http::{HeaderValue, Method, StatusCode};
 
 use super::endpoint::Endpoint;
 use crate::error::{self, ErrorView, HttpError};
-use crate::middleware::Next;
+use crate::middleware::{Next, TrustedProxies};
 
 /// The tables of a built app.
 pub(crate) struct Tables {
     /// The first is that of the outermost app, the others are those of hosts.
     pub(crate) tables: Vec<Table>,
     pub(crate) hosts: Option<HostRouter<usize>>,
+    /// Applied before anything is chosen.
+    pub(crate) proxies: Vec<TrustedProxies>,
 }
 
 /// The routes of one app and of those mounted in it.
@@ -99,8 +101,13 @@ impl Tables {
             Found::Route(endpoint, captures) => (endpoint, captures),
             Found::Miss(misses, None) => (&misses.not_found, Captures::default()),
             Found::Miss(misses, Some(why)) => {
+                let not_allowed = matches!(why, Missed::MethodNotAllowed(_));
+                let about = if not_allowed { table.asked_about(req) } else { None };
                 req.extensions_mut().insert(why);
-                (&misses.missed, Captures::default())
+                match about {
+                    Some((endpoint, captures)) => (endpoint.preflight(), captures),
+                    None => (&misses.missed, Captures::default()),
+                }
             }
         }
     }
@@ -158,20 +165,45 @@ impl Table {
 
     /// What a path leads to, mounted apps and all.
     fn find_at(&self, req: &Request, path: &str) -> Found<'_> {
-        let method = req.method().as_str();
+        let (misses, outcome) = self.locate(req.method().as_str(), path);
+        misses.answer(outcome, req)
+    }
+
+    /// The routes of a path and method, and whose misses are its misses.
+    fn locate<'t, 'p>(
+        &'t self,
+        method: &str,
+        path: &'p str,
+    ) -> (&'t Misses, Outcome<'t, 'p, Arc<Endpoint>>) {
         let outcome = self.router.find(method, path);
         let Some(mounted) = self.mounts.as_ref().and_then(|mounts| mounts.at(path)) else {
-            return self.misses.answer(outcome, req);
+            return (&self.misses, outcome);
         };
         let mounted = mounted.value();
         match (&outcome, &mounted.own) {
             (Outcome::Found(found), _) if !found.value().covers.contains(&mounted.id) => {
-                mounted.misses.answer(outcome, req)
+                (&mounted.misses, outcome)
             }
             // What lies below a mounted app's prefix is that app's, be it a miss.
-            (_, Some(own)) => mounted.misses.answer(own.find(method, path), req),
-            (_, None) => mounted.misses.answer(outcome, req),
+            (_, Some(own)) => (&mounted.misses, own.find(method, path)),
+            (_, None) => (&mounted.misses, outcome),
         }
+    }
+
+    /// The route that a preflight asks about (Fetch standard, §4.8): its middleware says who may use it.
+    ///
+    /// A guard may look at fields that a preflight only names; where none accepts it, the first route is asked.
+    fn asked_about(&self, req: &Request) -> Option<(&Arc<Endpoint>, Captures)> {
+        if req.method() != Method::OPTIONS || !req.headers().contains(ORIGIN) {
+            return None;
+        }
+        let method = req.headers().get_str(ACCESS_CONTROL_REQUEST_METHOD)?;
+        let (_, Outcome::Found(found)) = self.locate(method, req.path()) else { return None };
+        let endpoint = match guarded(found.value(), req) {
+            Ok(accepted) => accepted.unwrap_or_else(|| found.value()),
+            Err(_) => return None,
+        };
+        Some((endpoint, captures(found.captures())))
     }
 }
 
@@ -228,6 +260,9 @@ pub struct Dispatch {
 impl Dispatch {
     #[inline]
     pub(crate) fn new(tables: &Tables, mut req: Request) -> Self {
+        for proxies in &tables.proxies {
+            proxies.apply(&mut req);
+        }
         let (endpoint, captures) = tables.find(&mut req);
         req.body_mut().set_limit(endpoint.limit);
         if endpoint.to_its_end

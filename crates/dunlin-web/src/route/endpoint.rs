@@ -6,10 +6,11 @@ use std::sync::{Arc, OnceLock};
 
 use dunlin_core::{BoxError, RequestHead, ResponseHead, Scope};
 
+use super::dispatch::missed;
 use super::guard::Guard;
 use crate::app::Level;
 use crate::error::{ErrorView, Renderer};
-use crate::handler::Erased;
+use crate::handler::{Erased, erase};
 use crate::middleware::Middleware;
 
 /// A receiver of [`App::on_response_prepare`](crate::App::on_response_prepare).
@@ -31,6 +32,8 @@ pub(crate) struct Endpoint {
     pub(crate) guards: Box<[Arc<dyn Guard>]>,
     /// The route of the same pattern and method that is asked where the guards do not accept a request.
     pub(crate) next: OnceLock<Alternative>,
+    /// What answers preflights that ask about it, where `OPTIONS` has no route: its middleware around a 405.
+    pub(crate) preflight: OnceLock<Arc<Self>>,
     pub(crate) hooks: Hooks,
     /// Mounted apps of which the pattern, though it stands outside their prefix, matches paths.
     pub(crate) covers: Box<[usize]>,
@@ -62,6 +65,26 @@ impl Endpoint {
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.covers.is_empty() && self.guards.is_empty()
+    }
+
+    /// See the field; made when it is first needed.
+    pub(crate) fn preflight(&self) -> &Arc<Self> {
+        self.preflight.get_or_init(|| {
+            Arc::new(Self {
+                handler: erase(missed),
+                chain: self.chain.clone(),
+                limit: self.limit,
+                to_its_end: false,
+                guards: Box::default(),
+                next: OnceLock::new(),
+                preflight: OnceLock::new(),
+                hooks: self.hooks.clone(),
+                covers: Box::default(),
+                pattern: self.pattern.clone(),
+                captures: self.captures.clone(),
+                level: self.level.clone(),
+            })
+        })
     }
 
     /// The routes that are asked where this does not take a request, in turn.

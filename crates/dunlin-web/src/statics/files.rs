@@ -103,7 +103,12 @@ impl Files {
         let segments = page.split('/').map(str::to_owned).collect();
         let target = Target { segments, is_dir: false };
         match self.find(target, req.head()).await? {
-            Found::File(file, _) => Ok(self.dress(file, page, status).respond(req)),
+            Found::File(file, _) => {
+                // What is missing now may be there in a minute, under the same URL.
+                let no_cache = HeaderValue::from_static("no-cache");
+                let page = self.dress(file, page, status).header(CACHE_CONTROL, no_cache);
+                Ok(page.respond(req))
+            }
             _ => Err(HttpError::not_found()),
         }
     }

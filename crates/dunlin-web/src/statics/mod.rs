@@ -243,13 +243,13 @@ impl Statics {
     }
 
     /// The file that answers with 200 what is not there: for applications that route in the browser.
-    /// Default: 404.
+    /// Default: 404. It goes out with `Cache-Control: no-cache`, whatever is said of files that are there.
     pub fn fallback(mut self, file: impl Into<String>) -> Self {
         self.settings.fallback = Some((file.into(), StatusCode::OK));
         self
     }
 
-    /// The page of the 404. Default: that of the app.
+    /// The page of the 404, with `Cache-Control: no-cache`. Default: that of the app.
     pub fn not_found(mut self, file: impl Into<String>) -> Self {
         self.settings.fallback = Some((file.into(), StatusCode::NOT_FOUND));
         self

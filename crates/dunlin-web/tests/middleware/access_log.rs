@@ -152,3 +152,85 @@ async fn functions_are_told_the_pattern_for_metrics() {
     read(&app, request("GET", "/none")).await;
     assert_eq!(taken(&told), ["/notes/{id}", ""]);
 }
+
+/// What nobody may read: the kernel sends the file in its place.
+struct Unread(u64);
+
+impl http_body::Body for Unread {
+    type Data = bytes::Bytes;
+    type Error = dunlin_core::BodyError;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Self::Error>>> {
+        panic!("the file was read, and not sent by the kernel");
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(self.0)
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_is_sent_by_the_kernel_and_counted_all_the_same() {
+    use std::io::{Seek, Write};
+
+    const LEN: u64 = 64 * 1024 * 1024;
+    let (outer, lines) = log("%s %b");
+    let (inner, inner_lines) = log("%b");
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"0123456789").unwrap();
+    file.set_len(LEN).unwrap();
+    file.rewind().unwrap();
+    let file = Arc::new(file);
+    let part = move |offset, len| {
+        let file = Arc::clone(&file);
+        move || {
+            let region = dunlin_core::FileRegion::new(Arc::clone(&file), offset, len);
+            async move { Body::from_file(region, Unread(len)) }
+        }
+    };
+    let app = App::new()
+        .middleware(outer)
+        .middleware(inner)
+        .add_get("/part", part(3, 5))
+        .add_get("/none", part(9, 0))
+        .add_get("/all", part(0, LEN));
+    let server = Server::builder()
+        .bind("127.0.0.1:0")
+        .shutdown_timeout(Duration::from_secs(1))
+        .on_fault(|_| {})
+        .start(app)
+        .await
+        .unwrap();
+    let dial = async |path: &str| {
+        let mut stream = TcpStream::connect(server.addresses()[0]).await.unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    };
+    let mut answer = String::new();
+    dial("/part").await.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("\r\n\r\n34567"), "{answer}");
+    dial("/none").await.read_to_string(&mut answer).await.unwrap();
+    let mut all = Vec::new();
+    dial("/all").await.read_to_end(&mut all).await.unwrap();
+    assert!(all.len() as u64 > LEN && all.len() as u64 <= LEN + 1024);
+    assert_eq!(
+        lines.lock().unwrap().drain(..).collect::<Vec<_>>(),
+        ["200 5 whole".to_owned(), "200 0 whole".to_owned(), format!("200 {LEN} whole"),]
+    );
+    assert_eq!(inner_lines.lock().unwrap().len(), 3);
+    // A client that goes after some of it.
+    let mut stream = dial("/all").await;
+    stream.read_exact(&mut [0; 100_000]).await.unwrap();
+    drop(stream);
+    server.shutdown().await.unwrap();
+    let cut = lines.lock().unwrap().pop().unwrap();
+    let sent: u64 =
+        cut.strip_prefix("200 ").and_then(|l| l.strip_suffix(" cut")).unwrap().parse().unwrap();
+    assert!((90_000..LEN).contains(&sent), "{sent}");
+    assert_eq!(inner_lines.lock().unwrap().pop(), Some(format!("{sent} cut")));
+}

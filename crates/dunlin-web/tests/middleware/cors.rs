@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use dunlin_core::{Request, Response, Service};
-use dunlin_web::{App, BuiltApp, Cors};
+use dunlin_server::Server;
+use dunlin_web::{App, BuiltApp, Cors, HttpError, get, group, header_is, put, resource};
 use http::{HeaderName, Method, header};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::common::{build, field, request, with_field};
 
@@ -127,4 +129,117 @@ async fn errors_may_be_read_too_and_fields_are_exposed_by_name() {
     assert_eq!(field(&missing, "access-control-expose-headers"), Some("etag, link"));
     let other = app.call(from("https://b.example")).await;
     assert_eq!(field(&other, "access-control-expose-headers"), None);
+}
+
+/// An app with a policy, groups and routes with others, and what asks for credentials in between.
+fn policies() -> App {
+    async fn closed(req: Request, next: dunlin_web::Next) -> dunlin_web::Result {
+        if req.headers().contains("authorization") {
+            return Ok(next.run(req).await);
+        }
+        Err(HttpError::unauthorized())
+    }
+    let only = |origin: &str| Cors::new().origin(origin);
+    App::new()
+        .middleware(only("https://app.example"))
+        .add_get("/", || async { "read" })
+        .group(
+            group("/public")
+                .middleware(Cors::new().any_origin())
+                .add_get("/birds/{id}", || async { "read" })
+                .routes([resource("/birds")
+                    .get(|| async { "read" })
+                    .middleware(only("https://list.example"))])
+                .routes([put("/birds", || async { "written" })
+                    .middleware(only("https://write.example").methods([Method::PUT]))]),
+        )
+        .group(group("/own").middleware(Cors::new()).add_get("/", || async { "read" }))
+        .group(
+            group("/closed")
+                .middleware(closed)
+                .middleware(only("https://in.example").headers([header::AUTHORIZATION]))
+                .add_get("/", || async { "read" }),
+        )
+        .group(
+            group("/guarded").routes([get("/", || async { "2" })
+                .guard(header_is("x-version", "2"))
+                .middleware(only("https://two.example"))]),
+        )
+        .nest(
+            "/nested",
+            App::new().middleware(only("https://nested.example")).add_get("/", || async { "n" }),
+        )
+}
+
+#[tokio::test]
+async fn the_innermost_policy_counts_and_a_preflight_is_answered_by_that_of_the_route_it_asks_about()
+ {
+    let server = Server::builder().bind("127.0.0.1:0").start(policies()).await.unwrap();
+    let address = server.addresses()[0];
+    let ask = async |method: &str, path: &str, fields: &str| {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let status: u16 = answer[9..12].parse().unwrap();
+        let line =
+            |line: &str| line.strip_prefix("access-control-allow-origin: ").map(str::to_owned);
+        let origin: Vec<_> = answer.to_lowercase().lines().filter_map(line).collect();
+        (status, origin.join(" and "))
+    };
+    for (path, method, origin, said) in [
+        ("/", "GET", "https://app.example", "https://app.example"),
+        ("/", "GET", "https://else.example", ""),
+        ("/public/birds/1", "GET", "https://else.example", "*"),
+        ("/public/birds", "GET", "https://list.example", "https://list.example"),
+        ("/public/birds", "GET", "https://app.example", ""),
+        ("/public/birds", "PUT", "https://write.example", "https://write.example"),
+        ("/public/birds", "PUT", "https://list.example", ""),
+        ("/own/", "GET", "https://app.example", ""),
+        ("/closed/", "GET", "https://in.example", "https://in.example"),
+        ("/closed/", "GET", "https://app.example", ""),
+        ("/guarded/", "GET", "https://two.example", "https://two.example"),
+        ("/nested/", "GET", "https://nested.example", "https://nested.example"),
+        ("/nested/", "GET", "https://app.example", ""),
+    ] {
+        let fields = format!("Origin: {origin}\r\nAccess-Control-Request-Method: {method}\r\n");
+        let status = if said.is_empty() { 403 } else { 204 };
+        let preflight = ask("OPTIONS", path, &fields).await;
+        assert_eq!(preflight, (status, said.to_owned()), "preflight {method} {path} {origin}");
+        let fields = format!("Origin: {origin}\r\nAuthorization: x\r\nX-Version: 2\r\n");
+        let answer = ask(method, path, &fields).await;
+        assert_eq!(answer, (200, said.to_owned()), "{method} {path} {origin}");
+    }
+    // What stands between two policies is read by whom the inner one lets in.
+    let refused = ask("GET", "/closed/", "Origin: https://in.example\r\n").await;
+    assert_eq!(refused, (401, "https://in.example".to_owned()));
+    // No route, so that the app's own policy counts.
+    let fields = "Origin: https://app.example\r\nAccess-Control-Request-Method: GET\r\n";
+    assert_eq!(ask("OPTIONS", "/none", fields).await, (204, "https://app.example".to_owned()));
+    server.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_policy_of_a_route_alone_answers_preflights_and_leaves_other_options_alone() {
+    let route = get("/birds/{id}", || async { "read" }).middleware(Cors::new().any_origin());
+    let app = build(App::new().routes([route]).add_get("/plain", || async { "read" }));
+    let preflight = |path: &str, method: &str| {
+        let req = with_field(request("OPTIONS", path), "origin", "https://app.example");
+        with_field(req, "access-control-request-method", method)
+    };
+    let granted = app.call(preflight("/birds/1", "GET")).await;
+    assert_eq!((granted.status().as_u16(), field(&granted, ACAO)), (204, Some("*")));
+    for (req, status) in [
+        (preflight("/birds/1", "DELETE"), 405),
+        (preflight("/plain", "GET"), 405),
+        (request("OPTIONS", "/birds/1"), 405),
+        (preflight("/none", "GET"), 404),
+    ] {
+        let response = app.call(req).await;
+        assert_eq!(response.status(), status);
+        let allow = (status == 405).then_some("GET, HEAD");
+        assert_eq!((field(&response, "allow"), field(&response, ACAO)), (allow, None));
+    }
 }

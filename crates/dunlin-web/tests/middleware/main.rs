@@ -17,6 +17,8 @@ mod rate_limit;
 mod request_id;
 mod same_origin;
 mod security_headers;
+#[cfg(all(feature = "compress", feature = "timeout"))]
+mod stacked;
 #[cfg(feature = "timeout")]
 mod timeout;
 mod trusted_proxies;

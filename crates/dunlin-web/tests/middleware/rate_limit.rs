@@ -3,14 +3,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dunlin_core::{Connection, Request, Response, Service};
-use dunlin_web::{App, BuiltApp, RateLimit};
+use dunlin_web::{App, BuiltApp, RateLimit, get, group};
 
 use crate::common::{build, field, request, with_field};
 
 fn by(peer: &str) -> Request {
+    at("/", peer)
+}
+
+fn at(path: &str, peer: &str) -> Request {
     let mut connection = Connection::default();
     connection.peer = Some(peer.parse::<SocketAddr>().unwrap());
-    let mut req = request("GET", "/");
+    let mut req = request("GET", path);
     req.set_connection(Arc::new(connection));
     req
 }
@@ -61,4 +65,41 @@ async fn keys_are_what_the_program_says_and_none_is_not_limited() {
     }
     let unlimited = asked(&app, request("GET", "/")).await;
     assert_eq!(field(&unlimited, "ratelimit"), None);
+}
+
+#[tokio::test]
+async fn limits_of_app_group_and_route_count_each_for_itself_and_are_all_told() {
+    let minute = Duration::from_secs(60);
+    let login = RateLimit::new(1, minute).name("login");
+    let hello = || async { "hello" };
+    let app = App::new()
+        .middleware(RateLimit::new(100, minute).name("all"))
+        .group(
+            group("/account")
+                .middleware(RateLimit::new(3, minute).name("account"))
+                // A clone shares its buckets: one login a minute, whichever way.
+                .routes([get("/login", hello).middleware(login.clone())])
+                .routes([get("/token", hello).middleware(login)])
+                .add_get("/", hello),
+        )
+        .add_get("/", hello);
+    let app = build(app);
+    let ask = async |path: &str| {
+        let response = asked(&app, at(path, "192.0.2.1:1")).await;
+        let names = response.headers().get_all("ratelimit-policy");
+        let names: Vec<String> = names
+            .map(|value| String::from_utf8_lossy(value).split('"').nth(1).unwrap().to_owned())
+            .collect();
+        (response.status().as_u16(), names.join(" "))
+    };
+    for (path, status, told) in [
+        ("/account/login", 200, "login account all"),
+        ("/account/token", 429, "login account all"),
+        ("/account/", 200, "account all"),
+        ("/account/", 429, "account all"),
+        ("/account/login", 429, "account all"),
+        ("/", 200, "all"),
+    ] {
+        assert_eq!(ask(path).await, (status, told.to_owned()), "{path}");
+    }
 }

@@ -2,7 +2,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use dunlin_core::{Connection, Request, Service};
-use dunlin_web::{App, TrustedProxies};
+use dunlin_server::Server;
+use dunlin_web::{App, Next, TrustedProxies, get, host_is};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::common::{build, request, with_field};
 
@@ -129,4 +132,70 @@ async fn the_standard_field_is_read_element_by_element() {
         assert_eq!(seen, want, "{forwarded}");
     }
     assert!(TrustedProxies::networks(["10.0.0.0/40"]).is_err());
+}
+
+/// What the app answers to these lines over a socket, whose other end is 127.0.0.1.
+async fn asked(app: App, path: &str, fields: &str) -> String {
+    let server = Server::builder().bind("127.0.0.1:0").start(app).await.unwrap();
+    let mut stream = TcpStream::connect(server.addresses()[0]).await.unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nHost: inner\r\nConnection: close\r\n{fields}\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    // Or the server waits for this end to close.
+    drop(stream);
+    server.shutdown().await.unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn hosts_guards_and_earlier_middleware_see_what_trusted_proxies_say() {
+    async fn logged(req: Request, next: Next) -> String {
+        let peer = req.peer().unwrap().ip();
+        format!("{peer} {}", next.run(req).await.into_body().text().await.unwrap())
+    }
+    let app = |proxies: TrustedProxies| {
+        App::new()
+            .middleware(logged)
+            .middleware(proxies)
+            .host("shop.example", App::new().add_get("/", async || "shop"))
+            .host("*.blog.example", App::new().add_get("/", async |req: Request| seen(req).await))
+            .routes([
+                get("/guarded", async || "guarded").guard(host_is("shop.example")),
+                get("/secure", async || "secure").guard(|req: &Request| req.scheme() == "https"),
+            ])
+            .add_get("/", async || "inner")
+            .add_get("/secure", async || "plain")
+    };
+    let trusted = || TrustedProxies::networks(["127.0.0.0/8"]).unwrap();
+    let stranger = || TrustedProxies::networks(["10.0.0.0/8"]).unwrap();
+    let shop = "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: shop.example\r\n";
+    let blog = "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: a.blog.example:8443\r\nX-Forwarded-Proto: https\r\n";
+    let standard = "Forwarded: for=192.0.2.1;host=shop.example;proto=https\r\n";
+    for (proxies, path, fields, want) in [
+        (trusted(), "/", "", "127.0.0.1 inner"),
+        (trusted(), "/", shop, "192.0.2.1 shop"),
+        (trusted(), "/", blog, "192.0.2.1 192.0.2.1:0 https a.blog.example:8443"),
+        (trusted(), "/secure", blog, "192.0.2.1 404: Not Found\n"),
+        (trusted(), "/", standard, "127.0.0.1 inner"),
+        (trusted().rfc7239(), "/", standard, "192.0.2.1 shop"),
+        (stranger(), "/", shop, "127.0.0.1 inner"),
+        (stranger(), "/guarded", shop, "127.0.0.1 404: Not Found\n"),
+        (stranger(), "/secure", "X-Forwarded-Proto: https\r\n", "127.0.0.1 plain"),
+        (trusted(), "/secure", "X-Forwarded-Proto: https\r\n", "127.0.0.1 secure"),
+        (TrustedProxies::hops(1), "/", shop, "192.0.2.1 shop"),
+        (TrustedProxies::hops(0), "/", shop, "127.0.0.1 inner"),
+    ] {
+        assert_eq!(asked(app(proxies), path, fields).await, want, "{path} {fields}");
+    }
+    let guarded = App::new()
+        .middleware(trusted())
+        .routes([get("/", async || "guarded").guard(host_is("shop.example"))]);
+    assert_eq!(asked(guarded, "/", shop).await, "guarded");
+    // Further in, the host has been chosen by then.
+    let inside = App::new().host(
+        "inner",
+        App::new().middleware(trusted()).add_get("/", async |req: Request| seen(req).await),
+    );
+    assert_eq!(asked(inside, "/", shop).await, "192.0.2.1:0 http shop.example");
 }

@@ -13,7 +13,9 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use dunlin_core::{Body, BodyError, BoxFuture, Headers, Request, RequestHead, Response, Scope};
+use dunlin_core::{
+    Body, BodyError, BoxFuture, FileRegion, Headers, Request, RequestHead, Response, Scope,
+};
 use http::{Method, StatusCode};
 use http_body::{Frame, SizeHint};
 
@@ -64,7 +66,8 @@ const GONE: u16 = 499;
 ///
 /// A line is rendered where the answer ends, and written by a thread of the log's own. Where that is 8,192
 /// lines behind, more are lost, and their number is told on stderr: a disk that hangs holds no request up. A
-/// body that is streamed is counted as it passes, a file among them: the kernel cannot send it by itself then.
+/// body that is streamed is counted as it passes; a file that the kernel sends is not touched, since the server
+/// tells what went out of it.
 #[derive(Clone)]
 pub struct AccessLog(Arc<Shared>);
 
@@ -229,7 +232,15 @@ impl Middleware for AccessLog {
             let whole = response.body().as_whole().map(|bytes| bytes.len() as u64);
             if whole.is_none() && is_sent && record.status != 101 {
                 let body = std::mem::take(response.body_mut());
-                *response.body_mut() = body.wrap(|body| Counted { body, record });
+                // Nobody asks a body for nothing.
+                record.complete = body.is_empty();
+                let file = body.file_region().cloned().map(FileRegion::counted);
+                let counted = |body| Counted { body, record, file: file.clone() };
+                *response.body_mut() = match file.clone() {
+                    // Still a file to the server, which drops the stream once it has sent it.
+                    Some(file) => Body::from_file(file, counted(body)),
+                    None => body.wrap(counted),
+                };
             } else {
                 // Goes with the response until the server has rendered it.
                 record.bytes = whole.filter(|_| is_sent).unwrap_or(0);
@@ -251,6 +262,19 @@ struct Kept {
 struct Counted {
     body: Body,
     record: Record,
+    /// What the kernel may send in place of the body.
+    file: Option<FileRegion>,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(file) = &self.file
+            && file.sent() > 0
+        {
+            self.record.bytes += file.sent();
+            self.record.complete = self.record.bytes == file.len;
+        }
+    }
 }
 
 impl http_body::Body for Counted {
