@@ -3,6 +3,7 @@
 #[path = "../../../tests/common/mod.rs"]
 mod common;
 mod polls;
+mod shortify;
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
