@@ -1,5 +1,6 @@
 //! The applications as their users meet them: over HTTP, and in a browser where there is one.
 
+mod blog;
 #[path = "../../../tests/common/mod.rs"]
 mod common;
 mod polls;
