@@ -3,6 +3,8 @@
 mod blog;
 #[path = "../../../tests/common/mod.rs"]
 mod common;
+mod imagetagger;
+mod pages;
 mod polls;
 mod shortify;
 
