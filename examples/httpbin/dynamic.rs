@@ -140,7 +140,7 @@ async fn drip(Query(Drip { duration, numbytes, code, delay }): Query<Drip>) -> R
         }
         sleep_until(began + Duration::from_secs_f64(pause * sent as f64)).await;
         let due = match pause > 0.0 {
-            true => (began.elapsed().as_secs_f64() / pause) as u64 + 1,
+            true => ((began.elapsed().as_secs_f64() / pause) as u64).saturating_add(1),
             false => numbytes,
         };
         let now = due.clamp(sent + 1, numbytes).min(sent + CHUNK as u64);

@@ -6,7 +6,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use serde::Serialize;
 
-/// Most pixels that are decoded: few bytes can stand for very many.
+/// Most pixels that are decoded, each up to 8 bytes of memory: few bytes can stand for very many.
 const PIXELS_MAX: u64 = 25_000_000;
 /// Least share of the pixels that a colour needs to be named.
 const SHARE_MIN: f32 = 0.05;

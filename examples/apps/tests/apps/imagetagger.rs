@@ -1,12 +1,18 @@
 //! The tagger: what it says of pictures whose pixels are known.
 
+#[path = "../../../imagetagger/workers.rs"]
+mod workers;
+
 use std::io::Cursor;
+use std::time::Duration;
 
 use dunlin::client::Client;
 use dunlin::client::multipart::{Form, Part};
 use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::Value;
+use tokio::time::timeout;
 
+use self::workers::Workers;
 use super::{Started, page};
 
 /// Red above, blue in the lower quarter.
@@ -80,6 +86,25 @@ async fn what_is_no_picture_is_refused() {
     let empty = client.post("/tags").multipart(Form::new().text("x", "y")).send().await.unwrap();
     assert_eq!(empty.status(), 400);
     assert_eq!(client.post("/tags").body("x").send().await.unwrap().status(), 415);
+}
+
+#[tokio::test]
+async fn work_past_the_queue_is_refused_and_a_panic_told_to_who_waits_for_it() {
+    let workers = Workers::new(1, 1);
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let mut first = Box::pin(workers.run(move || held.recv().is_err()));
+    let mut second = Box::pin(workers.run(|| 2));
+    // Asked once, each has its place.
+    assert!(timeout(Duration::ZERO, &mut first).await.is_err());
+    assert!(timeout(Duration::ZERO, &mut second).await.is_err());
+    assert_eq!(workers.run(|| 3).await, None);
+    drop(release);
+    assert_eq!(first.await, Some(true));
+    assert_eq!(second.await, Some(2));
+    let others = workers.clone();
+    let panics = tokio::spawn(async move { others.run(|| panic!("on purpose")).await });
+    assert!(panics.await.is_err_and(|error| error.is_panic()));
+    assert_eq!(workers.run(|| 3).await, Some(3));
 }
 
 /// Of PNG (ISO 3309).
