@@ -3,7 +3,7 @@
 use dunlin::compress::{Coding, encode_all};
 use dunlin::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use dunlin::http::{HeaderValue, StatusCode};
-use dunlin::web::{Group, Html, Json, Result, get, group};
+use dunlin::web::{Group, Html, Json, Result, Statics, get, group};
 use dunlin::{IntoResponse, Request, Response};
 use serde_json::{Value, json};
 
@@ -22,7 +22,8 @@ const DENIED: &str = r"
 ";
 
 pub(crate) fn routes() -> Group {
-    group("").routes([
+    let icon = Statics::memory("/static", [("favicon.svg", include_str!("images/dunlin.svg"))]);
+    group("").add_static(icon).routes([
         get("/", async || Html(include_str!("pages/index.html"))),
         get("/forms/post", async || Html(include_str!("pages/form.html"))),
         get("/html", async || Html(include_str!("pages/sample.html"))),

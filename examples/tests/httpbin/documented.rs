@@ -210,6 +210,7 @@ async fn documents_have_their_types_and_codings() {
         ("/image/jpeg", "image/jpeg"),
         ("/image/webp", "image/webp"),
         ("/image/svg", "image/svg+xml"),
+        ("/static/favicon.svg", "image/svg+xml"),
     ] {
         let response = client.get(path).send().await.unwrap();
         assert_eq!(

@@ -132,3 +132,37 @@ async fn the_original_says_the_same() {
         assert_eq!(send(&site.url).await, send(&original).await, "{method} {path}");
     }
 }
+
+const RULES: &str = "from httpbin import app\n\
+    for rule in app.url_map.iter_rules():\n\
+    \x20   if rule.endpoint not in ('static', 'spec') and 'flasgger' not in rule.endpoint:\n\
+    \x20       print(sorted(rule.methods - {'HEAD', 'OPTIONS'})[0], rule.rule)";
+
+#[tokio::test]
+async fn the_original_has_no_route_that_is_not_here() {
+    let Ok(python) = std::env::var("HTTPBIN_PYTHON") else { return };
+    let listed = Command::new(python).args(["-c", RULES]).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let site = Site::start();
+    let client = site.client();
+    let mut count = 0;
+    for line in listed.lines() {
+        let (method, rule) = line.split_once(' ').unwrap();
+        // `<int:n>` and its like become numbers, which fit all of them.
+        let mut path = String::new();
+        for (n, part) in rule.split(['<', '>']).enumerate() {
+            path.push_str(if n % 2 == 0 { part } else { "1" });
+        }
+        let request = client.request(Method::try_from(method).unwrap(), &path);
+        let status = request.send().await.unwrap().status().as_u16();
+        // These say so by themselves, of a path that is there.
+        let expected = match rule {
+            "/hidden-basic-auth/<user>/<passwd>" => status == 404,
+            "/redirect-to" | "/status/<codes>" => status == 400,
+            _ => status < 500 && status != 404 && status != 405,
+        };
+        assert!(expected, "{line}: {status}");
+        count += 1;
+    }
+    assert!(count >= 55, "{count} routes: {listed}");
+}
