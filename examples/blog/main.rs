@@ -45,6 +45,8 @@ static PAGES: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyLoc
 
 #[tokio::main]
 async fn main() -> dunlin::Result<()> {
+    // A mistake in a template ends the start, and not a request.
+    PAGES.as_ref().map_err(ToString::to_string)?;
     let mut args = std::env::args().skip(1);
     let address = args.next().unwrap_or_else(|| "127.0.0.1:8080".into());
     let db = Db::open(&args.next().unwrap_or_else(|| ":memory:".into()))?;
@@ -79,7 +81,7 @@ fn app(db: Db) -> App {
 }
 
 fn page(name: &str, values: Value) -> Result<Response> {
-    let pages = PAGES.as_ref().map_err(|error| error.to_string()).map_err(BoxError::from)?;
+    let pages = PAGES.as_ref().map_err(ToString::to_string).map_err(BoxError::from)?;
     let page = pages.get_template(name).and_then(|template| template.render(values));
     Ok(Html(page.map_err(BoxError::from)?).into_response())
 }
