@@ -18,8 +18,8 @@ pub(super) fn of_other_url(request: &mut Request, url: &Url) {
     }
 }
 
-/// Stores what a response sets that nobody else will see, and sends it along with `request`, the next try.
-pub(super) fn of_challenge(request: &mut Request, response: &Response) {
+/// Stores what a response sets that the program will not see, and sends it along with `request`, the next try.
+pub(super) fn of_unseen(request: &mut Request, response: &Response) {
     let Some(store) = &request.settings.cookies else { return };
     if !response.headers().contains("set-cookie") {
         return;

@@ -54,7 +54,7 @@ impl Middleware for DigestAuth {
                 let Ok(answer) = answer else { return Ok(response) };
                 answered += 1;
                 sent = Some(answer);
-                cookies::of_challenge(fresh, &response);
+                cookies::of_unseen(fresh, &response);
                 request = fresh.clone();
             }
         })
