@@ -21,6 +21,7 @@ ARROWS = {
     "dunlin-client": ["dunlin-codec", "dunlin-websocket", "dunlin-multipart", "dunlin-compress", "dunlin-core"],
     "dunlin-test": ["dunlin-server", "dunlin-client", "dunlin-core"],
     "dunlin": None,  # the umbrella may depend on all
+    "dunlin-cli": ["dunlin"],
 }
 
 # Their tree of normal dependencies, with the features that are on by default, holds none of these. The

@@ -1,4 +1,5 @@
-//! Sends many requests over kept connections, and counts the bytes of the answers.
+//! Sends many requests over kept connections, and counts the bytes of the answers: the client alone, for what it
+//! costs. To measure a server, with latencies, there is `dunlin bench` (`crates/dunlin-cli`).
 //!
 //! Run `cargo run --release --example load -- --port 8080 --kind get --n 10000 --concurrency 64`.
 

@@ -219,6 +219,17 @@ impl Url {
         Some((decode(url.username()), url.password().map_or_else(String::new, decode)))
     }
 
+    /// The URL for logs and messages, in which its password is not shown; `Display` shows all of it.
+    ///
+    /// ```
+    /// let url = dunlin_client::Url::parse("https://user:secret@example.com/birds")?;
+    /// assert_eq!(url.redacted().to_string(), "https://user:***@example.com/birds");
+    /// # Ok::<(), dunlin_client::Error>(())
+    /// ```
+    pub fn redacted(&self) -> impl fmt::Display {
+        Redacted(self)
+    }
+
     /// The same URL without credentials.
     #[must_use]
     pub fn without_credentials(&self) -> Self {
@@ -341,6 +352,7 @@ fn check_spelling(text: &str, url: &url::Url) -> Result<(), Error> {
     ))
 }
 
+/// All of it, the password too: for logs there is [`Url::redacted`].
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

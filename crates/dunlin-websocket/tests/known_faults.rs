@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dunlin_core::{Request, ResponseHead, Upgraded};
-use dunlin_websocket::ContextTakeover::{Always, Burst, Never};
+use dunlin_websocket::ContextTakeover::{Always, Never, Recent};
 use dunlin_websocket::proto::{
     Compress, Decoder, Encoder, Event, FrameHeader, Input, OpCode, Outbox, apply_mask,
 };
@@ -277,7 +277,7 @@ async fn a_tls_end_without_goodbye_after_the_close_frames_is_no_error() {
 /// sockudo-ws 14.
 #[test]
 fn a_message_that_did_not_shrink_does_not_spoil_the_context() {
-    for context_takeover in [Always, Burst, Never] {
+    for context_takeover in [Always, Recent, Never] {
         let (_, (mut decoder, _), confirmed) =
             agree(deflate(context_takeover), deflate(context_takeover));
         let (_, mut encoder) = confirmed.codec();

@@ -154,7 +154,7 @@ fn a_connection_that_waits_holds_no_buffer_and_no_compression_state() {
     println!("plain: {before} bytes, {after} after traffic");
     assert!(before < 1500 && after <= before + 64, "{before} bytes, {after} after traffic");
 
-    for takeover in [ContextTakeover::Never, ContextTakeover::Burst, ContextTakeover::Always] {
+    for takeover in [ContextTakeover::Never, ContextTakeover::Recent, ContextTakeover::Always] {
         let wire = Arc::default();
         let (_, (_, mut encoder)) = compressed(&wire, takeover);
         let traffic = encoded(&mut encoder, &messages());

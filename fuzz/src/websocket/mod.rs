@@ -47,7 +47,7 @@ fn agreed(choice: u8, limits: Limits) -> [(Decoder, Encoder); 2] {
 fn takeover(always: bool, within_bursts: bool) -> ContextTakeover {
     match (always, within_bursts) {
         (true, _) => ContextTakeover::Always,
-        (false, true) => ContextTakeover::Burst,
+        (false, true) => ContextTakeover::Recent,
         (false, false) => ContextTakeover::Never,
     }
 }

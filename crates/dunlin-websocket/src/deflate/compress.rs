@@ -1,24 +1,39 @@
 //! Putting compression on (RFC 7692 §7.2.1).
 
+use std::ops::RangeInclusive;
+
 use flate2::FlushCompress;
 
-use super::pool::{self, CompressState, Lent};
+use super::pool::{self, CompressState, Lent, Owner};
 use super::{ContextTakeover, DeflateParams, TAIL};
 use crate::proto;
 
-/// Messages of so many bytes are compressed at [`LARGE_LEVEL`] at least: text leaves with seven tenths of the
-/// bytes then, and takes 1.3 to 1.7 times as long. Of small messages it would take twice, for little.
-const LARGE: usize = 16 * 1024;
+/// Messages of so many bytes that may refer to others are compressed at [`SIMILAR_LEVEL`] at least. Lower levels
+/// are content with the first matches that they find, and where a message is much like the one before, long ones
+/// are less work: a third of the bytes, in seven tenths of the time.
+const SIMILAR: usize = 16 * 1024;
+const SIMILAR_LEVEL: u8 = 6;
+
+/// Messages of so many bytes are more than a window holds, so that they hardly refer to others. Compressed at
+/// [`LARGE_LEVEL`] at least, text leaves with seven tenths of the bytes that it has at level 1, and takes 1.3 to 1.7 times as long.
+const LARGE: usize = 64 * 1024;
 const LARGE_LEVEL: u8 = 2;
 
-/// Messages of so many bytes are sent compressed within a burst even where they did not shrink: the next may
-/// refer to them, and a state that is cleared for each costs more than the few bytes.
+/// The highest level.
+const MAX_LEVEL: u8 = 9;
+
+/// Messages of so many bytes are sent compressed even where they did not shrink, if the next may refer to them: a
+/// state that is cleared for each costs more than the few bytes.
 const SMALL: usize = 1024;
 
 /// Compresses the messages of one connection.
 pub(crate) struct Compressor {
-    /// Lent from the pool, as long as messages may refer to those before.
+    /// Lent from the pool, for a message or for what is queued until it is written.
     state: Option<Lent<CompressState>>,
+    /// Of one that goes on with the state that it gave back.
+    owner: Option<Owner>,
+    /// Whether it did, so that one may wait there.
+    waits: bool,
     takeover: ContextTakeover,
     level: u8,
     bits: u8,
@@ -28,8 +43,10 @@ pub(crate) struct Compressor {
 impl Compressor {
     /// `None` where nothing can be compressed: see [`DeflateParams::out_bits`].
     pub(crate) fn new(params: &DeflateParams) -> Option<Self> {
-        (params.out_bits >= 9).then_some(Self {
+        (params.out_bits >= 9).then(|| Self {
             state: None,
+            owner: (params.out_takeover == ContextTakeover::Recent).then(Owner::new),
+            waits: false,
             takeover: params.out_takeover,
             level: params.level,
             bits: params.out_bits,
@@ -49,22 +66,28 @@ impl Compressor {
     /// Whether there is a state to compress the next message with; there is none where the process's budget is
     /// used up.
     pub(crate) fn is_ready(&mut self) -> bool {
-        if self.state.is_none() {
-            self.state = pool::take_compress(self.level, self.bits);
+        self.is_ready_at(self.level..=MAX_LEVEL)
+    }
+
+    /// The same, with a state of one of these levels unless one is kept: rather the lowest.
+    fn is_ready_at(&mut self, levels: RangeInclusive<u8>) -> bool {
+        if let Some(lent) = &self.state {
+            if levels.contains(&lent.state.level) || self.takeover == ContextTakeover::Always {
+                return true;
+            }
+            self.forget();
         }
+        self.state = pool::take_compress(levels, self.bits, self.owner);
         self.state.is_some()
     }
 
-    /// The same for a message that is there as a whole, at the level for its length.
-    fn is_ready_for(&mut self, len: usize) -> bool {
-        if self.takeover != ContextTakeover::Always {
-            let level = if len >= LARGE { self.level.max(LARGE_LEVEL) } else { self.level };
-            if self.state.as_ref().is_none_or(|lent| lent.state.level != level) {
-                self.forget();
-                self.state = pool::take_compress(level, self.bits);
-            }
+    /// The levels that a message of that length is compressed at.
+    fn levels(&self, len: usize) -> RangeInclusive<u8> {
+        match len {
+            LARGE.. => self.level.max(LARGE_LEVEL)..=self.level.max(LARGE_LEVEL),
+            SIMILAR.. if self.owner.is_some() => self.level.max(SIMILAR_LEVEL)..=MAX_LEVEL,
+            _ => self.level..=MAX_LEVEL,
         }
-        self.is_ready()
     }
 
     /// Appends the compressed `message` to `out`.
@@ -73,14 +96,14 @@ impl Compressor {
     /// refer to it, it is appended all the same: it has entered the window, and the peer's window must hold
     /// what ours does.
     pub(crate) fn compress(&mut self, message: &[u8], out: &mut Vec<u8>) -> bool {
-        if !self.is_ready_for(message.len()) {
+        if !self.is_ready_at(self.levels(message.len())) {
             return false;
         }
         let start = out.len();
         self.part(message, true, out);
         let is_sent = match self.takeover {
             ContextTakeover::Always => true,
-            ContextTakeover::Burst if message.len() <= SMALL => true,
+            ContextTakeover::Recent if message.len() <= SMALL => true,
             _ => out.len() - start < message.len() || message.is_empty(),
         };
         if !is_sent {
@@ -97,7 +120,8 @@ impl Compressor {
 
     /// A message compressed as one of its own, but referring to none before it; `None` where it does not shrink.
     pub(crate) fn squeeze(&self, message: &[u8]) -> Option<Vec<u8>> {
-        let mut alone = Self { state: None, takeover: ContextTakeover::Never, ..*self };
+        let takeover = ContextTakeover::Never;
+        let mut alone = Self { state: None, owner: None, waits: false, takeover, ..*self };
         let mut out = Vec::new();
         alone.compress(message, &mut out).then_some(out)
     }
@@ -105,14 +129,22 @@ impl Compressor {
     /// Lets the next message refer to none before it.
     pub(crate) fn forget(&mut self) {
         if let Some(state) = self.state.take() {
-            pool::put_compress(state);
+            state.give_away();
+        } else if let Some(owner) = self.owner
+            && self.waits
+        {
+            pool::disown(owner);
         }
+        self.waits = false;
     }
 
-    /// Ends a burst: no message is open, and what was compressed is about to be written.
+    /// No message is open, and what was compressed is about to be written: others may have the state.
     pub(crate) fn end_burst(&mut self) {
-        if self.takeover != ContextTakeover::Always {
-            self.forget();
+        if self.takeover != ContextTakeover::Always
+            && let Some(state) = self.state.take()
+        {
+            pool::put_compress(state);
+            self.waits = true;
         }
     }
 
@@ -135,8 +167,9 @@ impl Compressor {
     }
 
     fn deflate(&mut self, mut data: &[u8], out: &mut Vec<u8>) {
-        let (level, bits) = (self.level, self.bits);
-        let lent = self.state.get_or_insert_with(|| pool::compress_anyway(level, bits));
+        let (level, bits, owner) = (self.level, self.bits, self.owner);
+        let lent =
+            self.state.get_or_insert_with(|| pool::compress_anyway(level..=MAX_LEVEL, bits, owner));
         let state = &mut lent.state.zlib;
         loop {
             out.reserve(data.len() / 2 + 64);
@@ -150,6 +183,12 @@ impl Compressor {
                 return;
             }
         }
+    }
+}
+
+impl Drop for Compressor {
+    fn drop(&mut self) {
+        self.forget();
     }
 }
 

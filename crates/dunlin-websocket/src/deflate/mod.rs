@@ -20,11 +20,12 @@ pub(crate) use self::inflate::{InflateError, Inflater};
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Deflate {
-    /// How hard to try, from 1 to 9. Messages of 16 KiB or more are compressed at level 2 at least. Default: 1.
+    /// How hard to try, from 1 to 9, and at least: messages of 16 KiB or more are compressed at level 6, which is
+    /// less work where they are like those before, and those of 64 KiB or more at level 2. Default: 1.
     pub level: u8,
     /// Messages that are shorter are sent as they are. Default: 64 bytes.
     pub threshold: usize,
-    /// Which messages before them those that we send may refer to. Default: [`ContextTakeover::Burst`].
+    /// Which messages before them those that we send may refer to. Default: [`ContextTakeover::Recent`].
     pub context_takeover: ContextTakeover,
     /// Whether messages of the peer may refer to those before them: its last 32 KiB are kept then, and no more.
     /// Without it nothing is; a client accepts no server then that does not agree. Default: true, unless the peer
@@ -48,11 +49,12 @@ pub struct Deflate {
 pub enum ContextTakeover {
     /// None. The peer is told so, and need not keep what came before.
     Never,
-    /// Those of the same burst: what is queued until it is written, such as the answers to all that came in one
-    /// read. Between bursts a connection keeps nothing. As a client's this is `Never`, which spares the server
-    /// the memory.
+    /// All, as long as the connection is one of the 64 of this process that compressed last: their states wait
+    /// in a pool, 19 MB at most, and whoever needs one takes the one that has waited longest. Another connection
+    /// starts anew, as with `Never`; the answers to what came in one read refer to each other in any case. As a
+    /// client's this is `Never`, which spares the server the memory.
     #[default]
-    Burst,
+    Recent,
     /// All, from the first to the last of the connection.
     Always,
 }
@@ -62,7 +64,7 @@ impl Default for Deflate {
         Self {
             level: 1,
             threshold: 64,
-            context_takeover: ContextTakeover::Burst,
+            context_takeover: ContextTakeover::Recent,
             peer_context_takeover: true,
             server_max_window_bits: 15,
             client_max_window_bits: 15,
@@ -74,8 +76,9 @@ impl Deflate {
     /// Sets how many bytes the compression states of all connections of this process may take together.
     /// Default: 256 MiB.
     ///
-    /// A state is lent for a message or a burst of them, about 300 kB to compress and 42 kB to inflate, or to the
-    /// end of the connection with [`ContextTakeover::Always`]. Where the budget is used up, messages
+    /// A state is lent for a message or until what is queued is written, about 300 kB to compress and 42 kB to
+    /// inflate, or to the end of the connection with [`ContextTakeover::Always`]. Those that wait for their next
+    /// message do not count, and are 20 MB at most. Where the budget is used up, messages
     /// are sent as they are, and a compressed one that comes is refused with
     /// [`ProtocolError::NoDeflateState`](crate::ProtocolError::NoDeflateState), close code 1013.
     pub fn set_memory_budget(bytes: usize) {
@@ -150,6 +153,7 @@ mod tests {
             level in 1u8..=9,
             size in 1usize..5000,
         ) {
+            let _turn = turn();
             let params = params(bits, takeover, level);
             let mut compressor = Compressor::new(&params).unwrap();
             let mut inflater = Inflater::new(&params);
@@ -187,38 +191,88 @@ mod tests {
         assert!(second.len() * 4 < first.len(), "{} and {}", first.len(), second.len());
     }
 
-    fn burst() -> DeflateParams {
-        DeflateParams { out_takeover: ContextTakeover::Burst, ..params(15, true, 1) }
+    fn recent() -> DeflateParams {
+        DeflateParams { out_takeover: ContextTakeover::Recent, ..params(12, true, 1) }
     }
 
+    /// The pool is the process's: tests that say what it does with states of 12 bits take turns.
+    fn turn() -> std::sync::MutexGuard<'static, ()> {
+        static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn compressed(compressor: &mut Compressor, message: &[u8]) -> Vec<u8> {
+        let mut wire = Vec::new();
+        assert!(compressor.compress(message, &mut wire));
+        wire
+    }
+
+    const WORDS: &[u8] = b"the same words in the same order, said a second time";
+
     #[test]
-    fn messages_refer_to_those_of_their_burst_and_no_others() {
-        let text = b"the same words in the same order, said a second time";
+    fn a_connection_goes_on_where_it_left_off_until_others_need_its_state() {
+        let _turn = turn();
         let (mut compressor, mut inflater) =
-            (Compressor::new(&burst()).unwrap(), Inflater::new(&params(15, true, 1)));
-        let mut sizes = Vec::new();
-        for ends_burst in [false, true, false, false] {
-            let mut wire = Vec::new();
-            assert!(compressor.compress(text, &mut wire));
-            assert_eq!(inflate_in_pieces(&mut inflater, &wire, 7), text);
-            sizes.push(wire.len());
-            if ends_burst {
-                compressor.end_burst();
-            }
+            (Compressor::new(&recent()).unwrap(), Inflater::new(&params(15, true, 1)));
+        let mut size = |compressor: &mut Compressor| {
+            let wire = compressed(compressor, WORDS);
+            compressor.end_burst();
+            assert_eq!(inflate_in_pieces(&mut inflater, &wire, 7), WORDS);
+            wire.len()
+        };
+        // States of other kinds make room for it.
+        let mut low: Vec<_> = (0..pool::MAX_COMPRESS)
+            .map(|_| Compressor::new(&DeflateParams { level: 3, ..recent() }).unwrap())
+            .collect();
+        for other in &mut low {
+            compressed(other, WORDS);
+            other.end_burst();
         }
-        assert!(sizes[1] * 4 < sizes[0], "{sizes:?}");
-        assert_eq!(sizes[..2], sizes[2..]);
+        let first = size(&mut compressor);
+        let mut others: Vec<_> =
+            (0..pool::MAX_COMPRESS).map(|_| Compressor::new(&recent()).unwrap()).collect();
+        // As many as leave it among the last.
+        for other in &mut others[1..] {
+            assert_eq!(compressed(other, WORDS).len(), first);
+            other.end_burst();
+        }
+        assert!(size(&mut compressor) * 4 < first);
+        for other in &mut others[1..] {
+            assert!(compressed(other, WORDS).len() * 4 < first);
+            other.end_burst();
+        }
+        // One more.
+        assert_eq!(compressed(&mut others[0], WORDS).len(), first);
+        others[0].end_burst();
+        assert_eq!(size(&mut compressor), first);
+        assert!(size(&mut compressor) * 4 < first);
     }
 
     #[test]
-    fn in_a_burst_what_does_not_shrink_is_sent_if_it_is_small_and_else_forgotten() {
+    fn what_was_forgotten_while_another_might_have_had_the_state_is_not_referred_to() {
+        let _turn = turn();
+        let mut compressor = Compressor::new(&recent()).unwrap();
+        let first = compressed(&mut compressor, WORDS);
+        compressor.end_burst();
+        compressor.forget();
+        assert_eq!(compressed(&mut compressor, WORDS), first);
+        // Nor is it by whoever comes next.
+        compressor.end_burst();
+        drop(compressor);
+        assert_eq!(compressed(&mut Compressor::new(&recent()).unwrap(), WORDS), first);
+    }
+
+    #[test]
+    fn what_does_not_shrink_is_sent_if_it_is_small_and_else_forgotten() {
+        let _turn = turn();
         let mut keys = crate::proto::Keys::new();
         let noise: Vec<u8> = (0..300).flat_map(|_| keys.next().to_ne_bytes()).collect();
         let (mut compressor, mut inflater) =
-            (Compressor::new(&burst()).unwrap(), Inflater::new(&params(15, true, 1)));
+            (Compressor::new(&recent()).unwrap(), Inflater::new(&params(15, true, 1)));
         let mut compress = |message: &[u8]| {
             let mut wire = Vec::new();
             let is_sent = compressor.compress(message, &mut wire);
+            compressor.end_burst();
             assert!(!is_sent || inflate_in_pieces(&mut inflater, &wire, 100) == message);
             is_sent.then_some(wire.len())
         };
@@ -230,24 +284,34 @@ mod tests {
     }
 
     #[test]
-    fn a_large_message_is_worth_another_level() {
+    fn long_messages_are_worth_another_level() {
+        let _turn = turn();
         let words: String =
             (0..20_000u64).map(|n| format!("{:x} ", n * n * 2_654_435_761)).collect();
-        let sizes = |len: usize, level| {
-            let params = DeflateParams { level, ..burst() };
+        let mut inflater = Inflater::new(&params(15, true, 1));
+        let mut wires = |level, lens: &[usize]| -> Vec<usize> {
+            // Nobody else here uses a window of that size at level 6.
+            let params = DeflateParams { level, out_bits: 15, ..recent() };
             let mut compressor = Compressor::new(&params).unwrap();
-            [100, len, 100].map(|len| {
-                let mut wire = Vec::new();
-                assert!(compressor.compress(&words.as_bytes()[..len], &mut wire));
+            let mut wire = |len: &usize| {
+                let message = &words.as_bytes()[..*len];
+                let wire = compressed(&mut compressor, message);
                 compressor.end_burst();
+                assert_eq!(inflate_in_pieces(&mut inflater, &wire, 1000), message);
                 wire.len()
-            })
+            };
+            lens.iter().map(&mut wire).collect()
         };
-        let (one, two) = (sizes(16 * 1024, 1), sizes(16 * 1024, 2));
-        assert_eq!(one[1], two[1]);
-        // The one before it and the one behind it are compressed as they would be.
-        assert_eq!(one[0], one[2]);
-        assert_ne!(sizes(16 * 1024 - 1, 1)[1], sizes(16 * 1024 - 1, 2)[1]);
+        let (similar, large) = (16 * 1024, 64 * 1024);
+        for (len, level) in [(similar, 6), (large - 1, 6), (large, 2)] {
+            assert_eq!(wires(1, &[len]), wires(level, &[len]));
+        }
+        assert_ne!(wires(1, &[similar - 1]), wires(2, &[similar - 1]));
+        // It refers to none of another level, and those behind it refer to it, at its own.
+        let sizes = wires(1, &[100, similar, 100, large]);
+        assert_eq!(sizes[1..3], wires(6, &[similar, 100]));
+        assert_eq!(sizes[3..], wires(2, &[large]));
+        assert!(sizes[2] * 4 < sizes[0], "{sizes:?}");
     }
 
     #[test]

@@ -240,7 +240,7 @@ mod tests {
     fn a_burst_is_the_servers_where_the_client_lets_it() {
         let ours = Deflate::default();
         let (params, text) = ours.answer(&[extension(&ours.offer())]).unwrap();
-        assert_eq!(params.out_takeover, ContextTakeover::Burst);
+        assert_eq!(params.out_takeover, ContextTakeover::Recent);
         assert_eq!(text, "permessage-deflate; client_no_context_takeover");
         assert!(!params.in_takeover && !params.keeps_state);
         let client = ours.confirm(&extension(&text)).unwrap();

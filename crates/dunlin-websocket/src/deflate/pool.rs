@@ -2,15 +2,20 @@
 //!
 //! One weighs 42 kB (inflating) or up to 300 kB (deflating): far more than a connection that is idle, so
 //! connections share them. What is given back waits for its next message; that pool is bounded, and what does
-//! not fit is freed.
+//! not fit is freed. A deflating state waits as it is: the connection that gave it back finds what it said last
+//! in it, until another takes it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use flate2::{Compress, Compression, Decompress};
 
-/// Most states of each kind that wait: 700 kB and 5 MB.
-const MAX_SPARE: usize = 16;
+/// Most inflating states that wait: 700 kB.
+const MAX_INFLATE: usize = 16;
+
+/// Most deflating states that wait: 19 MB.
+pub(super) const MAX_COMPRESS: usize = 64;
 
 /// Bytes of an inflating state: a window of 32 KiB and tables.
 const INFLATE_SIZE: usize = 42 * 1024;
@@ -49,11 +54,29 @@ impl Drop for Lease {
 pub(super) struct CompressState {
     pub(super) level: u8,
     bits: u8,
+    /// Whose messages it has seen last, if they may be referred to.
+    owner: Option<Owner>,
     pub(super) zlib: Compress,
 }
 
+/// A connection that may go on with a state where it left off.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Owner(u64);
+
+impl Owner {
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 static INFLATE: Mutex<Vec<Decompress>> = Mutex::new(Vec::new());
+/// Those that waited longest come first.
 static COMPRESS: Mutex<Vec<CompressState>> = Mutex::new(Vec::new());
+
+fn waiting() -> MutexGuard<'static, Vec<CompressState>> {
+    COMPRESS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// `None` where the budget is used up.
 pub(super) fn take_inflate() -> Option<Lent<Decompress>> {
@@ -69,41 +92,96 @@ pub(super) fn put_inflate(lent: Lent<Decompress>) {
     drop(lease);
     state.reset(false);
     let mut pool = INFLATE.lock().unwrap_or_else(PoisonError::into_inner);
-    if pool.len() < MAX_SPARE {
+    if pool.len() < MAX_INFLATE {
         pool.push(state);
     }
 }
 
-/// `None` where the budget is used up.
-pub(super) fn take_compress(level: u8, bits: u8) -> Option<Lent<CompressState>> {
+/// The owner's own state as it gave it back, or one that has seen nothing; `None` where the budget is used up.
+///
+/// Its own is of one of the levels, any other of the lowest.
+pub(super) fn take_compress(
+    levels: RangeInclusive<u8>,
+    bits: u8,
+    owner: Option<Owner>,
+) -> Option<Lent<CompressState>> {
     // Window and chains go by the bits, the rest does not.
     let lease = Lease::within_budget((172 << 10) + (4 << bits))?;
-    Some(Lent { state: compress(level, bits), lease })
+    Some(Lent { state: compress(levels, bits, owner), lease })
 }
 
 /// Whatever the budget is, which does not count it: for the rest of a message that has begun.
-pub(super) fn compress_anyway(level: u8, bits: u8) -> Lent<CompressState> {
-    Lent { state: compress(level, bits), lease: Lease(0) }
+pub(super) fn compress_anyway(
+    levels: RangeInclusive<u8>,
+    bits: u8,
+    owner: Option<Owner>,
+) -> Lent<CompressState> {
+    Lent { state: compress(levels, bits, owner), lease: Lease(0) }
 }
 
-fn compress(level: u8, bits: u8) -> CompressState {
-    let mut pool = COMPRESS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(at) = pool.iter().rposition(|spare| spare.level == level && spare.bits == bits) {
-        return pool.swap_remove(at);
+fn compress(levels: RangeInclusive<u8>, bits: u8, owner: Option<Owner>) -> CompressState {
+    let mut waiting = waiting();
+    let own = |state: &CompressState| owner.is_some() && state.owner == owner;
+    if let Some(at) = waiting.iter().rposition(own) {
+        if levels.contains(&waiting[at].level) {
+            return waiting.remove(at);
+        }
+        waiting[at].owner = None;
     }
-    drop(pool);
+    let level = *levels.start();
+    let fits = |state: &CompressState| state.level == level && state.bits == bits;
+    let is_free = |state: &CompressState| state.owner.is_none();
+    let mut at = waiting.iter().position(|state| fits(state) && is_free(state));
+    if at.is_none() && waiting.len() >= MAX_COMPRESS {
+        // While there is room, nobody loses what it has said last.
+        at = Some(waiting.iter().position(is_free).unwrap_or(0));
+    }
+    let spare = at.map(|at| waiting.remove(at));
+    drop(waiting);
+    if let Some(mut state) = spare.filter(fits) {
+        state.zlib.reset();
+        state.owner = owner;
+        return state;
+    }
     let zlib = Compress::new_with_window_bits(Compression::new(level.into()), false, bits);
-    CompressState { level, bits, zlib }
+    CompressState { level, bits, owner, zlib }
 }
 
+/// Gives a state back; its owner may find it as it is.
 pub(super) fn put_compress(lent: Lent<CompressState>) {
-    let Lent { mut state, lease } = lent;
+    let Lent { state, lease } = lent;
     drop(lease);
-    state.zlib.reset();
-    let mut pool = COMPRESS.lock().unwrap_or_else(PoisonError::into_inner);
-    if pool.len() == MAX_SPARE {
-        // The oldest goes: it may be of settings that nobody uses any more.
-        pool.remove(0);
+    let mut waiting = waiting();
+    // One has to go where there is no room: it is freed without the lock.
+    let mut gone = None;
+    if waiting.len() >= MAX_COMPRESS {
+        let is_free = |state: &CompressState| state.owner.is_none();
+        match waiting.iter().position(is_free) {
+            Some(at) => gone = Some(waiting.remove(at)),
+            None if is_free(&state) => {
+                drop(waiting);
+                return drop(state);
+            }
+            None => gone = Some(waiting.remove(0)),
+        }
     }
-    pool.push(state);
+    waiting.push(state);
+    drop(waiting);
+    drop(gone);
+}
+
+/// Lets nobody go on with the state of that owner, if one waits.
+pub(super) fn disown(owner: Owner) {
+    let mut waiting = waiting();
+    if let Some(state) = waiting.iter_mut().find(|state| state.owner == Some(owner)) {
+        state.owner = None;
+    }
+}
+
+impl Lent<CompressState> {
+    /// Gives it back without an owner.
+    pub(super) fn give_away(mut self) {
+        self.state.owner = None;
+        put_compress(self);
+    }
 }

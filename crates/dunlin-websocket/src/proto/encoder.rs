@@ -51,8 +51,9 @@ impl Encoder {
         self.compressor = compressor;
     }
 
-    /// Says that what was encoded is about to be written: with
-    /// [`ContextTakeover::Burst`](crate::ContextTakeover::Burst) nothing that follows refers to it.
+    /// Says that what was encoded is about to be written: the state that compressed it is at the disposal of other
+    /// connections then, unless it is kept by
+    /// [`ContextTakeover::Always`](crate::ContextTakeover::Always).
     pub fn end_burst(&mut self) {
         if self.open.is_none()
             && let Some(compressor) = &mut self.compressor
