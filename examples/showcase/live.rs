@@ -46,16 +46,13 @@ pub(crate) struct Rooms {
 impl Rooms {
     /// Tells every page of the board. It is encoded once, and waits for nobody.
     pub(crate) fn tell(&self, event: &Event<'_>) {
-        if let Ok(text) = serde_json::to_string(event) {
-            self.board.broadcast(text);
-        }
+        // Events have a form in JSON.
+        let _ = self.board.broadcast_json(event);
     }
 
     /// Tells every page of numbers.
     pub(crate) fn tell_numbers(&self, sample: &impl Serialize) {
-        if let Ok(text) = serde_json::to_string(sample) {
-            self.numbers.broadcast(text);
-        }
+        let _ = self.numbers.broadcast_json(sample);
     }
 
     /// Pages that are open.
@@ -120,10 +117,8 @@ async fn board(session: Session, rooms: State<Rooms>, ws: WsUpgrade) -> Response
         let member = rooms.board.join(&mut ws);
         let _present = rooms.enter(&session.name);
         while let Some(Ok(message)) = ws.receive().await {
-            if let Ok(Told::Writing) = serde_json::from_slice(message.as_bytes())
-                && let Ok(text) = serde_json::to_string(&Event::Writing { name: &session.name })
-            {
-                member.broadcast_to_others(text);
+            if let Ok(Told::Writing) = message.json() {
+                let _ = member.broadcast_json_to_others(&Event::Writing { name: &session.name });
             }
         }
     })

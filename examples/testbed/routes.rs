@@ -5,15 +5,13 @@ use std::collections::BTreeMap;
 use std::path::Path as Directory;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use dunlin::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, SET_COOKIE, WWW_AUTHENTICATE};
+use dunlin::http::header::{CONNECTION, CONTENT_TYPE, SET_COOKIE, WWW_AUTHENTICATE};
 use dunlin::http::{HeaderName, HeaderValue, StatusCode};
 use dunlin::web::respond::Representation;
 use dunlin::web::{
-    App, Compress, HttpError, Json, Multipart, Path, Query, Redirect, Result, Sse, SseEvent,
-    Statics, WsUpgrade, any, get, post,
+    App, BasicCredentials, Compress, HttpError, Json, Multipart, Path, Query, Redirect, Result,
+    Sse, SseEvent, Statics, WsUpgrade, any, get, post,
 };
 use dunlin::websocket::{Config, Deflate, Origins};
 use dunlin::{Body, BoxError, IntoResponse, Request, Response};
@@ -267,12 +265,11 @@ async fn echo_messages(ws: WsUpgrade) -> Response {
     })
 }
 
-async fn basic_auth(Path((user, pass)): Path<(String, String)>, req: Request) -> Response {
-    let given = req.headers().get_str(AUTHORIZATION).and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("basic").then(|| BASE64_STANDARD.decode(token.trim()).ok())?
-    });
-    if given.is_some_and(|given| given == format!("{user}:{pass}").as_bytes()) {
+async fn basic_auth(
+    Path((user, pass)): Path<(String, String)>,
+    sent: Option<BasicCredentials>,
+) -> Response {
+    if sent.is_some_and(|sent| sent.name == user && sent.password == pass) {
         return "welcome".into_response();
     }
     StatusCode::UNAUTHORIZED

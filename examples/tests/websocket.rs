@@ -7,9 +7,10 @@ use std::process::Stdio;
 
 use common::browser::Browser;
 use common::{Running, program, told};
+use dunlin::client::Client;
 use dunlin::web::{App, WsUpgrade};
-use dunlin::websocket::CloseCode;
-use serde_json::json;
+use dunlin::websocket::{CloseCode, WebSocket};
+use serde_json::{Value, json};
 
 fn chat() -> (Running, String) {
     let mut chat = program("chat").arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
@@ -25,30 +26,44 @@ async fn two_pages_talk_to_each_other_in_a_browser() {
         "document.getElementById('state')?.textContent ?? ''",
         "Array.from(document.querySelectorAll('#said li'), line => line.textContent)",
     );
-    let say = |name: &str, words: &str| {
-        let (name, words) = (json!(name), json!(words));
+    let submit = |form: &str, input: &str, text: &str| {
+        let text = json!(text);
         format!(
-            "document.getElementById('name').value = {name};
-             document.getElementById('words').value = {words};
-             document.getElementById('say').requestSubmit()"
+            "document.getElementById('{input}').value = {text};
+             document.getElementById('{form}').requestSubmit()"
         )
     };
+    let people = "document.getElementById('people').textContent";
     let ada = browser.open(&address).await;
     let ben = browser.open(&address).await;
-    for page in [&ada, &ben] {
-        browser.wait_for(page, state, json!("connected")).await;
+    for (page, name) in [(&ada, "Ada"), (&ben, "Ben")] {
+        browser.wait_for(page, "document.readyState", json!("complete")).await;
+        browser.value(page, &submit("enter", "name", name)).await;
+        browser.wait_for(page, state, json!(format!("connected as {name}"))).await;
     }
     let extensions = browser.value(&ada, "socket.extensions").await;
     assert!(extensions.as_str().unwrap().starts_with("permessage-deflate"), "{extensions}");
+    for page in [&ada, &ben] {
+        browser.wait_for(page, people, json!("Ada, Ben")).await;
+    }
 
-    browser.value(&ada, &say("Ada", "hello, \u{1f426}")).await;
+    browser.value(&ada, &submit("say", "words", "hello, \u{1f426}")).await;
     browser.wait_for(&ben, said, json!(["Ada: hello, \u{1f426}"])).await;
     let long = "<b>not bold</b> ".repeat(500);
-    browser.value(&ben, &say("Ben", &long)).await;
-    let both = json!(["Ada: hello, \u{1f426}", format!("Ben: {long}")]);
-    for page in [&ada, &ben] {
-        browser.wait_for(page, said, both.clone()).await;
-    }
+    browser.value(&ben, &submit("say", "words", &long)).await;
+    let hello = "Ada: hello, \u{1f426}".to_owned();
+    let long = format!("Ben: {long}");
+    let come = "Ben has come".to_owned();
+    browser.wait_for(&ada, said, json!([come, hello, long])).await;
+    browser.wait_for(&ben, said, json!([hello, long])).await;
+    let carl = browser.open(&address).await;
+    browser.wait_for(&carl, "document.readyState", json!("complete")).await;
+    browser.value(&carl, &submit("enter", "name", "Ada")).await;
+    browser.wait_for(&carl, state, json!("connected as Ada 2")).await;
+    browser.value(&carl, "document.getElementById('leave').click()").await;
+    browser.wait_for(&ben, said, json!([hello, long, "Ada 2 has come", "Ada 2 has gone"])).await;
+    browser.wait_for(&ben, people, json!("Ada, Ben")).await;
+    pictures(&mut browser, &ben).await;
 
     assert_eq!(browser.errors().await, [""; 0]);
     assert!(chat.terminate().success(), "the end of the server is in order");
@@ -56,6 +71,54 @@ async fn two_pages_talk_to_each_other_in_a_browser() {
         let closed = "document.getElementById('state').textContent.startsWith('closed: 1001')";
         browser.wait_for(page, closed, json!(true)).await;
     }
+}
+
+/// Pictures to be looked at, on a phone and on a desktop, light and dark, in the folder that `PICTURES` names.
+async fn pictures(browser: &mut Browser, page: &str) {
+    let Some(folder) = std::env::var_os("PICTURES").map(std::path::PathBuf::from) else { return };
+    for (screen, width, height) in [("phone", 390, 700), ("desktop", 1100, 700)] {
+        for scheme in ["light", "dark"] {
+            browser.screen(page, width, height, scheme).await;
+            let file = folder.join(format!("chat-{screen}-{scheme}.png"));
+            std::fs::write(file, browser.picture(page).await).unwrap();
+        }
+    }
+}
+
+/// What the next message says.
+async fn heard(ws: &mut WebSocket) -> Value {
+    ws.receive_json().await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn all_hear_who_comes_who_says_what_and_who_goes() {
+    let (_chat, address) = chat();
+    let address = address.replace("http", "ws");
+    let enter = async |wish: &str| {
+        let url = format!("{address}/ws?name={wish}");
+        Client::new().ws_connect(url).send().await.unwrap()
+    };
+    let mut ada = enter("Ada").await;
+    let first = json!({ "action": "connect", "name": "Ada", "names": ["Ada"] });
+    assert_eq!(heard(&mut ada).await, first);
+    let mut other = enter("Ada").await;
+    let second = json!({ "action": "connect", "name": "Ada 2", "names": ["Ada", "Ada 2"] });
+    assert_eq!(heard(&mut other).await, second);
+    assert_eq!(heard(&mut ada).await, json!({ "action": "join", "name": "Ada 2" }));
+    other.send("\u{1f426} \"knot\"").await.unwrap();
+    let sent = json!({ "action": "sent", "name": "Ada 2", "text": "\u{1f426} \"knot\"" });
+    assert_eq!(heard(&mut ada).await, sent);
+    assert_eq!(heard(&mut other).await, sent);
+    other.send(vec![1u8, 2]).await.unwrap();
+    drop(other);
+    let gone = json!({ "action": "disconnect", "name": "Ada 2" });
+    assert_eq!(heard(&mut ada).await, gone, "bytes are passed over");
+    let mut guest = enter("%0a%20").await;
+    assert_eq!(heard(&mut guest).await["name"], "guest");
+    assert_eq!(heard(&mut ada).await, json!({ "action": "join", "name": "guest" }));
+    let elsewhere = Client::new().ws_connect(format!("{address}/ws"));
+    let refused = elsewhere.header("origin", "http://evil.example").send().await;
+    assert!(refused.is_err(), "pages of other origins stay out");
 }
 
 /// Runs the terminal client, types each line once what came for the last is printed, and gives its status,

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use dunlin_client::Client;
 use dunlin_client::auth::{DigestAuth, Netrc};
+use dunlin_client::cookies::CookieJar;
 use dunlin_core::Body;
 use http::Method;
 use sha2::{Digest, Sha256};
@@ -195,6 +196,31 @@ async fn a_stale_nonce_is_replaced_and_a_wrong_password_tried_once() {
         (401, "who are you".into())
     );
     assert_eq!(refusals.load(SeqCst), 2);
+}
+
+#[tokio::test]
+async fn cookies_of_a_challenge_go_along_with_its_answer() {
+    let challenged = Arc::new(AtomicUsize::new(0));
+    let server = Server::answering(move |head, _| {
+        if field(head, "authorization").is_some() && challenged.load(SeqCst) >= 2 {
+            return ok(field(head, "cookie").unwrap_or("none"));
+        }
+        // The second one is of a nonce that is stale.
+        let nth = challenged.fetch_add(1, SeqCst);
+        let old = if nth == 0 { "old=1" } else { "old=; Max-Age=0" };
+        let challenge = format!(
+            "WWW-Authenticate: Digest realm=\"x\", qop=\"auth\", nonce=\"{nth}\", stale=true\r\n\
+             Set-Cookie: nth={nth}\r\nSet-Cookie: {old}\r\n"
+        );
+        answer("401 Unauthorized", &challenge, "")
+    })
+    .await;
+    let client = Client::builder().with(DigestAuth::new("user", "secret").unwrap());
+    let client = client.cookies(CookieJar::new()).build().unwrap();
+    let got = text(client.get(server.url("/")).cookie("own", "2")).await;
+    assert_eq!(got, "nth=1; own=2");
+    let without_jar = digesting("secret").get(server.url("/")).cookie("own", "2");
+    assert_eq!(text(without_jar).await, "own=2");
 }
 
 #[tokio::test]

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use dunlin_client::cookies::CookieJar;
 use dunlin_client::{
     Client, Error, ErrorKind, InProcess, Next, Phase, Retry, RetryBudget, Verdict,
 };
 use dunlin_core::{Body, Request, Response};
 use futures_util::stream;
-use http::header::RETRY_AFTER;
+use http::header::{RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, Method, StatusCode};
 use tokio::time::Instant;
 
@@ -63,6 +64,23 @@ async fn a_success_is_returned_with_its_own_body() {
     let response = client.put("http://a/").body("b").send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!((response.text().await.unwrap().as_str(), taken(&times).len()), ("b", 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cookies_of_what_failed_go_along() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let service = move |req: Request| {
+        let nth = count.fetch_add(1, Ordering::SeqCst);
+        let cookies = req.headers().get_str("cookie").unwrap_or("none").to_owned();
+        let status = if nth < 2 { StatusCode::BAD_GATEWAY } else { StatusCode::OK };
+        let set = HeaderValue::try_from(format!("nth={nth}")).unwrap();
+        async move { Response::new(cookies).with_status(status).with_header(SET_COOKIE, set) }
+    };
+    let client = Client::builder().with(whole()).with(InProcess::new(service));
+    let client = client.cookies(CookieJar::new()).build().unwrap();
+    let get = || client.get("http://a/").cookie("own", "x").send();
+    assert_eq!(get().await.unwrap().text().await.unwrap(), "nth=1; own=x");
+    assert_eq!(get().await.unwrap().text().await.unwrap(), "nth=2; own=x");
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,8 +58,9 @@
 //! decide, a [`View`] is a type whose methods answer those of a resource.
 //!
 //! **Handlers** are plain `async fn`s: see [`Handler`]. Arguments are [`Path`], [`Query`], `Json`
-//! (feature `json`), [`Form`], [`State`], [`Cookies`], [`Host`], [`Peer`], [`Tls`], [`Urls`], [`EarlyHints`], `WsUpgrade` (feature `websocket`),
-//! `Multipart` and `FormData` (feature `multipart`), `LastEventId` (feature `sse`), `Tasks` (feature `tasks`);
+//! (feature `json`), [`Form`], [`State`], [`Cookies`], [`Host`], [`Peer`], [`Tls`], [`Urls`], [`BasicCredentials`],
+//! [`EarlyHints`], `WsUpgrade` (feature `websocket`), `Multipart` and `FormData` (feature `multipart`), `LastEventId`
+//! (feature `sse`), `Tasks` (feature `tasks`);
 //! `Method`, `Uri`, `Version`, `HeaderMap` and `RequestHead`; and last of all what reads the body: `Request`, `Body`, `Bytes`,
 //! `Vec<u8>`, `String`. In an `Option` or a `Result` an argument's rejection is the handler's to
 //! judge. Results are whatever implements [`IntoResponse`](dunlin_core::IntoResponse).
@@ -198,9 +199,9 @@ pub use self::handler::Handler;
 #[cfg(feature = "timeout")]
 pub use self::health::{CheckTimedOut, Health};
 pub use self::middleware::{
-    AccessEntry, AccessLog, AuthUser, BadNetwork, BasicAuth, Cors, CorsPatternError, Middleware,
-    Next, NormalizePath, RateLimit, RequestId, RequestIds, Run, SameOrigin, SecurityHeaders,
-    TrustedProxies,
+    AccessEntry, AccessLog, AuthUser, BadNetwork, BasicAuth, BasicCredentials, Cors,
+    CorsPatternError, Middleware, Next, NormalizePath, RateLimit, RequestId, RequestIds, Run,
+    SameOrigin, SecurityHeaders, TrustedProxies,
 };
 #[cfg(feature = "compress")]
 pub use self::middleware::{Compress, Decompress, NoCompress};

@@ -42,7 +42,7 @@
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `deflate` | compression of messages, by zlib-rs |
-//! | `json` | `send_json`, `receive_json` |
+//! | `json` | `send_json`, `receive_json`, `Message::json`, `Room::broadcast_json` |
 //!
 //! # Costs
 //!

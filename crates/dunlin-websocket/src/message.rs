@@ -62,8 +62,32 @@ impl Message {
         }
     }
 
+    /// A text message that holds the value as JSON, such as for [`Room::broadcast`](crate::Room::broadcast).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Json`] for a value that JSON has no form for, such as a map whose keys are no strings.
     #[cfg(feature = "json")]
-    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
+    pub fn from_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
+        Ok(serde_json::to_string(value).map_err(Error::Json)?.into())
+    }
+
+    /// The value that the message holds as JSON, be it text or binary.
+    ///
+    /// ```
+    /// use dunlin_websocket::Message;
+    ///
+    /// let message = Message::from_json(&("knot", 7))?;
+    /// assert_eq!(message.as_text(), Some(r#"["knot",7]"#));
+    /// assert_eq!(message.json::<(String, u32)>()?.1, 7);
+    /// # Ok::<(), dunlin_websocket::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Json`] where it is malformed or does not fit `T`.
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(self.as_bytes()).map_err(Error::Json)
     }
 

@@ -40,6 +40,30 @@ async fn text(ws: &mut WebSocket) -> String {
     ws.receive_text().await.unwrap().unwrap().to_string()
 }
 
+#[cfg(feature = "json")]
+#[tokio::test]
+async fn values_are_said_as_json() {
+    let room = Room::default();
+    let (server, client) = duplex(1 << 16);
+    let mut server = WebSocket::new(server, Role::Server, Config::default());
+    let mut client = WebSocket::new(client, Role::Client, Config::default());
+    let membership = room.join(&mut server);
+    let mut other = member(&room, Config::default());
+    assert_eq!(room.broadcast_json(&("all", 1)).unwrap(), 2);
+    assert_eq!(membership.broadcast_json_to_others(&("others", 2)).unwrap(), 1);
+    let no_form = std::collections::BTreeMap::from([((1, 2), 3)]);
+    assert!(matches!(room.broadcast_json(&no_form), Err(Error::Json(_))));
+    assert!(matches!(membership.broadcast_json_to_others(&no_form), Err(Error::Json(_))));
+    tokio::spawn(async move { while let Some(Ok(_)) = server.receive().await {} });
+    for expected in [r#"["all",1]"#, r#"["others",2]"#] {
+        assert_eq!(text(&mut other).await, expected);
+    }
+    assert_eq!(text(&mut client).await, r#"["all",1]"#);
+    let message = Message::Binary(Bytes::from_static(b"[7]"));
+    assert_eq!(message.json::<Vec<u8>>().unwrap(), [7]);
+    assert!(matches!(message.json::<String>(), Err(Error::Json(_))));
+}
+
 #[tokio::test]
 async fn what_is_said_reaches_every_other_member_in_order() {
     let room = Room::default();

@@ -4,14 +4,15 @@ use dunlin_core::BoxFuture;
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 
-use super::{Middleware, Next};
+use super::{Middleware, Next, cookies};
 use crate::auth::{DigestAuth, challenges};
 use crate::error::Error;
 use crate::request::Request;
 use crate::response::Response;
 
 /// Answers digest challenges of the one origin that the credentials belong to; sends credentials
-/// unasked once they are known to be wanted.
+/// unasked once they are known to be wanted. Cookies that come with a challenge are stored, and go along with what
+/// answers it.
 ///
 /// ```
 /// use dunlin_client::{Client, auth::DigestAuth};
@@ -53,6 +54,7 @@ impl Middleware for DigestAuth {
                 let Ok(answer) = answer else { return Ok(response) };
                 answered += 1;
                 sent = Some(answer);
+                cookies::of_unseen(fresh, &response);
                 request = fresh.clone();
             }
         })

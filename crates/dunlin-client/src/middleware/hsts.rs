@@ -7,11 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dunlin_core::BoxFuture;
-use http::HeaderValue;
-use http::header::COOKIE;
 use serde::{Deserialize, Serialize};
 
-use super::{Middleware, Next};
+use super::{Middleware, Next, cookies};
 use crate::error::Error;
 use crate::request::Request;
 use crate::response::Response;
@@ -260,7 +258,8 @@ impl Middleware for Hsts {
         Box::pin(async move {
             if !request.url().origin().is_tls() && self.is_known(request.url().host()) {
                 let url = upgraded(request.url())?;
-                take_cookies_of(&mut request, &url);
+                // Secure ones were left out for `http`.
+                cookies::of_other_url(&mut request, &url);
                 request.set_url(url);
             }
             let is_known_who = is_known_who(&request);
@@ -290,27 +289,6 @@ fn upgraded(url: &Url) -> Result<Url, Error> {
     // Both are special schemes, between which the setter allows a change.
     let _ = secure.set_scheme("https");
     secure.into_url(None)
-}
-
-/// Secure cookies were left out for `http`: the store's are looked up again.
-fn take_cookies_of(request: &mut Request, url: &Url) {
-    let Some(store) = &request.settings.cookies else { return };
-    let context = request.settings.same_site;
-    let before = store.header(request.url.as_url(), context);
-    let Some(now) = store.header(url.as_url(), context) else { return };
-    // Those that were set for this request alone stand behind the store's.
-    let all = request.headers.get("cookie").unwrap_or_default();
-    let own = before.as_ref().map_or(Some(all), |before| all.strip_prefix(before.as_bytes()));
-    let own = own.unwrap_or(all);
-    let own = own.strip_prefix(b"; ").unwrap_or(own);
-    let all = if own.is_empty() {
-        Ok(now)
-    } else {
-        HeaderValue::from_bytes(&[now.as_bytes(), b"; ", own].concat())
-    };
-    if let Ok(all) = all {
-        request.headers.insert(COOKIE, all);
-    }
 }
 
 /// The age and `includeSubDomains` of a field that keeps the rules of RFC 6797 §6.1; one that does not

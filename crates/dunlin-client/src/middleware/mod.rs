@@ -1,5 +1,6 @@
 //! Code around each attempt to send a request.
 
+mod cookies;
 mod digest;
 mod hsts;
 mod in_process;

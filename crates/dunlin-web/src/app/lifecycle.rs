@@ -102,7 +102,8 @@ impl App {
     }
 
     /// Sets something up before the app's startup steps, and takes it down after everything else, in
-    /// reverse of the order of setups; also where a later step of startup fails.
+    /// reverse of the order of setups; also where a later step of startup fails. A setup that leaves nothing to take
+    /// down is an `async fn(Startup) -> Result<(), BoxError>`.
     ///
     /// ```
     /// use dunlin_core::{BoxError, StateKey};

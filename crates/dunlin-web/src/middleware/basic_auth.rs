@@ -46,6 +46,8 @@ pub struct BasicAuth {
     challenge: HeaderValue,
 }
 
+const CHALLENGE: &str = "Basic realm=\"restricted\", charset=\"UTF-8\"";
+
 type Check = dyn Fn(String, String) -> BoxFuture<'static, bool> + Send + Sync;
 
 /// The name that [`BasicAuth`] has let in; 401 where it stands not around the handler.
@@ -100,7 +102,7 @@ impl BasicAuth {
     {
         Self {
             check: Arc::new(move |name, password| Box::pin(check(name, password))),
-            challenge: HeaderValue::from_static("Basic realm=\"restricted\", charset=\"UTF-8\""),
+            challenge: HeaderValue::from_static(CHALLENGE),
         }
     }
 
@@ -120,6 +122,51 @@ impl BasicAuth {
             self.challenge = challenge;
         }
         self
+    }
+}
+
+/// Name and password that a request was sent with, believed by nobody yet: for handlers that judge them by
+/// what their path or their database says.
+///
+/// 401 with a challenge where there are none in this form; an `Option` leaves that to the handler. Where one
+/// rule holds for a whole app, a group or a route, [`BasicAuth`] keeps it.
+///
+/// ```
+/// use dunlin_web::{BasicCredentials, HttpError, Result};
+///
+/// async fn whoami(sent: BasicCredentials) -> Result<String> {
+///     # let is_known = |_: &str, _: &str| true;
+///     match is_known(&sent.name, &sent.password) {
+///         true => Ok(sent.name),
+///         false => Err(HttpError::forbidden()),
+///     }
+/// }
+/// # let _ = whoami;
+/// ```
+#[derive(Clone, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct BasicCredentials {
+    /// The name; it has no colon and no control characters.
+    pub name: String,
+    /// The password; it has no control characters. Compare it in constant time where it guards anything.
+    pub password: String,
+}
+
+impl FromParts for BasicCredentials {
+    type Rejection = HttpError;
+
+    async fn from_parts(req: &mut Request) -> Result<Self, HttpError> {
+        let challenge = HeaderValue::from_static(CHALLENGE);
+        let (name, password) = credentials(req)
+            .ok_or_else(|| HttpError::unauthorized().with_header(WWW_AUTHENTICATE, challenge))?;
+        Ok(Self { name, password })
+    }
+}
+
+/// Without the password.
+impl fmt::Debug for BasicCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BasicCredentials").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

@@ -28,7 +28,7 @@ use http::HeaderValue;
 use http::header::VARY;
 
 pub use self::access_log::{AccessEntry, AccessLog};
-pub use self::basic_auth::{AuthUser, BasicAuth};
+pub use self::basic_auth::{AuthUser, BasicAuth, BasicCredentials};
 #[cfg(feature = "compress")]
 pub use self::compress::{Compress, NoCompress};
 pub use self::cors::{Cors, CorsPatternError};

@@ -1,7 +1,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use dunlin_core::{Response, Service};
-use dunlin_web::{App, AuthUser, BasicAuth, BuiltApp};
+use dunlin_web::{App, AuthUser, BasicAuth, BasicCredentials, BuiltApp};
 
 use crate::common::{build, field, request, shown, with_field};
 
@@ -88,4 +88,25 @@ async fn a_function_may_decide_and_a_realm_cannot_split_the_response() {
 async fn a_handler_that_nobody_guards_lets_nobody_in() {
     let app = build(App::new().add_get("/", name));
     assert_eq!(app.call(request("GET", "/")).await.status(), 401);
+}
+
+#[tokio::test]
+async fn handlers_take_credentials_unjudged() {
+    let required = async |sent: BasicCredentials| {
+        assert!(!format!("{sent:?}").contains(&sent.password));
+        format!("{} {}", sent.name, sent.password)
+    };
+    let judged = async |sent: Option<BasicCredentials>| sent.is_some().to_string();
+    let app = build(App::new().add_get("/", required).add_get("/judged", judged));
+    assert_eq!(shown(sent(&app, &basic("ada:a:b")).await).await, "200 ada a:b");
+    for (field, status) in [("Bearer x", 401), ("Basic !", 401)] {
+        assert_eq!(sent(&app, field).await.status(), status, "{field}");
+    }
+    let refused = app.call(request("GET", "/")).await;
+    assert_eq!(refused.status(), 401);
+    assert_eq!(
+        field(&refused, "www-authenticate"),
+        Some("Basic realm=\"restricted\", charset=\"UTF-8\"")
+    );
+    assert_eq!(shown(app.call(request("GET", "/judged")).await).await, "200 false");
 }

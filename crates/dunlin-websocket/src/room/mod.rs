@@ -42,6 +42,8 @@ use std::task::Waker;
 
 pub(crate) use self::frame::SharedFrame;
 pub(crate) use self::seat::{Next, Seat};
+#[cfg(feature = "json")]
+use crate::Error;
 use crate::message::Message;
 use crate::proto::Compress;
 use crate::socket::WebSocket;
@@ -143,6 +145,16 @@ impl Room {
         self.say(message.into(), compress, None)
     }
 
+    /// Says a value to every member, as JSON in a text message that is made once.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Message::from_json`]; nothing is said then.
+    #[cfg(feature = "json")]
+    pub fn broadcast_json<T: serde::Serialize + ?Sized>(&self, value: &T) -> Result<usize, Error> {
+        Ok(self.broadcast(Message::from_json(value)?))
+    }
+
     fn say(&self, message: Message, compress: Compress, but: Option<u64>) -> usize {
         let frame = Arc::new(SharedFrame::new(message, compress));
         let (mut wakers, mut count) = (Vec::new(), 0);
@@ -196,6 +208,19 @@ impl Membership {
     /// Says something to everybody else, and tells for how many it waits now.
     pub fn broadcast_to_others(&self, message: impl Into<Message>) -> usize {
         self.room.say(message.into(), Compress::Auto, Some(self.seat.id()))
+    }
+
+    /// As [`Room::broadcast_json`], to everybody else.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Message::from_json`]; nothing is said then.
+    #[cfg(feature = "json")]
+    pub fn broadcast_json_to_others<T: serde::Serialize + ?Sized>(
+        &self,
+        value: &T,
+    ) -> Result<usize, Error> {
+        Ok(self.broadcast_to_others(Message::from_json(value)?))
     }
 
     /// Bytes that wait for this member, counted as by [`RoomConfig::max_queued`].

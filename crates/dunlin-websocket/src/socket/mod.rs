@@ -196,8 +196,7 @@ impl WebSocket {
         &mut self,
         value: &T,
     ) -> Result<(), Error> {
-        let text = serde_json::to_string(value).map_err(Error::Json)?;
-        self.send(text).await
+        self.send(Message::from_json(value)?).await
     }
 
     /// Queues a message. It leaves when [`receive`](Self::receive) has to wait, with a

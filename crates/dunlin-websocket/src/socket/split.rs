@@ -135,8 +135,7 @@ impl Sender {
         &mut self,
         value: &T,
     ) -> Result<(), Error> {
-        let text = serde_json::to_string(value).map_err(Error::Json)?;
-        self.send(text).await
+        self.send(Message::from_json(value)?).await
     }
 
     /// Queues a message. It leaves with a [`flush`](Self::flush), when the receiver has to wait, or when

@@ -15,7 +15,7 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 pub use self::budget::RetryBudget;
-use super::{Middleware, Next};
+use super::{Middleware, Next, cookies};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::request::Request;
 use crate::response::Response;
@@ -36,7 +36,7 @@ use crate::response::Response;
 ///
 /// Before each retry it waits for a random time up to a bound that doubles each time (full jitter), or
 /// for as long as `Retry-After` asks. The response that failed is dropped before, so that its
-/// connection is free. All of it counts against [`Timeouts::total`](crate::Timeouts::total): where the
+/// connection is free; cookies that it sets are stored, and go along. All of it counts against [`Timeouts::total`](crate::Timeouts::total): where the
 /// wait would pass that deadline, the failure is returned at once.
 ///
 /// Clones share their [budget](Self::budget), which keeps retries from multiplying the load on a
@@ -216,7 +216,7 @@ impl Middleware for Retry {
                 let again = (retry < self.attempts && request.body().is_replayable())
                     .then(|| request.clone());
                 let outcome = next.clone().run(request).await;
-                let Some(again) = again else { return outcome };
+                let Some(mut again) = again else { return outcome };
                 if !self.is_wanted(&again, &outcome) {
                     return outcome;
                 }
@@ -230,6 +230,9 @@ impl Middleware for Retry {
                 }
                 // Another kept connection may be as broken as the one before.
                 next.attempt.fresh |= outcome.as_ref().is_err_and(Error::is_stale);
+                if let Ok(response) = &outcome {
+                    cookies::of_unseen(&mut again, response);
+                }
                 drop(outcome);
                 tokio::time::sleep(wait).await;
                 request = again;
