@@ -45,6 +45,11 @@ mod port;
 mod request;
 mod server;
 
+/// What the README shows compiles, and runs where it needs no network.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use self::client::{Elsewhere, TestClient, TestClientBuilder};
 pub use self::error::TestError;
 pub use self::host::Report;

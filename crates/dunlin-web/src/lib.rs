@@ -169,6 +169,11 @@ mod route;
 #[cfg(feature = "files")]
 mod statics;
 
+/// What the README shows compiles, and runs where it needs no network.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 #[cfg(feature = "compress")]
 pub use dunlin_compress::Coding;
 #[cfg(feature = "multipart")]
