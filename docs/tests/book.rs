@@ -1,5 +1,6 @@
 //! What the book promises of itself: all pages are in the table of contents and in the doc tests, links lead
-//! somewhere, and the tutorial shows the whole program that it builds.
+//! somewhere, those of the front page and the crates' READMEs too, and the tutorial shows the whole program that
+//! it builds.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -138,6 +139,38 @@ fn a_link_that_leads_nowhere_is_told() {
                 ```text\n[d](in-a-block.md)\n```\n`[e](in-code.md)` [f](../../../x.md)";
     let told = broken(&pages, Path::new("src/x.md"), text);
     assert_eq!(told.len(), 3, "{told:#?}");
+}
+
+/// The front page, the crates' READMEs and the documents beside the book are read as files: what they link to has
+/// to be there.
+#[test]
+fn every_link_of_the_front_page_and_the_readmes_leads_to_a_file_and_a_heading_of_it() {
+    let root = docs().parent().unwrap();
+    let crates = fs::read_dir(root.join("crates")).unwrap();
+    let mut read_as_files: Vec<_> =
+        crates.map(|entry| entry.unwrap().path().join("README.md")).collect();
+    let names = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/conformance.md"];
+    read_as_files.extend(names.map(|name| root.join(name)));
+    let mut broken = Vec::new();
+    for file in &read_as_files {
+        let text = read(file);
+        let images = lines(&text).filter_map(|(_, line)| Some(line.split_once("<img src=\"")?.1));
+        let images = images.map(|rest| rest.split('"').next().unwrap().to_owned());
+        let prose = lines(&text).filter(|(fence, _)| fence.is_none());
+        for target in prose.flat_map(|(_, line)| targets(line)).chain(images) {
+            if target.starts_with("https://") {
+                continue;
+            }
+            let (path, wanted) = target.split_once('#').unwrap_or((&target, ""));
+            let to = file.parent().unwrap().join(path);
+            let to = if path.is_empty() { file.clone() } else { to };
+            if !to.exists() || !(wanted.is_empty() || anchors(&read(&to)).contains(wanted)) {
+                broken.push(format!("{}: `{target}`", file.display()));
+            }
+        }
+    }
+    assert!(read_as_files.len() > names.len());
+    assert!(broken.is_empty(), "{broken:#?}");
 }
 
 #[test]

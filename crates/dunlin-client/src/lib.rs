@@ -64,6 +64,11 @@ mod url;
 #[cfg(feature = "websocket")]
 mod ws;
 
+/// What the README shows compiles, and runs where it needs no network.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use self::builder::ClientBuilder;
 pub use self::client::Client;
 #[cfg(feature = "compress")]

@@ -3,6 +3,13 @@
 use dunlin_core::Headers;
 
 /// A content coding.
+///
+/// ```
+/// use dunlin_compress::Coding;
+///
+/// assert_eq!(Coding::from_name("br"), Some(Coding::Brotli));
+/// assert_eq!(Coding::ALL.map(Coding::name), ["gzip", "deflate", "br", "zstd"]);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 #[non_exhaustive]
 pub enum Coding {

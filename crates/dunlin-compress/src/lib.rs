@@ -36,6 +36,11 @@ mod coding;
 mod decoded;
 mod encoded;
 
+/// What the README shows compiles, and runs where it needs no network.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use self::coder::{DecodeError, encode_all};
 pub use self::coding::{Coding, MAX_LAYERS, UnknownCoding, codings};
 pub use self::decoded::{Decoding, decode};

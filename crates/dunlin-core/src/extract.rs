@@ -49,6 +49,22 @@ pub trait FromParts: Sized + Send {
 ///
 /// `Via` tells the compiler apart what reads the body ([`ViaBody`]) and what is taken from the head
 /// ([`ViaParts`]); nobody writes it by hand.
+///
+/// ```
+/// use dunlin_core::{BodyError, FromRequest, Request};
+///
+/// /// The lines of a body that is text, but for empty ones.
+/// struct Lines(Vec<String>);
+///
+/// impl FromRequest for Lines {
+///     type Rejection = BodyError; // 413 where the body is too long, 400 where it is no text
+///
+///     async fn from_request(req: Request) -> Result<Self, BodyError> {
+///         let text = req.text().await?;
+///         Ok(Self(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()))
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be taken from a request",
     note = "the last argument implements `FromRequest` or `FromParts`, such as `Request`, `Json<T>` or `Path<T>`"

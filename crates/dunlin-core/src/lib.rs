@@ -63,6 +63,11 @@ mod tls_info;
 #[cfg(feature = "io")]
 mod upgrade;
 
+/// What the README shows compiles, and runs where it needs no network.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 #[cfg(feature = "io")]
 pub use self::body::BodyAsyncRead;
 pub use self::body::{Body, BodyReader, BodySender, Closed, FileRegion};

@@ -61,6 +61,11 @@ mod part;
 mod read;
 mod writing;
 
+/// What the README shows compiles, and runs where it needs no network.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use self::boundary::{Boundary, BoundaryError};
 pub use self::form::Form;
 pub use self::multipart::{Multipart, MultipartError};

@@ -84,6 +84,11 @@ mod table;
 mod tree;
 mod url;
 
+/// What the README shows compiles, and runs where it needs no network.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use builder::RouterBuilder;
 pub use error::{BuildError, BuildErrors, PatternError};
 pub use escape::{DecodeError, check_escapes, decode};

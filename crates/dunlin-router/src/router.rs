@@ -79,6 +79,26 @@ impl RouteId {
 }
 
 /// What a table says to a method and a path.
+///
+/// ```
+/// use dunlin_router::{Outcome, Router};
+///
+/// let mut routes = Router::builder();
+/// routes.add_method("GET", "/birds/{name}", "show");
+/// let router = routes.build()?;
+///
+/// let answer = |method, path| match router.find(method, path) {
+///     Outcome::Found(found) => format!("{} {}", found.value(), found.get("name").unwrap()),
+///     Outcome::MethodNotAllowed(_) => "405".to_owned(),
+///     Outcome::NotFound => "404".to_owned(),
+///     _ => "400".to_owned(),
+/// };
+/// assert_eq!(answer("GET", "/birds/dunlin"), "show dunlin");
+/// assert_eq!(answer("PUT", "/birds/dunlin"), "405");
+/// assert_eq!(answer("GET", "/trees"), "404");
+/// assert_eq!(answer("GET", "/birds/%zz"), "400");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum Outcome<'r, 'p, T> {

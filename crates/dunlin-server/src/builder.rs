@@ -49,6 +49,24 @@ impl Server {
 }
 
 /// Settings of a [`Server`]; each has its default in its documentation.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use dunlin_core::{IntoResponse, Request};
+/// use dunlin_server::Server;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), dunlin_server::ServeError> {
+/// let hello = |req: Request| async move { format!("hello {}\n", req.path()).into_response() };
+/// Server::builder()
+///     .bind("127.0.0.1:8080")
+///     .bind("[::1]:8080")
+///     .head_timeout(Duration::from_secs(10))
+///     .max_connections(10_000)
+///     .serve(hello)
+///     .await
+/// # }
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct ServerBuilder {

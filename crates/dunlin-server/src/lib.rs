@@ -50,6 +50,11 @@ mod tls;
 mod tracker;
 mod workers;
 
+/// What the README shows compiles, and runs where it needs no network.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use self::builder::{Server, ServerBuilder};
 pub use self::connections::Connections;
 pub use self::error::{Fault, ServeError};

@@ -44,6 +44,11 @@ mod cleanup;
 mod error;
 mod signal;
 
+/// What the README shows compiles, and runs where it needs no network.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use callback::IntoSignalResult;
 pub use cleanup::{Cleanup, Entered, Teardown};
 pub use error::{BoxError, EnterError, SignalError, SignalErrors};

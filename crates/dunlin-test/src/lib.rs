@@ -48,6 +48,11 @@ mod server;
 #[cfg(feature = "tls")]
 mod tls;
 
+/// What the README shows compiles, and runs where it needs no network.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use self::client::{Elsewhere, TestClient, TestClientBuilder};
 pub use self::error::TestError;
 pub use self::host::Report;

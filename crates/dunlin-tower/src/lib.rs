@@ -54,6 +54,11 @@ mod into;
 mod layer;
 mod messages;
 
+/// What the README shows compiles, and runs where it needs no network.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use self::error::TowerError;
 pub use self::from::{FromTower, HttpService, from_tower};
 pub use self::into::{IntoTower, IntoTowerFuture, into_tower};

@@ -177,6 +177,11 @@ mod statics;
 #[cfg(feature = "tasks")]
 mod tasks;
 
+/// What the README shows compiles, and runs where it needs no network.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 #[cfg(feature = "compress")]
 pub use dunlin_compress::Coding;
 #[cfg(feature = "multipart")]

@@ -65,6 +65,11 @@ pub mod proto;
 pub mod room;
 mod socket;
 
+/// What the README shows compiles, and runs where it needs no network.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use self::close::{CloseCode, CloseFrame};
 pub use self::config::{Config, Limits, Role};
 #[cfg(feature = "deflate")]

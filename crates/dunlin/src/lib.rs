@@ -65,6 +65,11 @@ mod run;
 /// What the project's README shows compiles.
 #[cfg(all(doctest, feature = "server", feature = "client", feature = "websocket"))]
 #[doc = include_str!("../../../README.md")]
+mod front_page {}
+
+/// What this crate's README shows compiles.
+#[cfg(all(doctest, feature = "server"))]
+#[doc = include_str!("../README.md")]
 mod readme {}
 
 #[cfg(feature = "client")]

@@ -28,6 +28,26 @@ use crate::url::Origin;
 
 /// Brings connections of a program's own making in place of TCP: a tunnel, an in-memory pipe, a fault
 /// injector. TLS and proxies go on top of them.
+///
+/// ```
+/// use dunlin_client::{Client, Connect, Connecting};
+///
+/// /// Whatever the URL says: that socket.
+/// struct Sidecar;
+///
+/// impl Connect for Sidecar {
+///     fn connect(&self, _host: &str, _port: u16) -> Connecting {
+///         Box::pin(async {
+///             let stream = tokio::net::TcpStream::connect("127.0.0.1:9000").await?;
+///             Ok(Box::pin(stream) as _)
+///         })
+///     }
+/// }
+///
+/// let client = Client::builder().connector(Sidecar).build()?;
+/// # let _ = client;
+/// # Ok::<(), dunlin_client::Error>(())
+/// ```
 pub trait Connect: Send + Sync + 'static {
     /// Connects to a host and port: the server's, or the proxy's.
     fn connect(&self, host: &str, port: u16) -> Connecting;

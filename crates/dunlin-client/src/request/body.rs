@@ -14,6 +14,18 @@ use crate::error::Error;
 /// Bytes and [`replayable`](Self::replayable) sources can be sent again: on another connection where
 /// one broke before it answered, after a redirect that keeps the method, with digest credentials. A
 /// [`Body`] that is a stream goes out once.
+///
+/// ```
+/// use dunlin_client::{Client, RequestBody};
+/// use dunlin_core::Body;
+///
+/// # fn send(client: &Client) {
+/// // Made anew for each time that it has to be sent.
+/// let body = RequestBody::replayable(|| Body::from("a,b\n1,2\n"));
+/// let request = client.put("https://example.com/table").body(body);
+/// # let _ = request;
+/// # }
+/// ```
 #[derive(Clone, Default)]
 pub struct RequestBody(Kind);
 

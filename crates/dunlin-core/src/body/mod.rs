@@ -149,6 +149,25 @@ impl Body {
     /// A body that is fed from elsewhere through the sender, which waits while `capacity`
     /// bytes or more are queued, each chunk counting 128 bytes besides its own. Its end must be said with [`BodySender::finish`]; a sender that is dropped
     /// before fails the body.
+    ///
+    /// ```
+    /// use dunlin_core::Body;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let (mut sender, body) = Body::channel(64 * 1024);
+    /// tokio::spawn(async move {
+    ///     for line in ["one\n", "two\n"] {
+    ///         // An error says that nobody reads any more.
+    ///         if sender.send(line).await.is_err() {
+    ///             return;
+    ///         }
+    ///     }
+    ///     sender.finish();
+    /// });
+    /// assert_eq!(body.text().await.unwrap(), "one\ntwo\n");
+    /// # }
+    /// ```
     pub fn channel(capacity: usize) -> (BodySender, Self) {
         Self::channel_with_len(capacity, None)
     }

@@ -50,6 +50,14 @@ use crate::socket::WebSocket;
 use crate::{CloseCode, CloseFrame, Text};
 
 /// How a room treats its members.
+///
+/// ```
+/// use dunlin_websocket::{Room, RoomConfig, SlowPolicy};
+///
+/// // Positions: who cannot keep up misses some, and has the latest.
+/// let room = Room::new(RoomConfig { max_queued: 64 * 1024, slow: SlowPolicy::DropOldest });
+/// assert_eq!(room.broadcast("nobody is there yet"), 0);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RoomConfig {
     /// Bytes that may wait for one member, each message counted with 128 more for its keeping. A message that
@@ -81,6 +89,20 @@ pub enum SlowPolicy {
 ///
 /// All members hear what is said in the same order. A socket may be in several rooms; how their messages
 /// interleave is open. See the [module](self) for what it costs.
+///
+/// ```
+/// use dunlin_websocket::{Room, WebSocket};
+///
+/// async fn listen(news: Room, mut ws: WebSocket) {
+///     let _member = news.join(&mut ws); // until it is dropped, or the socket closed
+///     while let Some(Ok(_)) = ws.receive().await {}
+/// }
+///
+/// fn announce(news: &Room) {
+///     let heard = news.broadcast("the ferry leaves at nine");
+///     println!("said to {heard}");
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Room(Arc<Shared>);
 

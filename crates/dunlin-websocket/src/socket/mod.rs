@@ -75,6 +75,12 @@ impl WebSocket {
     /// The next message; `None` once the connection is closed in order.
     ///
     /// Writes what was [fed](Self::feed) before it waits. An error is told once, and `None` follows it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Protocol`] where the peer broke the protocol or a limit, [`Error::Lost`] and [`Error::Io`] where
+    /// the connection ended without a close, [`Error::PongTimeout`], [`Error::WriteTimeout`] and
+    /// [`Error::CloseTimeout`] where the peer fell silent. None of them can be mended: the connection is over.
     pub async fn receive(&mut self) -> Option<Result<Message, Error>> {
         poll_fn(|cx| self.core.poll_receive(cx)).await
     }
@@ -83,21 +89,38 @@ impl WebSocket {
     /// is compressed. [`Limits::max_streamed`](crate::Limits::max_streamed) bounds the message as a whole.
     ///
     /// Asking for a whole message in the midst of one skips its rest.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
     pub async fn receive_part(&mut self) -> Option<Result<Part, Error>> {
         poll_fn(|cx| self.core.poll_receive_part(cx)).await
     }
 
-    /// The next message, which has to be text; [`Error::WrongKind`] where it is not.
+    /// The next message, which has to be text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongKind`], after which the connection goes on; all else as [`receive`](Self::receive).
     pub async fn receive_text(&mut self) -> Option<Result<Text, Error>> {
         Some(self.receive().await?.and_then(Message::into_text))
     }
 
-    /// The next message, which has to be binary; [`Error::WrongKind`] where it is not.
+    /// The next message, which has to be binary.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongKind`], after which the connection goes on; all else as [`receive`](Self::receive).
     pub async fn receive_binary(&mut self) -> Option<Result<bytes::Bytes, Error>> {
         Some(self.receive().await?.and_then(Message::into_binary))
     }
 
     /// The next message, of either kind, as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Json`] where it is not what was expected, after which the connection goes on; all else as
+    /// [`receive`](Self::receive).
     #[cfg(feature = "json")]
     pub async fn receive_json<T: serde::de::DeserializeOwned>(
         &mut self,
@@ -290,6 +313,27 @@ impl WebSocket {
 
     /// Two halves for two tasks. The receiver answers pings and close frames and keeps the heartbeat, so it
     /// has to be polled even where nothing is expected.
+    ///
+    /// ```
+    /// use dunlin_websocket::{Error, WebSocket};
+    ///
+    /// async fn ticks(ws: WebSocket) -> Result<(), Error> {
+    ///     let (mut sender, mut receiver) = ws.split();
+    ///     tokio::spawn(async move {
+    ///         let mut clock = tokio::time::interval(std::time::Duration::from_secs(1));
+    ///         loop {
+    ///             clock.tick().await;
+    ///             if sender.send("tick").await.is_err() {
+    ///                 break;
+    ///             }
+    ///         }
+    ///     });
+    ///     while let Some(message) = receiver.receive().await {
+    ///         println!("{:?}", message?);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn split(self) -> (Sender, Receiver) {
         split::split(self.core)
     }

@@ -136,6 +136,24 @@ impl fmt::Debug for Sse {
 }
 
 /// The sending end of [`Sse::channel`].
+///
+/// ```
+/// use dunlin_web::{App, Sse, SseEvent};
+///
+/// async fn countdown() -> Sse {
+///     let (mut sender, events) = Sse::channel();
+///     tokio::spawn(async move {
+///         for left in (0..10).rev() {
+///             // An error says that the client is gone.
+///             if sender.send(SseEvent::new(left.to_string())).await.is_err() {
+///                 break;
+///             }
+///         }
+///     });
+///     events
+/// }
+/// # App::new().add_get("/countdown", countdown).build().unwrap();
+/// ```
 #[derive(Debug)]
 pub struct SseSender(Option<BodySender>);
 
