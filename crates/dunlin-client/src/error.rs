@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dunlin_codec::{ClientError, SendError};
 use dunlin_core::{BodyError, BoxError};
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::url::{Origin, Redacted, Url};
 
@@ -199,6 +199,43 @@ pub enum ErrorKind {
     Other(#[source] Source),
 }
 
+impl ErrorKind {
+    /// Whether its text says by itself how far the request had come.
+    fn tells(&self, phase: Phase) -> bool {
+        match self {
+            Self::Resolve(_)
+            | Self::Connect(_)
+            | Self::Refused(_)
+            | Self::Tls(_)
+            | Self::Pin { .. }
+            | Self::Proxy { .. }
+            | Self::TooManyRedirects { .. }
+            | Self::Redirect(_)
+            | Self::Status { .. } => true,
+            #[cfg(feature = "websocket")]
+            Self::Handshake(_) => true,
+            _ => phase == Phase::Request,
+        }
+    }
+
+    /// What to do about the common failures, at the end of the text.
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Connect(source) if is_refused(&**source) => {
+                "; nothing listens there: is the server running, and is the port right?"
+            }
+            Self::TooManyRedirects { .. } => "; the limit is that of `Redirects::follow`",
+            Self::Body(BodyError::TooLarge { .. }) => "; the limit is that of `max_body`",
+            _ => "",
+        }
+    }
+}
+
+fn is_refused(error: &(dyn std::error::Error + 'static)) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
 impl Error {
     /// An error of a kind, in a phase.
     pub fn new(kind: ErrorKind, phase: Phase) -> Self {
@@ -218,6 +255,21 @@ impl Error {
 
     pub(crate) fn invalid(what: &'static str, reason: impl Into<BoxError>) -> Self {
         Self::new(ErrorKind::Invalid { what, reason: reason.into().into() }, Phase::Request)
+    }
+
+    /// A field that a program sets, or what is wrong with it.
+    pub(crate) fn field<N, V>(name: N, value: V) -> Result<(HeaderName, HeaderValue), Self>
+    where
+        N: TryInto<HeaderName, Error: Into<BoxError>>,
+        V: TryInto<HeaderValue, Error: Into<BoxError>>,
+    {
+        let name = name.try_into().map_err(|error| Self::invalid("not a field name", error))?;
+        let value = value.try_into().map_err(|error| {
+            let (error, hint) =
+                (error.into(), "line breaks and control characters are not allowed");
+            Self::invalid("not a field value", format!("{name}: {error}; {hint}"))
+        })?;
+        Ok((name, value))
     }
 
     pub(crate) fn timeout(phase: Phase, setting: &'static str, after: Duration) -> Self {
@@ -325,6 +377,14 @@ impl Error {
         }
     }
 
+    /// Whether the text has this address without its being added.
+    fn has_shown(&self, peer: SocketAddr) -> bool {
+        matches!(self.0.kind, ErrorKind::Connect(_))
+            || self.spoken_to().is_some_and(|origin| {
+                origin.ip() == Some(peer.ip()) && origin.port() == peer.port()
+            })
+    }
+
     /// Whether nothing was sent because URL, fields, body or settings are not valid.
     pub fn is_request(&self) -> bool {
         self.0.phase == Phase::Request
@@ -378,20 +438,31 @@ fn redacted(text: &str) -> String {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
-        write!(f, "{}", inner.kind)?;
-        if inner.phase != Phase::Request {
+        match (&inner.kind, self.host()) {
+            // What a resolver says does not name what it was asked for.
+            (ErrorKind::Resolve(error), Some(host)) => {
+                write!(f, "cannot resolve the name {host}: {error}")?;
+            }
+            (kind, _) => write!(f, "{kind}")?,
+        }
+        let tells_phase = inner.kind.tells(inner.phase);
+        if !tells_phase {
             write!(f, ", {}", inner.phase)?;
         }
-        if let Some(origin) = &inner.origin {
-            write!(f, " of {}", origin.authority())?;
+        let proxy = inner.origin.as_ref().map(Origin::authority);
+        if let Some(proxy) = &proxy {
+            write!(f, ", through the proxy {proxy}")?;
         }
-        if let Some(peer) = inner.peer {
+        if let Some(peer) = inner.peer
+            && !self.has_shown(peer)
+        {
             write!(f, " [{peer}]")?;
         }
-        match &inner.url {
-            Some(url) => write!(f, " for {}", Redacted(url)),
-            None => Ok(()),
+        if let Some(url) = &inner.url {
+            let comma = if tells_phase || proxy.is_some() { "," } else { "" };
+            write!(f, "{comma} for {}", Redacted(url))?;
         }
+        f.write_str(inner.kind.hint())
     }
 }
 
