@@ -17,7 +17,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 pub use self::failure::Panic;
 #[cfg(feature = "websocket")]
 pub(crate) use self::failure::of_panic;
-pub(crate) use self::failure::{log, panicked};
+pub(crate) use self::failure::{handled_by, log, panicked};
 pub use self::problem::problem_details;
 pub use self::render::{Accepts, ErrorView};
 use self::render::{Record, overlay};

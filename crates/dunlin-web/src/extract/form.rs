@@ -6,16 +6,15 @@ use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::content_type_is;
 use super::query::pairs;
+use super::{content_type_is, unexpected_type};
 use crate::error::HttpError;
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 #[cfg(not(feature = "multipart"))]
-const EXPECTED: &str = "a body of application/x-www-form-urlencoded is expected";
+const EXPECTED: &str = URLENCODED;
 #[cfg(feature = "multipart")]
-const EXPECTED: &str =
-    "a body of application/x-www-form-urlencoded or multipart/form-data is expected";
+const EXPECTED: &str = "application/x-www-form-urlencoded or multipart/form-data";
 
 /// An `application/x-www-form-urlencoded` body, deserialised; or such a response. With the feature
 /// `multipart` an argument may as well be `multipart/form-data`, whose files fill `UploadedFile`s.
@@ -47,7 +46,7 @@ impl<T: DeserializeOwned + Send> FromRequest for Form<T> {
             return crate::FormData::from_request(req).await?.deserialize().map(Self);
         }
         if !content_type_is(req.headers(), |essence| essence == URLENCODED) {
-            return Err(HttpError::unsupported_media_type().with_message(EXPECTED));
+            return Err(unexpected_type(EXPECTED, req.headers()));
         }
         let body = req.into_body().bytes().await?;
         pairs(&body, "form").map(Self)
