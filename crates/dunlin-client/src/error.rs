@@ -40,6 +40,8 @@ struct Inner {
     origin: Option<Origin>,
     peer: Option<SocketAddr>,
     retry: Stale,
+    /// The body's media type, where it is none of what it was read as.
+    content_type: Option<Box<str>>,
 }
 
 /// What a broken connection says about whether its request may be sent again.
@@ -239,7 +241,15 @@ fn is_refused(error: &(dyn std::error::Error + 'static)) -> bool {
 impl Error {
     /// An error of a kind, in a phase.
     pub fn new(kind: ErrorKind, phase: Phase) -> Self {
-        Self(Arc::new(Inner { kind, phase, url: None, origin: None, peer: None, retry: Stale::No }))
+        Self(Arc::new(Inner {
+            kind,
+            phase,
+            url: None,
+            origin: None,
+            peer: None,
+            retry: Stale::No,
+            content_type: None,
+        }))
     }
 
     /// Any error, for middleware that fails.
@@ -310,6 +320,11 @@ impl Error {
             return self;
         }
         self.edit(|inner| inner.peer = peer)
+    }
+
+    /// Says what the body was, by its `Content-Type`, of which 100 characters are kept.
+    pub(crate) fn with_content_type(self, found: &str) -> Self {
+        self.edit(|inner| inner.content_type = Some(found.chars().take(100).collect()))
     }
 
     pub(crate) fn stale(self, how: Stale) -> Self {
@@ -445,13 +460,14 @@ impl fmt::Display for Error {
             }
             (kind, _) => write!(f, "{kind}")?,
         }
-        let tells_phase = inner.kind.tells(inner.phase);
-        if !tells_phase {
+        if let Some(found) = &inner.content_type {
+            write!(f, " (its Content-Type is {found})")?;
+        }
+        if !inner.kind.tells(inner.phase) {
             write!(f, ", {}", inner.phase)?;
         }
-        let proxy = inner.origin.as_ref().map(Origin::authority);
-        if let Some(proxy) = &proxy {
-            write!(f, ", through the proxy {proxy}")?;
+        if let Some(proxy) = &inner.origin {
+            write!(f, ", through the proxy {}", proxy.authority())?;
         }
         if let Some(peer) = inner.peer
             && !self.has_shown(peer)
@@ -459,8 +475,7 @@ impl fmt::Display for Error {
             write!(f, " [{peer}]")?;
         }
         if let Some(url) = &inner.url {
-            let comma = if tells_phase || proxy.is_some() { "," } else { "" };
-            write!(f, "{comma} for {}", Redacted(url))?;
+            write!(f, ", for {}", Redacted(url))?;
         }
         f.write_str(inner.kind.hint())
     }

@@ -61,7 +61,7 @@ async fn a_deadline_says_how_long_which_and_what_was_awaited() {
     let url = server.url("/");
     assert_eq!(
         text_of(Client::new().get(&url).timeout(Duration::from_millis(50))).await,
-        format!("no success within 50ms (total timeout), waiting for the response for {url}")
+        format!("no success within 50ms (total timeout), waiting for the response, for {url}")
     );
 }
 

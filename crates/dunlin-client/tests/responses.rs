@@ -122,6 +122,10 @@ async fn bytes_text_and_json_are_what_the_body_holds() {
     assert_eq!(value["a"][1], 2);
     let error = get("/json").await.json::<Vec<u8>>().await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Content { what: "JSON", .. }), "{error}");
+    assert!(
+        error.to_string().contains("line 1 column 0 (its Content-Type is text/html), "),
+        "{error}"
+    );
     let error = get("/").await.json::<serde_json::Value>().await.unwrap_err();
     assert!(error.is_body() && error.to_string().contains("line 1 column 10"), "{error}");
     assert_eq!(error.peer(), Some(server.address));

@@ -171,6 +171,12 @@ fn explain(error: std::io::Error) -> BoxError {
                 rustls::CertificateError::UnknownIssuer => {
                     ": nobody that is trusted has signed it (trust its issuer by TlsBuilder::root_file)"
                 }
+                rustls::CertificateError::BadSignature
+                | rustls::CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                    ..
+                } => {
+                    ": an issuer of that name is trusted, and with another key (has it been made anew?)"
+                }
                 rustls::CertificateError::Expired
                 | rustls::CertificateError::ExpiredContext { .. } => ": it has expired",
                 rustls::CertificateError::NotValidForName
