@@ -39,6 +39,7 @@ use crate::error;
 /// `Args` only tells implementations apart; nobody writes it by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
+    label = "not a handler: an argument, the result or the future does not fit",
     note = "a handler is an `async fn`, `Clone + Send + Sync + 'static`, with a `Send` future: nothing like `Rc` or a `MutexGuard` is kept across an `.await`",
     note = "its arguments implement `FromParts` (`Path<T>`, `Query<T>`, `State<T>`, …); the last alone may read the body (`Json<T>`, `Form<T>`, `String`, `Request`, …: `FromRequest`), and each `T` but that of `State` is `serde::Deserialize`",
     note = "its result implements `IntoResponse`: text, `Json<T>` of a `serde::Serialize`, `Response`, a `StatusCode`, a tuple of these, or a `Result` of them whose error is `HttpError` or implements `IntoResponse`"
