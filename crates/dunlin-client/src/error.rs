@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dunlin_codec::{ClientError, SendError};
+use dunlin_codec::{ClientError, HeadError, SendError};
 use dunlin_core::{BodyError, BoxError};
 use http::{HeaderName, HeaderValue, StatusCode};
 
@@ -225,6 +225,9 @@ impl ErrorKind {
         match self {
             Self::Connect(source) if is_refused(&**source) => {
                 "; nothing listens there: is the server running, and is the port right?"
+            }
+            Self::Protocol(ClientError::Head(HeadError::Version { .. })) => {
+                "; it does not begin as HTTP/1 does: is the port right, and is it http, not https?"
             }
             Self::TooManyRedirects { .. } => "; the limit is that of `Redirects::follow`",
             Self::Body(BodyError::TooLarge { .. }) => "; the limit is that of `max_body`",

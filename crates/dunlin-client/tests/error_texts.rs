@@ -87,6 +87,20 @@ async fn limits_that_are_passed_name_their_setting() {
 }
 
 #[tokio::test]
+async fn a_server_that_does_not_speak_http_is_told_as_one() {
+    // An alert of TLS, as servers say to who speaks plain HTTP on a port of theirs.
+    let tls = Server::answering(|_, _| b"\x15\x03\x01\x00\x02\x02\x46".to_vec()).await;
+    assert_eq!(
+        text_of(Client::new().get(tls.url("/"))).await,
+        format!(
+            "bad response: invalid protocol version at byte 0, waiting for the response, for {}; it does not begin \
+             as HTTP/1 does: is the port right, and is it http, not https?",
+            tls.url("/")
+        )
+    );
+}
+
+#[tokio::test]
 async fn a_status_is_told_with_its_url() {
     let server = Server::answering(|_, _| answer("404 Not Found", "", "")).await;
     let response = Client::new().get(server.url("/birds")).send().await.unwrap();
