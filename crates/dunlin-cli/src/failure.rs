@@ -96,9 +96,6 @@ impl From<Error> for Failure {
             Code::Tls => failure.hint(
                 "--ca FILE trusts the certificate in that file too, --insecure takes any certificate",
             ),
-            Code::Connect if matches!(error.kind(), ErrorKind::Connect(_)) => {
-                failure.hint("does a server run there, at that port?")
-            }
             Code::Timeout => failure.hint("--timeout SECONDS waits longer"),
             _ => failure,
         }

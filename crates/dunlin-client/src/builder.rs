@@ -97,11 +97,9 @@ impl ClientBuilder {
         N: TryInto<HeaderName, Error: Into<BoxError>>,
         V: TryInto<HeaderValue, Error: Into<BoxError>>,
     {
-        let name = name.try_into().map_err(|error| Error::invalid("not a field name", error));
-        let value = value.try_into().map_err(|error| Error::invalid("not a field value", error));
-        match (name, value) {
-            (Ok(name), Ok(value)) => drop(self.headers.insert(name, value)),
-            (Err(error), _) | (_, Err(error)) => self.failed = self.failed.or(Some(error)),
+        match Error::field(name, value) {
+            Ok((name, value)) => drop(self.headers.insert(name, value)),
+            Err(error) => self.failed = self.failed.or(Some(error)),
         }
         self
     }

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dunlin_codec::{ClientError, SendError};
+use dunlin_codec::{ClientError, HeadError, SendError};
 use dunlin_core::{BodyError, BoxError};
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::url::{Origin, Redacted, Url};
 
@@ -40,6 +40,8 @@ struct Inner {
     origin: Option<Origin>,
     peer: Option<SocketAddr>,
     retry: Stale,
+    /// The body's media type, where it is none of what it was read as.
+    content_type: Option<Box<str>>,
 }
 
 /// What a broken connection says about whether its request may be sent again.
@@ -199,10 +201,58 @@ pub enum ErrorKind {
     Other(#[source] Source),
 }
 
+impl ErrorKind {
+    /// Whether its text says by itself how far the request had come.
+    fn tells(&self, phase: Phase) -> bool {
+        match self {
+            Self::Resolve(_)
+            | Self::Connect(_)
+            | Self::Refused(_)
+            | Self::Tls(_)
+            | Self::Pin { .. }
+            | Self::Proxy { .. }
+            | Self::TooManyRedirects { .. }
+            | Self::Redirect(_)
+            | Self::Status { .. } => true,
+            #[cfg(feature = "websocket")]
+            Self::Handshake(_) => true,
+            _ => phase == Phase::Request,
+        }
+    }
+
+    /// What to do about the common failures, at the end of the text.
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Connect(source) if is_refused(&**source) => {
+                "; nothing listens there: is the server running, and is the port right?"
+            }
+            Self::Protocol(ClientError::Head(HeadError::Version { .. })) => {
+                "; it does not begin as HTTP/1 does: is the port right, and is it http, not https?"
+            }
+            Self::TooManyRedirects { .. } => "; the limit is that of `Redirects::follow`",
+            Self::Body(BodyError::TooLarge { .. }) => "; the limit is that of `max_body`",
+            _ => "",
+        }
+    }
+}
+
+fn is_refused(error: &(dyn std::error::Error + 'static)) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
 impl Error {
     /// An error of a kind, in a phase.
     pub fn new(kind: ErrorKind, phase: Phase) -> Self {
-        Self(Arc::new(Inner { kind, phase, url: None, origin: None, peer: None, retry: Stale::No }))
+        Self(Arc::new(Inner {
+            kind,
+            phase,
+            url: None,
+            origin: None,
+            peer: None,
+            retry: Stale::No,
+            content_type: None,
+        }))
     }
 
     /// Any error, for middleware that fails.
@@ -218,6 +268,21 @@ impl Error {
 
     pub(crate) fn invalid(what: &'static str, reason: impl Into<BoxError>) -> Self {
         Self::new(ErrorKind::Invalid { what, reason: reason.into().into() }, Phase::Request)
+    }
+
+    /// A field that a program sets, or what is wrong with it.
+    pub(crate) fn field<N, V>(name: N, value: V) -> Result<(HeaderName, HeaderValue), Self>
+    where
+        N: TryInto<HeaderName, Error: Into<BoxError>>,
+        V: TryInto<HeaderValue, Error: Into<BoxError>>,
+    {
+        let name = name.try_into().map_err(|error| Self::invalid("not a field name", error))?;
+        let value = value.try_into().map_err(|error| {
+            let (error, hint) =
+                (error.into(), "line breaks and control characters are not allowed");
+            Self::invalid("not a field value", format!("{name}: {error}; {hint}"))
+        })?;
+        Ok((name, value))
     }
 
     pub(crate) fn timeout(phase: Phase, setting: &'static str, after: Duration) -> Self {
@@ -258,6 +323,11 @@ impl Error {
             return self;
         }
         self.edit(|inner| inner.peer = peer)
+    }
+
+    /// Says what the body was, by its `Content-Type`, of which 100 characters are kept.
+    pub(crate) fn with_content_type(self, found: &str) -> Self {
+        self.edit(|inner| inner.content_type = Some(found.chars().take(100).collect()))
     }
 
     pub(crate) fn stale(self, how: Stale) -> Self {
@@ -325,6 +395,14 @@ impl Error {
         }
     }
 
+    /// Whether the text has this address without its being added.
+    fn has_shown(&self, peer: SocketAddr) -> bool {
+        matches!(self.0.kind, ErrorKind::Connect(_))
+            || self.spoken_to().is_some_and(|origin| {
+                origin.ip() == Some(peer.ip()) && origin.port() == peer.port()
+            })
+    }
+
     /// Whether nothing was sent because URL, fields, body or settings are not valid.
     pub fn is_request(&self) -> bool {
         self.0.phase == Phase::Request
@@ -378,20 +456,31 @@ fn redacted(text: &str) -> String {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
-        write!(f, "{}", inner.kind)?;
-        if inner.phase != Phase::Request {
+        match (&inner.kind, self.host()) {
+            // What a resolver says does not name what it was asked for.
+            (ErrorKind::Resolve(error), Some(host)) => {
+                write!(f, "cannot resolve the name {host}: {error}")?;
+            }
+            (kind, _) => write!(f, "{kind}")?,
+        }
+        if let Some(found) = &inner.content_type {
+            write!(f, " (its Content-Type is {found})")?;
+        }
+        if !inner.kind.tells(inner.phase) {
             write!(f, ", {}", inner.phase)?;
         }
-        if let Some(origin) = &inner.origin {
-            write!(f, " of {}", origin.authority())?;
+        if let Some(proxy) = &inner.origin {
+            write!(f, ", through the proxy {}", proxy.authority())?;
         }
-        if let Some(peer) = inner.peer {
+        if let Some(peer) = inner.peer
+            && !self.has_shown(peer)
+        {
             write!(f, " [{peer}]")?;
         }
-        match &inner.url {
-            Some(url) => write!(f, " for {}", Redacted(url)),
-            None => Ok(()),
+        if let Some(url) = &inner.url {
+            write!(f, ", for {}", Redacted(url))?;
         }
+        f.write_str(inner.kind.hint())
     }
 }
 

@@ -127,7 +127,12 @@ impl Url {
             "http" | "ws" => false,
             "https" | "wss" => true,
             other => {
-                let reason = format!("the scheme is {other}, not http or https");
+                let hint = match url.cannot_be_a_base() {
+                    // `localhost:8080/birds`: the host was taken for the scheme.
+                    true => ": begin it with http:// or https://",
+                    false => "",
+                };
+                let reason = format!("the scheme is {other}, not http or https{hint}");
                 return Err(Error::url(url.as_str(), reason));
             }
         };

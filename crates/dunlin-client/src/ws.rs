@@ -237,7 +237,10 @@ impl fmt::Display for WsRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.reason)?;
         let text = String::from_utf8_lossy(&self.body);
-        let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+        // A line such as `404: Not Found` repeats the status.
+        let status = self.head.status.as_str();
+        let says_more = |line: &&str| !line.is_empty() && !line.starts_with(status);
+        let first = text.lines().map(str::trim).find(says_more).unwrap_or_default();
         // Words for a log: no page, and nothing that moves a terminal's cursor.
         let is_words = !first.is_empty() && !first.starts_with('<');
         if is_words && !first.chars().any(char::is_control) {

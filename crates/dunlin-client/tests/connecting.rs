@@ -82,8 +82,9 @@ async fn a_name_without_address_is_told_with_its_host() {
         assert_eq!((error.phase(), error.is_connect()), (Phase::Resolve, true));
         assert_eq!((error.host(), error.port(), error.peer()), (Some(host), Some(8443), None));
         let text = error.to_string();
-        assert!(text.starts_with("cannot resolve the name: ") && text.contains(why), "{text}");
-        assert!(text.contains(host), "{text}");
+        let told = format!("cannot resolve the name {host}: ");
+        assert!(text.starts_with(&told) && text.contains(why), "{text}");
+        assert!(text.ends_with(&format!("for https://{host}:8443/")), "{text}");
     }
 }
 

@@ -203,7 +203,10 @@ pub enum CheckError {
         second: &'static str,
     },
     /// The handler takes more or fewer captures than the pattern has.
-    #[error("the handler takes {expected} captures and the pattern has {found}")]
+    #[error(
+        "the handler takes {expected} capture{} by `Path`, and the pattern has {found}",
+        if *expected == 1 { "" } else { "s" }
+    )]
     CaptureCount {
         /// Captures that the handler takes.
         expected: usize,

@@ -32,6 +32,10 @@ const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 /// assert_eq!(response.status(), 201);
 /// assert_eq!(response.headers().get_str("content-type"), Some("text/plain; charset=utf-8"));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a response",
+    note = "return text, `Json<T>`, `Response`, a `StatusCode`, a tuple of a status and one of them, or a `Result` whose error is a response too, such as `HttpError`"
+)]
 pub trait IntoResponse {
     /// The response.
     fn into_response(self) -> Response;

@@ -201,9 +201,15 @@ impl Request {
     /// checked when the app is built instead.
     #[track_caller]
     pub fn state<T: Send + Sync + 'static>(&self, key: &StateKey<T>) -> &T {
-        self.try_state(key).unwrap_or_else(|| {
-            panic!("no app on the route {:?} has state for {key:?}", self.pattern().unwrap_or(""))
-        })
+        // No closure, so that the panic is told with the line of whoever calls.
+        match self.try_state(key) {
+            Some(value) => value,
+            None => panic!(
+                "no state for {key:?} on the route {:?}: set it with `.state(&KEY, value)` on its app, or ask \
+                 with `try_state`",
+                self.pattern().unwrap_or("")
+            ),
+        }
     }
 
     /// The value that the app keeps under `key`, if it does.

@@ -139,6 +139,9 @@ impl PatternError {
             Self::TooLong { .. } => "shorten it",
             Self::Unclosed { .. } => "add `}`, and close brackets within the constraint",
             Self::StrayBrace { .. } => "remove it, or write `%7D` for a literal brace",
+            Self::BadName { name, .. } if name.starts_with('*') || name.ends_with("...") => {
+                "write `{name:.*}` for the rest of the path"
+            }
             Self::BadName { .. } => "use letters, digits and `_`, not beginning with a digit",
             Self::DuplicateName { .. } => "rename it",
             Self::EmptyConstraint { .. } => "add a regex, or remove the `:`",
@@ -180,7 +183,7 @@ pub enum BuildError {
         method: Box<str>,
     },
     /// The pattern has this method already.
-    #[error("{at}: `{pattern}` already has {method} (registered at {first})")]
+    #[error("{at}: `{pattern}` already has {method} (registered at {first}): remove one")]
     DuplicateMethod {
         /// Where it was registered.
         at: &'static Location<'static>,
@@ -204,7 +207,9 @@ pub enum BuildError {
         method: Box<str>,
     },
     /// An earlier pattern matches the same paths under other capture names.
-    #[error("{at}: `{pattern}` names the captures of `{other}` otherwise (registered at {first})")]
+    #[error(
+        "{at}: `{pattern}` names the captures of `{other}` otherwise (registered at {first}): give them the same names"
+    )]
     NamesDiffer {
         /// Where it was registered.
         at: &'static Location<'static>,
@@ -216,7 +221,9 @@ pub enum BuildError {
         other: Box<str>,
     },
     /// An earlier pattern takes every path that this one could match.
-    #[error("{at}: `{pattern}` is never reached, `{other}` comes first (registered at {first})")]
+    #[error(
+        "{at}: `{pattern}` is never reached, `{other}` comes first (registered at {first}): register it before that, or remove it"
+    )]
     Shadowed {
         /// Where it was registered.
         at: &'static Location<'static>,

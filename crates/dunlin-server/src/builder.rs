@@ -232,6 +232,13 @@ impl ServerBuilder {
         self
     }
 
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls_configs(&self) -> impl Iterator<Item = &TlsConfig> {
+        let bound = self.addresses.iter().map(|(_, site)| site);
+        let given = self.listeners.iter().map(|(_, site)| site);
+        bound.chain(given).filter_map(|site| site.tls.as_ref())
+    }
+
     /// What connections there begin with.
     pub(crate) fn opening(&self, site: &Site) -> Arc<Opening> {
         #[cfg(not(feature = "tls"))]

@@ -27,6 +27,18 @@ pub enum Fault<'a> {
         /// Why.
         error: &'a ProxyError,
     },
+    /// A certificate is not valid on the day on which the server starts. It is shown all the same, since another
+    /// may take its place while the server runs.
+    #[error(
+        "the certificate of {origin} {dates}, and clients refuse it: put a valid one in its place, or set this \
+         machine's clock"
+    )]
+    Certificate {
+        /// The file, or the argument.
+        origin: &'a str,
+        /// Why it is not valid.
+        dates: OutOfDate,
+    },
     /// A TLS handshake failed. Anybody who can connect can cause these: unless a hook is set, nothing is
     /// written.
     #[error("the TLS handshake of a connection{} failed: {error}", from(peer))]
@@ -56,6 +68,24 @@ pub enum Fault<'a> {
     ResponseBody(&'a BodyError),
 }
 
+/// On which side of a certificate's dates today is.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum OutOfDate {
+    /// Its last day has passed.
+    #[error("has expired {days} days ago")]
+    Expired {
+        /// Whole days since then.
+        days: u64,
+    },
+    /// Its first day is to come.
+    #[error("is not valid before {days} days from now")]
+    NotYet {
+        /// Days until then, rounded up.
+        days: u64,
+    },
+}
+
 impl Fault<'_> {
     /// Whether strangers can cause any number of these.
     pub(crate) fn is_of_a_stranger(&self) -> bool {
@@ -74,7 +104,7 @@ fn from(peer: &Option<SocketAddr>) -> String {
 #[derive(thiserror::Error)]
 pub enum ServeError {
     /// The app or service could not be built.
-    #[error("the application is not sound:\n{0}")]
+    #[error("cannot start: {0}")]
     Build(BoxError),
     /// A startup step failed; what had been set up has been taken down again.
     #[error("startup failed: {0}")]
@@ -146,6 +176,12 @@ fn hint(error: &io::Error) -> &'static str {
             "; ports below 1024 need privileges: choose a higher one or grant CAP_NET_BIND_SERVICE"
         }
         io::ErrorKind::AddrNotAvailable => "; no interface of this machine has that address",
+        io::ErrorKind::InvalidInput => {
+            "; write a host and a port up to 65535, such as 127.0.0.1:8080 or [::1]:8080"
+        }
+        io::ErrorKind::NotFound => {
+            "; the name has no address: write one of this machine's, such as 127.0.0.1, or 0.0.0.0 for all of them"
+        }
         _ => "",
     }
 }
@@ -158,6 +194,7 @@ fn hint_unix(error: &io::Error) -> &'static str {
         }
         io::ErrorKind::PermissionDenied => "; the process may not create files there",
         io::ErrorKind::NotFound => "; the folder does not exist",
+        io::ErrorKind::InvalidInput => "; systems allow about 100 bytes: choose a shorter path",
         _ => "",
     }
 }

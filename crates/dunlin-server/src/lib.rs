@@ -57,7 +57,7 @@ mod readme {}
 
 pub use self::builder::{Server, ServerBuilder};
 pub use self::connections::Connections;
-pub use self::error::{Fault, ServeError};
+pub use self::error::{Fault, OutOfDate, ServeError};
 pub use self::listener::{Address, Listener};
 pub use self::open::{ProxyError, ProxyProtocol};
 pub use self::readiness::Readiness;

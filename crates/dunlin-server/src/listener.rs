@@ -101,10 +101,16 @@ impl Address {
     pub(crate) async fn resolve(&self) -> Result<Vec<SocketAddr>, ServeError> {
         match &self.0 {
             AddressKind::Socket(address) => Ok(vec![*address]),
-            AddressKind::Name(name) => tokio::net::lookup_host(&**name)
-                .await
-                .map(Iterator::collect)
-                .map_err(|source| ServeError::Bind { address: name.clone(), source }),
+            AddressKind::Name(name) => {
+                tokio::net::lookup_host(&**name).await.map(Iterator::collect).map_err(|source| {
+                    // What the system says of an unknown name is of no kind.
+                    let source = match source.kind() {
+                        io::ErrorKind::InvalidInput => source,
+                        _ => io::Error::new(io::ErrorKind::NotFound, source),
+                    };
+                    ServeError::Bind { address: name.clone(), source }
+                })
+            }
         }
     }
 }

@@ -78,6 +78,8 @@ async fn bind_and_accept<S: Service + Lifecycle>(
     service: &Arc<S>,
 ) -> Result<Running<S>, ServeError> {
     let (mut sockets, socket_files) = open(&builder).await?;
+    #[cfg(feature = "tls")]
+    tell_dates(&builder);
     let addresses = sockets.first().map(Sockets::addresses).unwrap_or_default();
     let tracker = Tracker::new(builder.max_connections, builder.connections.clone());
     let stop = CancellationToken::new();
@@ -111,6 +113,19 @@ async fn bind_and_accept<S: Service + Lifecycle>(
         shutdown_timeout: builder.shutdown_timeout,
         socket_files,
     })
+}
+
+/// Tells of certificates that clients will refuse, once each.
+#[cfg(feature = "tls")]
+fn tell_dates(builder: &ServerBuilder) {
+    let mut told = std::collections::HashSet::new();
+    for tls in builder.tls_configs() {
+        tls.check_dates(|origin, dates| {
+            if told.insert(origin.to_owned()) {
+                builder.config.report(&Fault::Certificate { origin, dates });
+            }
+        });
+    }
 }
 
 /// Opens every socket once for each worker.

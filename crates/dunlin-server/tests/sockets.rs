@@ -142,8 +142,16 @@ async fn a_taken_port_is_told_with_its_address_and_what_to_do() {
 
 #[tokio::test]
 async fn names_and_addresses_that_do_not_exist_are_told() {
-    let error = error_of(Server::builder().bind("no port here")).await.to_string();
-    assert!(error.contains("no port here"), "{error}");
+    for address in ["no port here", "localhost", "127.0.0.1:99999"] {
+        let error = error_of(Server::builder().bind(address)).await.to_string();
+        assert!(error.starts_with(&format!("cannot listen on {address}: invalid ")), "{error}");
+        let hint = "; write a host and a port up to 65535, such as 127.0.0.1:8080 or [::1]:8080";
+        assert!(error.ends_with(hint), "{error}");
+    }
+    let error = error_of(Server::builder().bind("none.invalid:0")).await.to_string();
+    assert!(error.starts_with("cannot listen on none.invalid:0: "), "{error}");
+    let hint = "; the name has no address: write one of this machine's, such as 127.0.0.1, or 0.0.0.0 for all of them";
+    assert!(error.ends_with(hint), "{error}");
     let error = error_of(Server::builder().bind("192.0.2.1:0")).await.to_string();
     assert!(error.contains("192.0.2.1:0") && error.contains("no interface"), "{error}");
 }

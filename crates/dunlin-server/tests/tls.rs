@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use dunlin_core::{IntoResponse, Lifecycle, Request, Response, Service};
 use dunlin_server::{Fault, ProxyProtocol, Running, Server, ServerBuilder, TlsConfig, TlsError};
@@ -46,8 +46,13 @@ impl Authority {
     }
 
     fn sign(&self, names: &[&str]) -> Leaf {
+        self.sign_with(names, |_| {})
+    }
+
+    fn sign_with(&self, names: &[&str], edit: impl FnOnce(&mut CertificateParams)) -> Leaf {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let params = CertificateParams::new(names).unwrap();
+        let mut params = CertificateParams::new(names).unwrap();
+        edit(&mut params);
         let key = KeyPair::generate().unwrap();
         let cert = params.signed_by(&key, &self.issuer).unwrap();
         Leaf { pem: cert.pem(), key }
@@ -411,8 +416,49 @@ fn files_that_are_not_usable_are_told_with_what_to_do() {
     std::fs::write(&other, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
         .unwrap();
     says(&chain, &other, &["other.pem", "cannot be used"]);
+    std::fs::write(&other, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        .unwrap();
+    says(&other, &key, &["other.pem", "a certificate in it is malformed"]);
     let none = TlsConfig::builder().build().unwrap_err();
     assert!(matches!(none, TlsError::NoCertificate));
+}
+
+#[tokio::test]
+async fn certificates_out_of_date_are_told_at_the_start_and_shown_all_the_same() {
+    let authority = Authority::new();
+    let folder = tempfile::tempdir().unwrap();
+    let day = Duration::from_secs(24 * 60 * 60);
+    let today = SystemTime::now();
+    let between = |name: &str, from: SystemTime, until: SystemTime| {
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        let leaf = authority.sign_with(&["a.test"], |params| {
+            (params.not_before, params.not_after) = (from.into(), until.into());
+        });
+        let files = leaf.write(&path);
+        (files.0.display().to_string(), TlsConfig::from_files(files.0, files.1).unwrap())
+    };
+    let (old, expired) = between("old", today - 90 * day, today - 5 * day - day / 2);
+    let (new, not_yet) = between("new", today + 2 * day + day / 2, today + 90 * day);
+    let (_, good) = between("good", today - day, today + day);
+    let (tell, faults) = std::sync::mpsc::channel();
+    let server = Server::builder()
+        .bind_tls("127.0.0.1:0", expired.clone())
+        .bind_tls("127.0.0.1:0", expired)
+        .bind_tls("127.0.0.1:0", not_yet)
+        .bind_tls("127.0.0.1:0", good)
+        .on_fault(move |fault| drop(tell.send(fault.to_string())));
+    let server = server.start(told).await.unwrap();
+    let hint = "and clients refuse it: put a valid one in its place, or set this machine's clock";
+    let expected = [
+        format!("the certificate of {old} has expired 5 days ago, {hint}"),
+        format!("the certificate of {new} is not valid before 3 days from now, {hint}"),
+    ];
+    assert_eq!(faults.try_iter().collect::<Vec<_>>(), expected);
+    let config = authority.client(&[&version::TLS13]);
+    let shown = shake(config, server.addresses()[0], "a.test").await.unwrap_err();
+    assert!(shown.to_string().contains("expired"), "{shown}");
+    server.shutdown().await.unwrap();
 }
 
 /// Runs a program of the system, where it is installed.

@@ -7,6 +7,8 @@ use dunlin_core::{
     BoxFuture, CheckError, FromParts, FromRequest, IntoResponse, Request, Response, RouteInfo,
 };
 
+use crate::error;
+
 /// What a route calls.
 ///
 /// Every `async fn` is one whose arguments implement [`FromParts`], up to twelve of them, and whose
@@ -37,9 +39,10 @@ use dunlin_core::{
 /// `Args` only tells implementations apart; nobody writes it by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
-    note = "a handler is an `async fn`, `Clone + Send + Sync + 'static`, with a `Send` future",
-    note = "its arguments implement `FromParts`; the last may implement `FromRequest` instead (`Request`, `Json<T>`, `Form<T>`, …)",
-    note = "its result implements `IntoResponse`"
+    label = "not a handler: an argument, the result or the future does not fit",
+    note = "a handler is an `async fn`, `Clone + Send + Sync + 'static`, with a `Send` future: nothing like `Rc` or a `MutexGuard` is kept across an `.await`",
+    note = "its arguments implement `FromParts` (`Path<T>`, `Query<T>`, `State<T>`, …); the last alone may read the body (`Json<T>`, `Form<T>`, `String`, `Request`, …: `FromRequest`), and each `T` but that of `State` is `serde::Deserialize`",
+    note = "its result implements `IntoResponse`: text, `Json<T>` of a `serde::Serialize`, `Response`, a `StatusCode`, a tuple of these, or a `Result` of them whose error is `HttpError` or implements `IntoResponse`"
 )]
 pub trait Handler<Args>: Clone + Send + Sync + 'static {
     /// Begins to handle a request. By value, since a function item has no bytes to copy.
@@ -60,8 +63,18 @@ where
     fn call(self, req: Request) -> impl Future<Output = Response> + Send + 'static {
         // It asks for nothing of the request, so its future need not carry it.
         drop(req);
-        async move { self().await.into_response() }
+        async move { answer::<F>(self().await) }
     }
+}
+
+/// What a handler returns as a response; of a failure it is noted whose it is, for the log.
+#[inline]
+fn answer<F>(result: impl IntoResponse) -> Response {
+    let mut response = result.into_response();
+    if response.status().is_server_error() {
+        error::handled_by(std::any::type_name::<F>(), &mut response);
+    }
+    response
 }
 
 macro_rules! handlers {
@@ -84,7 +97,7 @@ macro_rules! handlers {
                     Ok(arg) => arg,
                     Err(rejection) => return rejection.into_response(),
                 };
-                self($($arg,)* $last).await.into_response()
+                answer::<F>(self($($arg,)* $last).await)
             }
 
             fn check(route: &RouteInfo<'_>) -> Vec<CheckError> {

@@ -189,7 +189,7 @@ pub use dunlin_multipart::Limits as MultipartLimits;
 #[cfg(feature = "websocket")]
 pub use dunlin_websocket as websocket;
 
-pub use dunlin_core::{FromParts, FromRequest, StateKey};
+pub use dunlin_core::{FromParts, FromRequest, IntoResponse, Request, Response, StateKey};
 pub use dunlin_signals::{IntoSignalResult, SignalErrors, Teardown};
 
 pub use self::app::{App, AppRef, BuildError, BuildErrors, BuiltApp, Startup};

@@ -74,7 +74,7 @@ fn all_mistakes_are_told_at_once_with_their_lines() {
 fn handlers_are_checked_against_their_routes() {
     assert_told(
         App::new().add_get("/x", takes_id),
-        &["GET `/x`", "takes_id", "1 captures", "has 0"],
+        &["GET `/x`", "takes_id", "takes 1 capture by `Path`, and the pattern has 0"],
     );
     assert_told(App::new().add_post("/x", needs_text), &["POST `/x`", "needs_text", ".provides("]);
     let two = App::new().state(&NUMBER, 1).state(&OTHER, 2).add_get("/x", needs_number);
@@ -84,6 +84,23 @@ fn handlers_are_checked_against_their_routes() {
     assert_told(nested, &["`/a/{b}/{c}`", "has 2"]);
     assert!(mistakes(App::new().state(&NUMBER, 1).add_get("/x", needs_number)).is_empty());
     assert!(mistakes(App::new().provides(&TEXT).add_get("/x", needs_text)).is_empty());
+}
+
+#[test]
+fn the_syntax_of_other_routers_is_told_to_who_misses_a_capture() {
+    for pattern in ["/:id", "/x/*rest", "/<id>"] {
+        assert_told(
+            App::new().add_get(pattern, takes_id),
+            &[
+                "the pattern has 0; captures are written `{name}`, and `{name:.*}` for the rest of a path",
+            ],
+        );
+    }
+    let plain = mistake(App::new().add_get("/x", takes_id));
+    assert!(!plain.contains("are written"), "{plain}");
+    for pattern in ["/{*rest}", "/{rest...}"] {
+        assert_told(App::new().add_get(pattern, ok), &["write `{name:.*}`"]);
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use dunlin_core::BoxError;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use rustls_platform_verifier::Verifier;
@@ -171,11 +171,21 @@ fn explain(error: std::io::Error) -> BoxError {
                 rustls::CertificateError::UnknownIssuer => {
                     ": nobody that is trusted has signed it (trust its issuer by TlsBuilder::root_file)"
                 }
+                rustls::CertificateError::BadSignature
+                | rustls::CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                    ..
+                } => {
+                    ": an issuer of that name is trusted, and with another key (has it been made anew?)"
+                }
                 rustls::CertificateError::Expired
                 | rustls::CertificateError::ExpiredContext { .. } => ": it has expired",
                 rustls::CertificateError::NotValidForName
                 | rustls::CertificateError::NotValidForNameContext { .. } => {
                     ": it is for another name"
+                }
+                rustls::CertificateError::Other(other) if is_ca_at_the_end(other) => {
+                    ": it is an authority's own, marked CA:TRUE, which must not be a server's too (make one with \
+                     basicConstraints=CA:FALSE, as by `openssl req -x509 -addext basicConstraints=CA:FALSE`)"
                 }
                 _ => "",
             };
@@ -186,6 +196,13 @@ fn explain(error: std::io::Error) -> BoxError {
         }
         _ => error.into(),
     }
+}
+
+/// Whether a server has shown the certificate of an authority, as `openssl req -x509` makes it unless it
+/// is told otherwise.
+fn is_ca_at_the_end(error: &rustls::OtherError) -> bool {
+    // The type is not in rustls's interface, and the verifiers of platforms have others.
+    error.0.to_string() == "CaUsedAsEndEntity"
 }
 
 /// Configurations are compared by identity: two that were built apart may differ in what cannot be
@@ -235,8 +252,18 @@ impl TlsBuilder {
     /// # Errors
     ///
     /// Where it holds none.
-    pub fn root_pem(mut self, pem: &[u8]) -> Result<Self, Error> {
-        let roots = certificates(pem)?;
+    pub fn root_pem(self, pem: &[u8]) -> Result<Self, Error> {
+        self.add_roots(pem, "the PEM")
+    }
+
+    fn add_roots(mut self, pem: &[u8], origin: &str) -> Result<Self, Error> {
+        let roots = certificates(pem, origin)?;
+        let mut readable = rustls::RootCertStore::empty();
+        for root in &roots {
+            readable.add(root.clone()).map_err(|error| {
+                Error::invalid("a root certificate", format!("in {origin}: {error}"))
+            })?;
+        }
         self.extra_roots.extend(roots);
         Ok(self)
     }
@@ -248,7 +275,7 @@ impl TlsBuilder {
     /// Where it cannot be read or holds none.
     pub fn root_file(self, path: impl AsRef<Path>) -> Result<Self, Error> {
         let pem = read(path.as_ref())?;
-        self.root_pem(&pem)
+        self.add_roots(&pem, &path.as_ref().display().to_string())
     }
 
     /// Trusts the certificates that were added, and not the platform's.
@@ -262,10 +289,21 @@ impl TlsBuilder {
     /// # Errors
     ///
     /// Where either PEM cannot be read.
-    pub fn identity_pem(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
-        let key = PrivateKeyDer::from_pem_slice(key)
-            .map_err(|error| Error::invalid("the client's private key", error))?;
-        self.identity = Some((certificates(chain)?, key));
+    pub fn identity_pem(self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
+        self.identity((chain, "the chain's PEM"), (key, "the key's PEM"))
+    }
+
+    fn identity(mut self, chain: (&[u8], &str), key: (&[u8], &str)) -> Result<Self, Error> {
+        let private = PrivateKeyDer::from_pem_slice(key.0).map_err(|error| {
+            let reason = match error {
+                pem::Error::NoItemsFound => {
+                    format!("{} holds no block -----BEGIN PRIVATE KEY-----", key.1)
+                }
+                error => format!("{}: {error}", key.1),
+            };
+            Error::invalid("the client's private key", reason)
+        })?;
+        self.identity = Some((certificates(chain.0, chain.1)?, private));
         Ok(self)
     }
 
@@ -279,8 +317,10 @@ impl TlsBuilder {
         chain: impl AsRef<Path>,
         key: impl AsRef<Path>,
     ) -> Result<Self, Error> {
-        let (chain, key) = (read(chain.as_ref())?, read(key.as_ref())?);
-        self.identity_pem(&chain, &key)
+        let (chain, key) = (chain.as_ref(), key.as_ref());
+        let (chain_pem, key_pem) = (read(chain)?, read(key)?);
+        let (chain, key) = (chain.display().to_string(), key.display().to_string());
+        self.identity((&chain_pem, &chain), (&key_pem, &key))
     }
 
     /// Accepts any certificate of anybody. Everybody on the way can then read and change all that is
@@ -337,7 +377,14 @@ impl TlsBuilder {
         let mut config = match self.identity {
             Some((chain, key)) => builder
                 .with_client_auth_cert(chain, key)
-                .map_err(bad("the client's certificate"))?,
+                .map_err(|error| match error {
+                    rustls::Error::InconsistentKeys(_) => Error::invalid(
+                        "the client's certificate",
+                        "the private key is another certificate's: they must have been made together, \
+                         and the client's own certificate must stand before its issuers'",
+                    ),
+                    error => bad("the client's certificate")(error),
+                })?,
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -346,16 +393,26 @@ impl TlsBuilder {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path)
-        .map_err(|error| Error::invalid("a PEM file", format!("{}: {error}", path.display())))
+    std::fs::read(path).map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                "; the path is taken from the folder that the program runs in"
+            }
+            _ => "",
+        };
+        Error::invalid("a PEM file", format!("{}: {error}{hint}", path.display()))
+    })
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+fn certificates(pem: &[u8], origin: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {
-        Ok(found) if found.is_empty() => Err(Error::invalid("a PEM", "it holds no certificate")),
+        Ok(found) if found.is_empty() => {
+            let reason = format!("{origin} holds no block -----BEGIN CERTIFICATE-----");
+            Err(Error::invalid("a certificate", reason))
+        }
         Ok(found) => Ok(found),
-        Err(error) => Err(Error::invalid("a PEM", error)),
+        Err(error) => Err(Error::invalid("a certificate", format!("{origin}: {error}"))),
     }
 }
 

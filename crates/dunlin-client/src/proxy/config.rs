@@ -167,8 +167,7 @@ impl Proxy {
         N: TryInto<HeaderName, Error: Into<BoxError>>,
         V: TryInto<HeaderValue, Error: Into<BoxError>>,
     {
-        let name = name.try_into().map_err(|error| Error::invalid("not a field name", error))?;
-        let value = value.try_into().map_err(|error| Error::invalid("not a field value", error))?;
+        let (name, value) = Error::field(name, value)?;
         if OWN.contains(&name) {
             let reason = format!("{name} is the client's to set");
             return Err(Error::invalid("a proxy's field", reason));

@@ -101,11 +101,7 @@ impl RequestBuilder {
         V: TryInto<HeaderValue, Error: Into<BoxError>>,
     {
         self.edit(|request| {
-            let name = name.try_into().map_err(|e| Error::invalid("not a field name", e))?;
-            let value = value.try_into().map_err(|error| {
-                let error: BoxError = error.into();
-                Error::invalid("not a field value", format!("of {name}: {error}"))
-            })?;
+            let (name, value) = Error::field(name, value)?;
             request.headers.append(name, value);
             Ok(())
         })

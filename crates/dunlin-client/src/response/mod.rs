@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dunlin_core::{Body, Headers, ResponseHead, Upgraded};
+use http::header::CONTENT_TYPE;
 use http::{Extensions, HeaderMap, Method, StatusCode, Version};
 use http_body::Body as _;
 use serde::de::DeserializeOwned;
@@ -311,7 +312,13 @@ impl Response {
         let bytes = body.into_vec().await.map_err(|error| self.locate(error.into()))?;
         serde_json::from_slice(&bytes).map_err(|error| {
             let kind = ErrorKind::Content { what: "JSON", reason: Arc::new(error) };
-            self.locate(Error::new(kind, Phase::Body))
+            let error = Error::new(kind, Phase::Body);
+            // A page in place of JSON is what its type tells first.
+            let error = match self.headers().get_str(CONTENT_TYPE) {
+                Some(found) if !found.contains("json") => error.with_content_type(found),
+                _ => error,
+            };
+            self.locate(error)
         })
     }
 

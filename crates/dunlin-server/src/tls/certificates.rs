@@ -9,11 +9,12 @@ use std::time::{Duration, SystemTime};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::error::TlsError;
+use crate::error::OutOfDate;
 
 /// Stack of the watching thread.
 const STACK: usize = 256 * 1024;
@@ -28,6 +29,13 @@ pub(super) enum Source {
 }
 
 impl Source {
+    fn origin(&self) -> String {
+        match self {
+            Self::Given(_) => GIVEN_CHAIN.to_owned(),
+            Self::Files { chain, .. } => chain.display().to_string(),
+        }
+    }
+
     fn load(&self, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, TlsError> {
         match self {
             Self::Given(key) => Ok(Arc::clone(key)),
@@ -39,6 +47,9 @@ impl Source {
         }
     }
 }
+
+/// What the messages call the chain that was not given as a file.
+pub(super) const GIVEN_CHAIN: &str = "the given chain";
 
 pub(super) fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
     std::fs::read(path).map_err(|source| TlsError::Read { what, path: path.to_owned(), source })
@@ -164,6 +175,19 @@ impl Certificates {
         Ok(())
     }
 
+    /// Tells of every certificate that is not valid now, and where it is from.
+    pub(super) fn check_dates(&self, mut tell: impl FnMut(&str, OutOfDate)) {
+        let table = Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner));
+        for (source, certified) in self.sources.iter().zip(&table.all) {
+            let own = certified.cert.first();
+            if let Some(dates) =
+                own.and_then(|own| out_of_date(own, UnixTime::now(), &self.provider))
+            {
+                tell(&source.origin(), dates);
+            }
+        }
+    }
+
     fn has_changed(&self) -> bool {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) != stamps(&self.sources)
     }
@@ -184,6 +208,36 @@ impl Certificates {
         let thread = watching.map_err(TlsError::Watch)?.thread().clone();
         let _ = self.watcher.set(thread);
         Ok(())
+    }
+}
+
+/// Whether a certificate is not valid at a time: what clients look at before all else.
+fn out_of_date(
+    der: &CertificateDer<'_>,
+    now: UnixTime,
+    provider: &CryptoProvider,
+) -> Option<OutOfDate> {
+    const DAY: u64 = 24 * 60 * 60;
+    let own = webpki::EndEntityCert::try_from(der).ok()?;
+    // Its issuers, whom a client may know, are of no interest here: the dates are compared before them.
+    let checked = own.verify_for_usage(
+        provider.signature_verification_algorithms.all,
+        &[],
+        &[],
+        now,
+        webpki::KeyUsage::server_auth(),
+        None,
+        None,
+    );
+    match checked.err()? {
+        webpki::Error::CertExpired { time, not_after } => Some(OutOfDate::Expired {
+            days: time.as_secs().saturating_sub(not_after.as_secs()) / DAY,
+        }),
+        webpki::Error::CertNotValidYet { time, not_before } => {
+            let left = not_before.as_secs().saturating_sub(time.as_secs());
+            Some(OutOfDate::NotYet { days: left.div_ceil(DAY) })
+        }
+        _ => None,
     }
 }
 

@@ -9,8 +9,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
-use super::certificates::{Certificates, OnReload, Source, certificates, certified, read};
+use super::certificates::{
+    Certificates, GIVEN_CHAIN, OnReload, Source, certificates, certified, read,
+};
 use super::error::TlsError;
+use crate::error::OutOfDate;
 
 /// On which terms a server speaks TLS: its certificates, and which it asks of clients.
 ///
@@ -64,6 +67,13 @@ impl TlsConfig {
     /// [`TlsError`] where any is not usable; then all stay as they were.
     pub fn reload(&self) -> Result<(), TlsError> {
         self.certificates.as_ref().map_or(Ok(()), |certificates| certificates.reload())
+    }
+
+    /// Tells of every certificate that is not valid now.
+    pub(crate) fn check_dates(&self, tell: impl FnMut(&str, OutOfDate)) {
+        if let Some(certificates) = &self.certificates {
+            certificates.check_dates(tell);
+        }
     }
 
     pub(crate) fn rustls(&self) -> &Arc<ServerConfig> {
@@ -162,7 +172,7 @@ impl TlsBuilder {
             sources.push(match certificate {
                 Certificate::Files(chain, key) => Source::Files { chain, key },
                 Certificate::Pem(chain, key) => {
-                    let names = ("the given chain", "the given key");
+                    let names = (GIVEN_CHAIN, "the given key");
                     Source::Given(certified(&chain, names.0, &key, names.1, &provider)?)
                 }
             });

@@ -67,7 +67,7 @@ pub enum TlsError {
         key: Box<str>,
     },
     /// A certificate or key is of a kind that is not supported, or malformed.
-    #[error("what {origin} holds cannot be used: {source}")]
+    #[error("what {origin} holds cannot be used: {}", without_peer(source))]
     Unusable {
         /// The file, or the argument.
         origin: Box<str>,
@@ -80,6 +80,16 @@ pub enum TlsError {
     /// The thread that watches files could not be started.
     #[error("cannot start the thread that watches the certificates' files: {0}")]
     Watch(io::Error),
+}
+
+/// rustls takes every certificate that it cannot read for the peer's.
+fn without_peer(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(reason) => {
+            format!("a certificate in it is malformed or of a kind that is not known ({reason})")
+        }
+        error => error.to_string(),
+    }
 }
 
 fn hint(error: &io::Error) -> &'static str {

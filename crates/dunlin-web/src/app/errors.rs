@@ -13,7 +13,7 @@ pub enum BuildError {
     #[error(transparent)]
     Route(#[from] dunlin_router::BuildError),
     /// A handler takes what its route does not have.
-    #[error("{at}: {method} `{pattern}`: {handler}: {source}")]
+    #[error("{at}: {method} `{pattern}`: {handler}: {source}{}", foreign_syntax(pattern, source))]
     Handler {
         /// Where the handler was registered.
         at: &'static Location<'static>,
@@ -105,7 +105,8 @@ pub enum BuildError {
     },
     /// No startup step has set a key that was declared. Told after startup.
     #[error(
-        "{at}: no startup step has set the key `{key}` of type {type_name}, which is declared here"
+        "{at}: no startup step has set the key `{key}` of type {type_name}, which is declared here: call \
+         `startup.set(&KEY, value)` in `on_startup` or `cleanup_ctx`"
     )]
     NotProvided {
         /// Where it was declared.
@@ -116,7 +117,7 @@ pub enum BuildError {
         type_name: &'static str,
     },
     /// A startup step has set a key that has a value. Told after startup.
-    #[error("{at}: the key `{key}` of type {type_name} has a value already")]
+    #[error("{at}: the key `{key}` of type {type_name} has a value already: set it once")]
     SetTwice {
         /// Where it was set again.
         at: &'static Location<'static>,
@@ -125,6 +126,21 @@ pub enum BuildError {
         /// Type of its value.
         type_name: &'static str,
     },
+}
+
+/// What to write instead of `/:id`, `/*rest` and `/<id>`, which are valid paths, and captures elsewhere.
+fn foreign_syntax(pattern: &str, source: &CheckError) -> &'static str {
+    let is_foreign = |segment: &str| {
+        segment.starts_with([':', '*']) || (segment.starts_with('<') && segment.ends_with('>'))
+    };
+    let misses = matches!(
+        source,
+        CheckError::CaptureCount { found: 0, .. } | CheckError::MissingCapture { .. }
+    );
+    match misses && pattern.split('/').any(is_foreign) {
+        true => "; captures are written `{name}`, and `{name:.*}` for the rest of a path",
+        false => "",
+    }
 }
 
 impl BuildError {

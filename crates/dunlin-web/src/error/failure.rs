@@ -80,12 +80,63 @@ pub(crate) fn log_error(error: &HttpError) {
     if source.is::<Panic>() {
         return;
     }
-    let mut line = format!("{error}: {source}");
-    let mut next = source.source();
+    eprintln!("dunlin: {}", line(error, response.extensions().get::<Handled>(), source));
+}
+
+/// Which handler a response is from.
+#[derive(Clone, Copy)]
+struct Handled(&'static str);
+
+/// Notes who has failed, for the log.
+#[cold]
+pub(crate) fn handled_by(handler: &'static str, response: &mut Response) {
+    response.extensions_mut().insert(Handled(handler));
+}
+
+/// The error, the handler that it is from, and its causes, as far as the one before does not tell them.
+fn line(error: &HttpError, handled: Option<&Handled>, source: &(dyn Error + 'static)) -> String {
+    let mut line = match handled {
+        Some(Handled(handler)) => format!("{error} in {handler}"),
+        None => error.to_string(),
+    };
+    let mut told = String::new();
+    let mut next = Some(source);
     while let Some(cause) = next {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
+        let text = cause.to_string();
+        if !told.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+            told = text;
+        }
         next = cause.source();
     }
-    eprintln!("dunlin: {line}");
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read birds.json: {0}")]
+    struct Shown(#[source] io::Error);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no birds")]
+    struct Hidden(#[source] Shown);
+
+    #[test]
+    fn a_line_names_the_handler_and_tells_each_cause_once() {
+        let error =
+            HttpError::internal().with_source(Hidden(Shown(io::Error::other("disk on fire"))));
+        let mut response = error.into_response();
+        handled_by("board::birds", &mut response);
+        let (error, handled) = (HttpError::of(&response).unwrap(), response.extensions().get());
+        assert_eq!(
+            line(error, handled, error.source().unwrap()),
+            "500 Internal Server Error in board::birds: no birds: cannot read birds.json: disk on fire"
+        );
+    }
 }

@@ -20,7 +20,7 @@ pub use self::failure::Panic;
 pub(crate) use self::failure::log_error;
 #[cfg(feature = "websocket")]
 pub(crate) use self::failure::of_panic;
-pub(crate) use self::failure::{log, panicked};
+pub(crate) use self::failure::{handled_by, log, panicked};
 pub use self::or_error::OrError;
 pub use self::problem::problem_details;
 pub use self::render::{Accepts, ErrorView};

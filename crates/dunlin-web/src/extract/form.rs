@@ -6,16 +6,15 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::content_type_is;
 use super::query::pairs;
+use super::{content_type_is, unexpected_type};
 use crate::error::HttpError;
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 #[cfg(not(feature = "multipart"))]
-const EXPECTED: &str = "a body of application/x-www-form-urlencoded is expected";
+const EXPECTED: &str = URLENCODED;
 #[cfg(feature = "multipart")]
-const EXPECTED: &str =
-    "a body of application/x-www-form-urlencoded or multipart/form-data is expected";
+const EXPECTED: &str = "application/x-www-form-urlencoded or multipart/form-data";
 
 /// Most fields of a form, as of `FormLimits` where that is there.
 #[cfg(not(feature = "multipart"))]
@@ -51,7 +50,7 @@ impl<T: DeserializeOwned + Send> FromRequest for Form<T> {
             return crate::FormData::from_request(req).await?.deserialize().map(Self);
         }
         if !content_type_is(req.headers(), |essence| essence == URLENCODED) {
-            return Err(HttpError::unsupported_media_type().with_message(EXPECTED));
+            return Err(unexpected_type(EXPECTED, req.headers()));
         }
         #[cfg(feature = "multipart")]
         let (body, max_fields) = {

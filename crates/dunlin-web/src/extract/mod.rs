@@ -32,6 +32,22 @@ pub use self::ws::WsUpgrade;
 
 use dunlin_core::Headers;
 
+use crate::error::HttpError;
+
+/// Characters of what a peer has sent that its answer repeats.
+pub(crate) const SHOWN: usize = 100;
+
+/// 415 that says what came instead.
+#[cold]
+pub(crate) fn unexpected_type(expected: &str, headers: &Headers) -> HttpError {
+    let found = match headers.get_str("content-type") {
+        Some(found) => format!("this one is `{}`", found.chars().take(SHOWN).collect::<String>()),
+        None => "this one has no Content-Type".to_owned(),
+    };
+    let message = format!("a body of {expected} is expected, and {found}");
+    HttpError::unsupported_media_type().with_message(message)
+}
+
 /// Whether `Content-Type` names a media type of which `is` holds: type and subtype in lower case,
 /// without parameters.
 pub(crate) fn content_type_is(headers: &Headers, is: impl FnOnce(&str) -> bool) -> bool {

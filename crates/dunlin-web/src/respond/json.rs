@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::HttpError;
-use crate::extract::content_type_is;
+use crate::extract::{SHOWN, content_type_is, unexpected_type};
 
 /// A JSON body, deserialised; or a response of 200 with one.
 ///
@@ -40,8 +40,7 @@ impl<T: DeserializeOwned + Send> FromRequest for Json<T> {
     async fn from_request(req: Request) -> Result<Self, HttpError> {
         let is_json = |essence: &str| essence == "application/json" || essence.ends_with("+json");
         if !content_type_is(req.headers(), is_json) {
-            return Err(HttpError::unsupported_media_type()
-                .with_message("a body of application/json is expected"));
+            return Err(unexpected_type("application/json", req.headers()));
         }
         let body = req.into_body().bytes().await?;
         Self::from_slice(&body)
@@ -55,10 +54,32 @@ impl<T: DeserializeOwned> Json<T> {
     ///
     /// 400 with line and column where it is malformed or does not fit `T`.
     pub fn from_slice(json: &[u8]) -> Result<Self, HttpError> {
-        serde_json::from_slice(json).map(Self).map_err(|error| {
-            HttpError::bad_request().with_message(format!("json: {error}")).with_source(error)
-        })
+        serde_json::from_slice(json).map(Self).map_err(|error| malformed::<T>(json, error))
     }
+}
+
+/// Reads it again to tell the place in the value too, such as `birds[1].id`: what fits pays nothing for it.
+#[cold]
+fn malformed<T: DeserializeOwned>(json: &[u8], error: serde_json::Error) -> HttpError {
+    if json.trim_ascii().is_empty() {
+        return HttpError::bad_request().with_message("json: the body is empty").with_source(error);
+    }
+    let path = match error.is_data() {
+        true => path::<T>(json),
+        false => None,
+    };
+    let message = match path {
+        Some(path) => format!("json: {path}: {error}"),
+        None => format!("json: {error}"),
+    };
+    HttpError::bad_request().with_message(message).with_source(error)
+}
+
+fn path<T: DeserializeOwned>(json: &[u8]) -> Option<String> {
+    let mut json = serde_json::Deserializer::from_slice(json);
+    let error = serde_path_to_error::deserialize::<_, T>(&mut json).err()?;
+    let path = error.path();
+    (path.iter().len() > 0).then(|| path.to_string().chars().take(SHOWN).collect())
 }
 
 /// 500 where `T` does not serialise.
@@ -122,6 +143,40 @@ mod tests {
         let error = parse("application/json", "[1,\n x]").await.unwrap_err();
         assert_eq!(error.status(), 400);
         assert!(error.message().unwrap().contains("line 2 column 2"), "{error}");
+    }
+
+    #[test]
+    fn the_message_names_the_place_in_the_value() {
+        #[derive(Debug, serde::Deserialize)]
+        #[expect(dead_code, reason = "read by the deserialiser alone")]
+        struct Bird {
+            id: u32,
+        }
+        type Birds = std::collections::BTreeMap<String, Vec<Bird>>;
+        for (json, told) in [
+            (
+                r#"{"birds":[{"id":1},{"id":"x"}]}"#,
+                "json: birds[1].id: invalid type: string \"x\", expected u32 at line 1 column 28",
+            ),
+            (r#"{"birds":[{}]}"#, "json: birds[0]: missing field `id` at line 1 column 12"),
+            ("[]", "json: invalid type: sequence, expected a map at line 1 column 0"),
+            (r#"{"birds":[}"#, "json: expected value at line 1 column 11"),
+            (" ", "json: the body is empty"),
+        ] {
+            let error = Json::<Birds>::from_slice(json.as_bytes()).unwrap_err();
+            assert_eq!(error.message(), Some(told));
+        }
+    }
+
+    #[tokio::test]
+    async fn another_type_is_told_with_the_one_that_came() {
+        let told = parse("text/plain", "[1]").await.unwrap_err();
+        let expected = "a body of application/json is expected, and this one is `text/plain`";
+        assert_eq!(told.message(), Some(expected));
+        let bare = Request::new(Method::POST, Uri::from_static("/"), "[1]");
+        let told = Json::<Vec<u8>>::from_request(bare).await.unwrap_err();
+        let expected = "a body of application/json is expected, and this one has no Content-Type";
+        assert_eq!(told.message(), Some(expected));
     }
 
     #[tokio::test]
