@@ -70,17 +70,22 @@ impl Panic {
 #[cold]
 pub(crate) fn log(response: &Response) {
     if let Some(error) = HttpError::of(response) {
-        log_error(error);
+        write(error, response.extensions().get::<Handled>());
     }
 }
 
 /// As [`log`], for an error of which no response is made.
+#[cfg(feature = "tasks")]
 pub(crate) fn log_error(error: &HttpError) {
+    write(error, None);
+}
+
+fn write(error: &HttpError, handled: Option<&Handled>) {
     let Some(source) = error.source() else { return };
     if source.is::<Panic>() {
         return;
     }
-    eprintln!("dunlin: {}", line(error, response.extensions().get::<Handled>(), source));
+    eprintln!("dunlin: {}", line(error, handled, source));
 }
 
 /// Which handler a response is from.
