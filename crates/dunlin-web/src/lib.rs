@@ -63,7 +63,7 @@
 //! (feature `sse`), `Tasks` (feature `tasks`);
 //! `Method`, `Uri`, `Version`, `HeaderMap` and `RequestHead`; and last of all what reads the body: `Request`, `Body`, `Bytes`,
 //! `Vec<u8>`, `String`. In an `Option` or a `Result` an argument's rejection is the handler's to
-//! judge. Results are whatever implements [`IntoResponse`](dunlin_core::IntoResponse).
+//! judge. Results are whatever implements [`IntoResponse`].
 //!
 //! **Forms and uploads.** [`Form`] is a form as a value of one's own type, be it urlencoded or, with the
 //! feature `multipart`, with files, which are spooled to disk once they are large. `FormData` is the same
