@@ -4,7 +4,7 @@
 use dunlin_core::Request;
 use dunlin_server::Server;
 use dunlin_websocket::proto::{Compress, Encoder, Outbox};
-use dunlin_websocket::{Config, Deflate, Message, Role, ServerHandshake};
+use dunlin_websocket::{CloseCode, Config, Deflate, Message, Role, ServerHandshake};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -44,6 +44,8 @@ async fn answers_refer_to_those_before_and_whoever_waits_holds_no_state() {
             while let Some(Ok(message)) = ws.receive().await {
                 ws.feed(message).await.unwrap();
             }
+            // Who keeps the socket of a connection that has ended keeps no state either.
+            std::future::pending().await
         }))
     };
     let server = Server::builder().bind("127.0.0.1:0").start(service).await.unwrap();
@@ -56,6 +58,7 @@ async fn answers_refer_to_those_before_and_whoever_waits_holds_no_state() {
     while !head.ends_with(b"\r\n\r\n") {
         head.push(io.read_u8().await.unwrap());
     }
+    let mut out = Outbox::default();
     for (count, is_first) in [(3, true), (3, false), (1, false), (1, false)] {
         io.write_all(&asked(count)).await.unwrap();
         let lens = answered(&mut io, count).await;
@@ -63,4 +66,14 @@ async fn answers_refer_to_those_before_and_whoever_waits_holds_no_state() {
         assert!(lens[1..].iter().all(|len| *len < 15), "{lens:?}");
         assert_eq!(Deflate::memory_in_use(), 0);
     }
+
+    // An answer that is queued when the peer says close, in the same read.
+    let mut last = asked(1);
+    Encoder::new(Role::Client).close(Some(CloseCode::NORMAL), "", &mut out);
+    last.extend_from_slice(out.first());
+    io.write_all(&last).await.unwrap();
+    let mut rest = Vec::new();
+    io.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.starts_with(&[0xc1]) && rest.ends_with(&[0x88, 2, 3, 232]), "{rest:x?}");
+    assert_eq!(Deflate::memory_in_use(), 0);
 }

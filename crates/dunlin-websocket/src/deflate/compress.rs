@@ -8,14 +8,9 @@ use super::pool::{self, CompressState, Lent, Owner};
 use super::{ContextTakeover, DeflateParams, TAIL};
 use crate::proto;
 
-/// Messages of so many bytes that may refer to others are compressed at [`SIMILAR_LEVEL`] at least. Lower levels
-/// are content with the first matches that they find, and where a message is much like the one before, long ones
-/// are less work: a third of the bytes, in seven tenths of the time.
-const SIMILAR: usize = 16 * 1024;
-const SIMILAR_LEVEL: u8 = 6;
-
-/// Messages of so many bytes are more than a window holds, so that they hardly refer to others. Compressed at
-/// [`LARGE_LEVEL`] at least, text leaves with seven tenths of the bytes that it has at level 1, and takes 1.3 to 1.7 times as long.
+/// Messages of so many bytes are more than a window holds, so that they hardly refer to others, and are compressed
+/// at [`LARGE_LEVEL`] at least: text leaves with seven tenths of the bytes that it has at level 1, and takes 1.3 to
+/// 1.7 times as long.
 const LARGE: usize = 64 * 1024;
 const LARGE_LEVEL: u8 = 2;
 
@@ -84,8 +79,9 @@ impl Compressor {
     /// The levels that a message of that length is compressed at.
     fn levels(&self, len: usize) -> RangeInclusive<u8> {
         match len {
-            LARGE.. => self.level.max(LARGE_LEVEL)..=self.level.max(LARGE_LEVEL),
-            SIMILAR.. if self.owner.is_some() => self.level.max(SIMILAR_LEVEL)..=MAX_LEVEL,
+            LARGE.. if self.takeover != ContextTakeover::Always => {
+                self.level.max(LARGE_LEVEL)..=self.level.max(LARGE_LEVEL)
+            }
             _ => self.level..=MAX_LEVEL,
         }
     }

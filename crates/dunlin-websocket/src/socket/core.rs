@@ -328,6 +328,8 @@ impl Core {
     }
 
     fn start_ending(&mut self, error: Option<Error>) {
+        // Nothing more is compressed: the state is for others.
+        self.encoder.set_compressor(None);
         let mark = self.transport.mark(&self.out);
         let ending = Ending::new(error, self.rest.config.linger, mark);
         self.state = State::Ending(Box::new(ending));
@@ -336,6 +338,7 @@ impl Core {
     fn end(&mut self) {
         self.leave_rooms();
         self.state = State::Ended;
+        self.encoder.set_compressor(None);
         self.transport.close();
         self.out = Outbox::default();
         self.input.clear();
