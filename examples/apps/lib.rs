@@ -1,1 +1,1 @@
-//! Nothing: the programs of this package are its examples.
+//! Nothing: the programs of this package are its examples, whose pages share `base.css`.

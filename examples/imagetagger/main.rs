@@ -39,7 +39,7 @@ async fn main() -> dunlin::Result<()> {
     let policy = HeaderValue::from_static("default-src 'self'; img-src 'self' blob:");
     let files = [
         ("icon.svg", include_str!("icon.svg")),
-        ("style.css", include_str!("style.css")),
+        ("style.css", concat!(include_str!("../apps/base.css"), include_str!("style.css"))),
         ("imagetagger.js", include_str!("imagetagger.js")),
     ];
     // One file and what frames it.

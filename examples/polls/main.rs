@@ -48,7 +48,10 @@ async fn main() -> dunlin::Result<()> {
         .state(&DB, db)
         .add_static(Statics::memory(
             "/static",
-            [("icon.svg", include_str!("icon.svg")), ("style.css", include_str!("style.css"))],
+            [
+                ("icon.svg", include_str!("icon.svg")),
+                ("style.css", concat!(include_str!("../apps/base.css"), include_str!("style.css"))),
+            ],
         ))
         .routes([
             get("/", index),

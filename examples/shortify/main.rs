@@ -30,7 +30,7 @@ async fn main() -> dunlin::Result<()> {
     let db = Db::open(&args.next().unwrap_or_else(|| ":memory:".into()))?;
     let files = [
         ("icon.svg", include_str!("icon.svg")),
-        ("style.css", include_str!("style.css")),
+        ("style.css", concat!(include_str!("../apps/base.css"), include_str!("style.css"))),
         ("shortify.js", include_str!("shortify.js")),
     ];
     let app = App::new()
